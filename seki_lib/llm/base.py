@@ -1,0 +1,54 @@
+"""Who answers. An LLM takes messages and returns a Completion; it knows nothing of spaces or searches."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
+
+
+class CallSeed(int):
+    """The seed of one call: an int in [0, 2**31), derived from where in the run the call stands, never from a stream.
+
+    That makes resume, replay and forks exact: the same place always asks with the same seed.
+    """
+
+    round: int
+    stage: str
+    attempt: int
+
+    def __new__(cls, run_seed: int, round: int, stage: str, attempt: int) -> "CallSeed":
+        digest = hashlib.sha256(f"{run_seed}/{round}/{stage}/{attempt}".encode()).digest()
+        self = super().__new__(cls, int.from_bytes(digest[:4], "big") >> 1)
+        self.round, self.stage, self.attempt = round, stage, attempt
+        return self
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One reply: its text, the tokens it took (`prompt_tokens`, `completion_tokens`) and the seconds it took."""
+
+    text: str
+    usage: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class LLM(Protocol):
+    """Anything that completes a conversation."""
+
+    name: str
+
+    def complete(
+        self,
+        messages: list[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        seed: int | None = None,
+        max_tokens: int = 512,
+    ) -> Completion:
+        """The reply to these messages.
+
+        schema: JSON Schema that the reply shall follow; a ReplySchema also carries the grammar that llama.cpp takes.
+        seed: the same seed and messages give the same reply where the provider can promise that.
+        Raises LLMError when no answer can be had.
+        """

@@ -1,0 +1,31 @@
+"""How much is run: smoke for tests, laptop by default, workstation for one GPU, paper for the paper's own settings."""
+
+from dataclasses import dataclass
+
+from .errors import look_up
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The sizes that a profile sets; paper symbols where the paper has one."""
+
+    name: str
+    rounds: int = 50  # n, rounds of a search (§5.1.1); evaluations = rounds + 1
+    lam: int = 35  # λ, rounds of self-evolution (§5.3.1); γ = n - λ
+    k: int = 16  # best cells kept in sight (§5.3.2)
+    xi: int = 8  # ξ, cells shown to the LLM each round (§5.3.2)
+    seeds: tuple[int, ...] = (0, 1, 2, 3)  # "four independent search runs" (Table 3)
+    baseline_seeds: int = 2000  # runs of each baseline, for tight intervals
+
+
+PROFILES: dict[str, Profile] = {
+    "smoke": Profile("smoke", rounds=6, lam=4, k=4, xi=2, seeds=(0, 1), baseline_seeds=200),
+    "laptop": Profile("laptop"),
+    "workstation": Profile("workstation"),
+    "paper": Profile("paper"),
+}
+
+
+def get_profile(name: str) -> Profile:
+    """A profile by its name. Raises UnknownName, which lists the names."""
+    return look_up("profile", PROFILES, name)

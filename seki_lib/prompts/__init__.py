@@ -1,0 +1,107 @@
+"""The three prompt templates of the paper: critique C (Eq. 1), refine D (Eq. 3), inspire E (§4.2).
+
+Templates are Jinja2 files. A variable that does not exist is an error that lists those that do. Two sets: `full` for
+large models, in the words of Figures 3 and 4, and `compact` for small ones (docs/embedded_llm.md).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
+
+from ..errors import SekiError, look_up
+from ..llm.base import Message
+
+HERE = Path(__file__).parent
+TEMPLATES: dict[str, Path] = {"full": HERE, "compact": HERE / "compact"}
+
+_COMMON = {
+    "task": "T: what is searched for, the metric and its direction",
+    "space": "Ω: what an architecture is and how it is spelled",
+}
+VARIABLES: dict[str, dict[str, str]] = {
+    "critique": {
+        **_COMMON,
+        "architecture": "α(i-1): the cell to criticise",
+        "score": "f(α(i-1)): its score, a number; higher is better",
+        "edits": "the single changes that lead to a cell not seen yet, as texts",
+    },
+    "refine": {
+        **_COMMON,
+        "architecture": "α(i-1): the cell to refine",
+        "score": "f(α(i-1)): its score, a number; higher is better",
+        "strategy": "OS(i): the optimisation strategy, what the LLM answered to the critique prompt",
+    },
+    "inspire": {
+        **_COMMON,
+        "examples": "ξ cells of the k best, best first; each has .architecture and .score",
+    },
+}
+"""What each template may use, with its meaning and the paper's symbol."""
+
+
+class PromptError(SekiError, ValueError):
+    """A template that does not parse or that uses a variable that does not exist."""
+
+
+class Example(NamedTuple):
+    """A known cell, as prompt E shows it."""
+
+    architecture: str
+    score: float
+
+
+_jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Three template texts. Rendering gives the messages of one call."""
+
+    critique_text: str
+    refine_text: str
+    inspire_text: str
+    _templates: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for stage in VARIABLES:
+            text = getattr(self, f"{stage}_text")
+            try:
+                unknown = meta.find_undeclared_variables(_jinja.parse(text)) - VARIABLES[stage].keys()
+                self._templates[stage] = _jinja.from_string(text)
+            except TemplateSyntaxError as error:
+                raise PromptError(f"template {stage}, line {error.lineno}: {error.message}") from None
+            if unknown:
+                known = "\n".join(f"  {name}: {meaning}" for name, meaning in VARIABLES[stage].items())
+                raise PromptError(f"template {stage} uses {', '.join(sorted(unknown))}; it may use\n{known}")
+
+    @classmethod
+    def load(cls, templates: str = "full", **texts: str) -> "Prompts":
+        """A set of default templates by name; `critique=`, `refine=`, `inspire=` override single ones by text."""
+        folder = look_up("set of templates", TEMPLATES, templates)
+        return cls(*(texts.pop(s, None) or (folder / f"{s}.md.j2").read_text(encoding="utf-8") for s in VARIABLES))
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """A short hash of each template, part of a run's config."""
+        return {s: hashlib.sha256(getattr(self, f"{s}_text").encode()).hexdigest()[:12] for s in VARIABLES}
+
+    def critique(self, *, task: str, space: str, architecture: str, score: float, edits: Sequence[str]) -> list[Message]:
+        """Prompt^c_i = C(T, Ω, α(i-1), f(α(i-1))), Eq. 1."""
+        return self._render("critique", task=task, space=space, architecture=architecture, score=score, edits=edits)
+
+    def refine(self, *, task: str, space: str, architecture: str, score: float, strategy: str) -> list[Message]:
+        """Prompt^d_i = D(OS_i, α(i-1)), Eq. 3."""
+        return self._render(
+            "refine", task=task, space=space, architecture=architecture, score=score, strategy=strategy
+        )
+
+    def inspire(self, *, task: str, space: str, examples: Sequence[Example]) -> list[Message]:
+        """Prompt^e_i = E(ξ of the k best cells with their scores), §4.2."""
+        return self._render("inspire", task=task, space=space, examples=examples)
+
+    def _render(self, stage: str, **variables: Any) -> list[Message]:
+        return [{"role": "user", "content": self._templates[stage].render(**variables)}]

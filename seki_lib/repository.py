@@ -1,0 +1,49 @@
+"""The knowledge repository S: every evaluated architecture of one search, kept in an append-only JSONL file."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from .jsonl import append_line, read_lines
+
+
+@dataclass(frozen=True)
+class Record:
+    """One evaluated architecture. `how` says how it came about: alpha0, llm, repaired, fallback or duplicate."""
+
+    round: int
+    stage: str  # alpha0, self_evolution or knowledge_inspiration
+    architecture: str  # canonical text of the field
+    canonical: str  # text of its isomorphism class
+    score: float  # f(α), higher is better
+    metrics: dict[str, float] = field(default_factory=dict)
+    how: str = "llm"
+    seconds: float = 0.0  # of the evaluation
+
+
+class Repository:
+    """S. With a path, each record is on disk before `append` returns; without one it lives in memory."""
+
+    def __init__(self, path: Path | None = None):
+        self.path = path
+        self.records: list[Record] = [Record(**line) for line in read_lines(path)] if path else []
+
+    def append(self, record: Record) -> None:
+        """Add the next record and flush it."""
+        if self.path:
+            append_line(self.path, asdict(record))
+        self.records.append(record)
+
+    def __contains__(self, canonical: str) -> bool:
+        """Whether a cell of this class was evaluated."""
+        return any(record.canonical == canonical for record in self.records)
+
+    def top(self, k: int) -> list[Record]:
+        """The k best records, best first, one a class; the earlier one on ties."""
+        best: dict[str, Record] = {}
+        for record in sorted(self.records, key=lambda r: (-r.score, r.round)):
+            best.setdefault(record.canonical, record)
+        return list(best.values())[:k]
+
+    def best(self) -> Record:
+        """The record of highest score, the earliest on ties."""
+        return self.top(1)[0]

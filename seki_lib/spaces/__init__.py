@@ -1,0 +1,25 @@
+"""Search spaces by name. A new one is one file here and one line in SPACES."""
+
+from typing import Any
+
+from ..errors import look_up
+from .base import InvalidArchitecture, Notation, ReplySchema, SearchSpace
+from .nas201 import NasBench201, NasBench201Cell
+
+SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201()}
+
+__all__ = [
+    "SPACES",
+    "InvalidArchitecture",
+    "NasBench201",
+    "NasBench201Cell",
+    "Notation",
+    "ReplySchema",
+    "SearchSpace",
+    "get_space",
+]
+
+
+def get_space(name: str) -> SearchSpace[Any]:
+    """A space by its name. Raises UnknownName, which lists the names."""
+    return look_up("search space", SPACES, name)

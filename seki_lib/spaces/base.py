@@ -1,0 +1,118 @@
+"""What may be searched. A space knows its architectures as values and as text, and nothing of LLMs or scores."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from ..errors import InvalidArchitecture, look_up
+
+__all__ = ["Architecture", "InvalidArchitecture", "Notation", "RandomSource", "ReplySchema", "SearchSpace"]
+
+
+class RandomSource(Protocol):
+    """`random.Random` and `numpy.random.Generator` alike."""
+
+    def random(self) -> float:
+        """A float in [0, 1)."""
+
+
+Architecture = TypeVar("Architecture")
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a prompt spells the operations of a space: one text per operation, in the space's order.
+
+    Large models do well with the field's own `names`. A small model does far better with `words` that are one
+    token each (docs/embedded_llm.md).
+    """
+
+    name: str
+    spelling: tuple[str, ...]
+
+    def permuted(self, rng: RandomSource) -> "Notation":
+        """The same texts with their meanings shuffled: the control for what the words themselves suggest."""
+        left, shuffled = list(self.spelling), []
+        while left:
+            shuffled.append(left.pop(int(rng.random() * len(left))))
+        return Notation(f"{self.name}-permuted", tuple(shuffled))
+
+
+class ReplySchema(dict[str, Any]):
+    """JSON Schema of a reply (it is a plain dict), with the same set of replies as a GBNF grammar for llama.cpp."""
+
+    def __init__(self, schema: dict[str, Any], grammar: str):
+        super().__init__(schema)
+        self.grammar = grammar
+
+    @classmethod
+    def one_of(cls, choices: Sequence[str]) -> "ReplySchema":
+        """The reply is one of these texts, word for word."""
+        if not choices:
+            raise ValueError("a choice needs at least one text")
+        return cls({"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices))
+
+
+def gbnf_literal(text: str) -> str:
+    """A text as a GBNF string literal."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+class SearchSpace(ABC, Generic[Architecture]):
+    """A finite set of architectures. `parse(format(a)) == a` for each of them."""
+
+    name: str
+    size: int
+    operations: tuple[str, ...]
+    notations: dict[str, Notation]
+
+    def notation(self, notation: str | Notation) -> Notation:
+        """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
+        if isinstance(notation, Notation):
+            return notation
+        return look_up(f"notation of {self.name}", self.notations, notation)
+
+    @abstractmethod
+    def parse(self, text: str) -> Architecture:
+        """The architecture of a canonical text of the field. Raises InvalidArchitecture naming edge and reason."""
+
+    @abstractmethod
+    def format(self, arch: Architecture) -> str:
+        """The canonical text of the field."""
+
+    @abstractmethod
+    def random(self, rng: RandomSource) -> Architecture:
+        """One architecture, uniform over the space."""
+
+    @abstractmethod
+    def neighbors(self, arch: Architecture) -> Sequence[Architecture]:
+        """All architectures one change away, in a fixed order."""
+
+    @abstractmethod
+    def canonical(self, arch: Architecture) -> Architecture:
+        """The representative of all architectures that compute the same function as this one."""
+
+    @abstractmethod
+    def describe(self, notation: str | Notation) -> str:
+        """Ω for a prompt: what an architecture is and how this notation spells it."""
+
+    @abstractmethod
+    def show(self, arch: Architecture, notation: str | Notation) -> str:
+        """The architecture as a prompt spells it; `read(show(a, n), n) == a`."""
+
+    @abstractmethod
+    def read(self, reply: str, notation: str | Notation) -> Architecture:
+        """The last architecture spelled in an LLM's reply. Raises InvalidArchitecture saying what is wrong."""
+
+    @abstractmethod
+    def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:
+        """Every neighbour, keyed by the words for the one change that leads to it."""
+
+    @abstractmethod
+    def reply_schema(self, notation: str | Notation) -> ReplySchema:
+        """JSON Schema of a reply that holds one architecture; its `.grammar` is `reply_grammar(notation)`."""
+
+    @abstractmethod
+    def reply_grammar(self, notation: str | Notation) -> str:
+        """Compact GBNF of such a reply for llama.cpp: the bare text of `show`, no white space to pay for."""
