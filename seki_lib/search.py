@@ -127,7 +127,7 @@ def self_evolution(search: Search) -> Iterator[Step]:
         critique = prompts.critique(**common, score=previous.score, edits=edits)  # Eq. 1
         choice = ReplySchema.one_of(edits) if config.strategy == "edit" else None
         seed = CallSeed(config.seed, i, "critique", 0)
-        strategy = search.llm.complete(critique, schema=choice, seed=seed, max_tokens=config.critique_tokens).text  # Eq. 2
+        strategy = search.llm.complete(critique, schema=choice, seed=seed, max_tokens=config.critique_tokens).text.strip()  # Eq. 2
         refine = prompts.refine(**common, score=previous.score, strategy=strategy)  # Eq. 3
         child, how, asked = ask_architecture(search, refine, i, "refine", parent)  # Eq. 4
         yield _evaluate(search, i, "self_evolution", child, how, [Exchange("critique", critique, strategy), *asked])

@@ -146,8 +146,8 @@ class NasBench201(SearchSpace[NasBench201Cell]):
         n = self.notation(notation)
         word = "word ::= " + " | ".join(gbnf_literal(w) for w in n.spelling)
         if n.name == "names":
-            return 'root ::= "|" word "~0|+|" word "~0|" word "~1|+|" word "~0|" word "~1|" word "~2|"\n' + word
-        return 'root ::= word " " word " " word " " word " " word " " word\n' + word
+            return 'root ::= " "? "|" word "~0|+|" word "~0|" word "~1|+|" word "~0|" word "~1|" word "~2|"\n' + word
+        return 'root ::= " "? word " " word " " word " " word " " word " " word\n' + word
 
 
 @lru_cache(maxsize=NasBench201.size)
