@@ -84,7 +84,8 @@ class NasBench201(SearchSpace[NasBench201Cell]):
         return NasBench201Cell(tuple(OPERATIONS[int(rng.random() * len(OPERATIONS))] for _ in EDGES))
 
     def neighbors(self, arch: NasBench201Cell) -> Sequence[NasBench201Cell]:
-        return _neighbors(arch)
+        neighbors: tuple[NasBench201Cell, ...] = _neighbors(arch)
+        return neighbors
 
     def canonical(self, arch: NasBench201Cell) -> NasBench201Cell:
         return _representatives()[_signature(arch.edges)]
