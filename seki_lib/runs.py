@@ -20,7 +20,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import __version__
+from .baselines import BASELINES, run_baseline
 from .errors import RunError
 from .evaluators import Evaluator, get_evaluator
 from .jsonl import read_lines
@@ -190,3 +193,58 @@ def _finish(folder: Path, search: Search) -> None:
     part = folder / "result.part"
     part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     part.replace(folder / "result.json")
+
+
+@dataclass(frozen=True)
+class BaselineRuns:
+    """Runs of all baselines at one budget. scores[name]: (seeds, evaluations); values[name]: (seeds, columns)."""
+
+    columns: tuple[str, ...]
+    scores: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+
+    def finals(self, name: str) -> list[dict[str, float]]:
+        """Every column's value of each run's final cell."""
+        return [dict(zip(self.columns, map(float, row), strict=True)) for row in self.values[name]]
+
+    def best_so_far(self, name: str) -> np.ndarray:
+        """(seeds, evaluations): the highest score up to and with each evaluation."""
+        best: np.ndarray = np.maximum.accumulate(self.scores[name], axis=1)
+        return best
+
+
+def baseline_runs(
+    space: str, task: str, profile: Profile, results: Path, *, evaluations: int, alpha0: str = "random"
+) -> BaselineRuns:
+    """All baselines for `profile.baseline_seeds` seeds, computed once and kept as one `.npz` with its settings."""
+    evaluator = get_evaluator("tabular", space=space, task=task)
+    settings = json.dumps(
+        {"data": evaluator.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": __version__}
+    )
+    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}.npz"
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["settings"]) == settings:
+                return BaselineRuns(
+                    tuple(kept["columns"].tolist()),
+                    {name: kept[f"{name}_scores"] for name in BASELINES},
+                    {name: kept[f"{name}_values"] for name in BASELINES},
+                )
+    scores, values, columns = {}, {}, ()
+    for name in BASELINES:
+        runs = [
+            run_baseline(name, get_space(space), evaluator, evaluations=evaluations, seed=seed, alpha0=alpha0)
+            for seed in range(profile.baseline_seeds)
+        ]
+        finals = [evaluator.final(run.best) for run in runs]
+        columns = tuple(finals[0])
+        scores[name] = np.array([run.scores for run in runs])
+        values[name] = np.array([list(final.values()) for final in finals])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npz")
+    arrays = {f"{name}_scores": scores[name] for name in BASELINES} | {
+        f"{name}_values": values[name] for name in BASELINES
+    }
+    np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
+    part.replace(path)
+    return BaselineRuns(columns, scores, values)

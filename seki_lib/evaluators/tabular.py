@@ -21,14 +21,14 @@ class Tabular:
         self.task = look_up(f"task of {space.name}", TASKS[space.name], task)
         self.source = table.source
         self._format = space.format
-        self._metric = table.searched
-        self._column = table.columns.index(self._metric)
+        self.metric = table.searched
+        self._column = table.columns.index(self.metric)
         self._table = table
 
     def __call__(self, arch: Any) -> Evaluation:
         """The validation accuracy in %; raises KeyError for what is not a cell of the space."""
         score = self._table.rows[self._format(arch)][self._column]
-        return Evaluation(score, {self._metric: score}, 0.0)
+        return Evaluation(score, {self.metric: score}, 0.0)
 
     def final(self, arch: Any) -> dict[str, float]:
         """Every column of the table for this cell, in %. The caller reads it once, for the final cell of a run."""
