@@ -64,7 +64,7 @@ def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> Sear
     """The profile's sizes, asked the way this LLM likes to be asked; a replayed LLM brings the settings of its run."""
     recorded = getattr(llm, "recorded", None)
     if recorded:
-        return replace(SearchConfig(**recorded["search"]), **changes)
+        return replace(SearchConfig(**recorded["search"]), seed=seed, **changes)
     config = SearchConfig(rounds=profile.rounds, lam=profile.lam, k=profile.k, xi=profile.xi, seed=seed)
     return replace(config, notation=llm.notation, strategy=llm.strategy, **changes)
 
