@@ -9,6 +9,7 @@ The same command goes on where a killed run stopped, and asks the LLM nothing th
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -56,8 +57,9 @@ class RunSpec:
 
 
 def folder_name(llm: str) -> str:
-    """An LLM's name as one folder: `local:smollm2-135m` -> `local-smollm2-135m`."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", llm).strip("-")
+    """An LLM's name as one folder: `local:smollm2-135m` -> `local-smollm2-135m`; a long one is cut and hashed."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", llm).strip("-")
+    return slug if len(slug) <= 60 else f"{slug[:20]}-{hashlib.sha256(llm.encode()).hexdigest()[:10]}"
 
 
 def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> SearchConfig:
