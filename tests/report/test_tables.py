@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from seki_lib.errors import RunError
 from seki_lib.evaluators.nas201_table import COLUMNS
 from seki_lib.report.paper import paper_table
 from seki_lib.report.table3 import finished_results, table3
@@ -66,7 +67,7 @@ def test_columns_that_the_source_lacks_read_not_run_and_never_a_stand_in():
     ours = next(cells for label, _, cells in table.rows if label.startswith("SEKI, ours"))
     assert [cell.provenance for cell in ours] == ["not run", "measured", *["not run"] * 4]
     assert "seki data fetch nas201" in ours[2].detail
-    assert any("this one CIFAR-10 column" in note for note in table.notes)
+    assert any("nothing is held out" in note for note in table.notes)
 
 
 def test_a_replayed_search_is_marked_as_replayed():
@@ -81,9 +82,19 @@ def test_a_replayed_search_is_marked_as_replayed():
 
 
 def test_a_missing_run_names_the_command_that_makes_it(tmp_path):
-    from seki_lib.errors import RunError
-
     with pytest.raises(
         RunError, match="seki search --space nas201 --task cifar10 --llm local:x --profile smoke --seed 7"
     ):
-        finished_results([RunSpec("nas201", "cifar10", "local:x", "smoke", 7)], tmp_path)
+        finished_results([RunSpec("nas201", "cifar10", "local:x", "smoke", 7)], tmp_path, source=None)
+
+
+def test_runs_on_other_data_are_not_mixed_into_the_table(tmp_path, evaluator):
+    import json
+
+    spec = RunSpec("nas201", "cifar10", "local:x", "smoke", 7)
+    folder = spec.folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text("{}")
+    (folder / "config.json").write_text(json.dumps({"data": {"sha256": "0" * 64, "sentence": "another table"}}))
+    with pytest.raises(RunError, match=r"searched on: another table\. The table at hand is"):
+        finished_results([spec], tmp_path, evaluator.source)
