@@ -51,7 +51,8 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        return cls({"type": "string", "enum": list(choices)}, 'root ::= " "? (' + " | ".join(map(gbnf_literal, choices)) + ")")
+        grammar = 'root ::= " "? (' + " | ".join(map(gbnf_literal, choices)) + ")"
+        return cls({"type": "string", "enum": list(choices)}, grammar)
 
 
 def gbnf_literal(text: str) -> str:

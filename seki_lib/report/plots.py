@@ -1,0 +1,148 @@
+"""Figures. Colours are Okabe and Ito's (safe for colour-blind readers), and lines also differ in style."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import matplotlib
+import networkx as nx
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..evaluators.tabular import Tabular
+from ..llm import LLM
+from ..prompts import Prompts
+from ..repository import Repository
+from ..runs import BaselineRuns
+from ..spaces import SearchSpace
+from ..spaces.nas201 import EDGES, NasBench201Cell
+
+OPERATION_STYLE = {  # operation -> (colour, line style)
+    "none": ("#BBBBBB", (0, (1, 3))),
+    "skip_connect": ("#000000", "--"),
+    "nor_conv_1x1": ("#56B4E9", "-"),
+    "nor_conv_3x3": ("#D55E00", "-"),
+    "avg_pool_3x3": ("#009E73", "-."),
+}
+BASELINE_STYLE = {
+    "random_search": ("#999999", ":"),
+    "regularized_evolution": ("#0072B2", "--"),
+    "local_search": ("#009E73", "-."),
+}
+NODE_AT = {node: (float(node), 0.0) for node in range(4)}  # on a line, so that no two edges cross
+BENDS = {(0, 2): -0.45, (0, 3): -0.55, (1, 3): 0.5}  # curvature of the edges that pass over a node
+BOX = {"boxstyle": "round,pad=0.45", "facecolor": "#EEF4FB", "edgecolor": "#0072B2"}
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG (150 dpi) and SVG; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    for path in paths:
+        metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
+        with matplotlib.rc_context({"svg.hashsalt": "seki"}):  # the same figure gives the same file
+            figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
+    plt.close(figure)
+    return paths
+
+
+def draw_cell(cell: NasBench201Cell, title: str = "", axes: Axes | None = None) -> Figure:
+    """A NAS-Bench-201 cell: node 0 is the input, node 3 the output, one labelled edge per operation."""
+    axes = axes or plt.subplots(figsize=(7, 3))[1]
+    graph = nx.DiGraph(EDGES)
+    nx.draw_networkx_nodes(graph, NODE_AT, ax=axes, node_color="white", edgecolors="black", node_size=620)
+    nx.draw_networkx_labels(graph, NODE_AT, {0: "in", 1: "1", 2: "2", 3: "out"}, ax=axes, font_size=10)
+    for edge, operation in zip(EDGES, cell.edges, strict=True):
+        colour, style = OPERATION_STYLE[operation]
+        bend = f"arc3,rad={BENDS.get(edge, 0)}"
+        nx.draw_networkx_edges(
+            graph, NODE_AT, [edge], ax=axes, edge_color=colour, style=style, width=2, node_size=620,
+            connectionstyle=bend, arrowsize=13,
+        )  # fmt: skip
+        nx.draw_networkx_edge_labels(
+            graph, NODE_AT, {edge: operation}, ax=axes, font_size=8, rotate=False, connectionstyle=bend,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+        )  # fmt: skip
+    axes.set_title(title, fontsize=10)
+    axes.set_xlim(-0.3, 3.3)
+    axes.set_ylim(-0.75, 1.0)
+    axes.set_axis_off()
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)  # noqa: S101
+    return figure
+
+
+def best_so_far(
+    histories: Sequence[Sequence[float]], baselines: BaselineRuns, *, lam: int, label: str, oracle: float
+) -> Figure:
+    """Highest score so far against evaluations: one line a seed over the quantile bands of the baselines.
+
+    histories: per seed, the scores in the order of evaluation. Bands hold the middle 80 % of the baseline's seeds.
+    """
+    figure, axes = plt.subplots(figsize=(8, 4.6))
+    evaluations = max(len(history) for history in histories)
+    x = np.arange(1, evaluations + 1)
+    for name, (colour, style) in BASELINE_STYLE.items():
+        low, middle, high = np.quantile(baselines.best_so_far(name)[:, :evaluations], [0.1, 0.5, 0.9], axis=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+        title = f"{name.replace('_', ' ')}: median, middle 80 % of {len(baselines.scores[name])} seeds"
+        axes.plot(x, middle, color=colour, linestyle=style, linewidth=1.8, label=title)
+    for i, history in enumerate(histories):
+        best = np.maximum.accumulate(history)
+        title = f"{label}: one line a seed (n = {len(histories)})" if i == 0 else "_"
+        axes.plot(x[: len(best)], best, color="#D55E00", linewidth=1.4, alpha=0.9, label=title)
+    axes.axvline(lam + 1.5, color="#555555", linewidth=0.9)
+    bottom = max(
+        float(np.quantile(baselines.best_so_far("random_search")[:, min(3, evaluations - 1)], 0.1)), oracle - 8
+    )
+    axes.set_ylim(bottom, oracle + (oracle - bottom) * 0.06)
+    axes.annotate(
+        "self-evolution ◂ ▸ inspiration", (lam + 1.5, bottom), (0, 4), textcoords="offset points", ha="center",
+        fontsize=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )  # fmt: skip
+    axes.axhline(oracle, color="black", linewidth=0.8, linestyle=(0, (5, 5)))
+    axes.annotate("best cell of the space", (1, oracle), (2, 3), textcoords="offset points", fontsize=8)
+    axes.set_xlim(1, evaluations)
+    axes.set_xlabel("evaluations, α0 included")
+    axes.set_ylabel("best accuracy so far that the search sees (%)")
+    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.07))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def data_flow() -> Figure:
+    """Figure 2: the two stages of a search, each box named after the function of the code that does it."""
+    ask, read = (LLM.complete, "Eq. 4"), (SearchSpace.read, "reply → α")
+    score, keep = (Tabular.__call__, "f(α)"), (Repository.append, "S grows")
+    critique, strategy, refine = (
+        (Prompts.critique, "C, Eq. 1"),
+        (LLM.complete, "OS, Eq. 2"),
+        (Prompts.refine, "D, Eq. 3"),
+    )
+    top, draw, inspire = (Repository.top, "k best"), (Random.sample, "ξ of k"), (Prompts.inspire, "E, §4.2")
+    stages = {
+        "Self-evolution": (critique, strategy, refine, ask, read, score, keep),
+        "Knowledge inspiration": (top, draw, inspire, ask, read, score, keep),
+    }
+    width = max(map(len, stages.values()))
+    figure, axes = plt.subplots(figsize=(1.75 * width, 2.2 * len(stages)))
+    for row, (title, parts) in enumerate(stages.items()):
+        y = -1.5 * row
+        axes.text(-0.48, y + 0.52, title, fontsize=11, fontweight="bold")
+        for x, (part, caption) in enumerate(parts):
+            name = part.__qualname__.replace(".__call__", "(α)").replace(".", ".\n")
+            axes.text(x, y + 0.1, name, ha="center", va="center", fontsize=9, family="monospace", bbox=BOX)
+            axes.text(x, y - 0.28, caption, ha="center", va="center", fontsize=8, color="#333333")
+            if x:
+                axes.annotate("", (x - 0.4, y + 0.1), (x - 0.6, y + 0.1), arrowprops={"arrowstyle": "-|>"})
+        last = len(parts) - 1
+        axes.plot([last, last, 0], [y - 0.48, y - 0.62, y - 0.62], color="black", linewidth=1)
+        axes.annotate("", (0, y - 0.46), (0, y - 0.635), arrowprops={"arrowstyle": "-|>"})
+        axes.text(last / 2, y - 0.58, "next round", ha="center", fontsize=8, color="#333333")
+    axes.set_xlim(-0.55, width - 0.45)
+    axes.set_ylim(-1.5 * len(stages) + 0.75, 0.75)
+    axes.set_axis_off()
+    return figure
