@@ -51,8 +51,9 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        grammar = 'root ::= " "? (' + " | ".join(map(gbnf_literal, choices)) + ")"
-        return cls({"type": "string", "enum": list(choices)}, grammar)
+        return cls(
+            {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
+        )
 
 
 def gbnf_literal(text: str) -> str:
