@@ -2,7 +2,7 @@
 
     python benchmarks/determinism.py        # about 2 minutes on a 2-core x86 machine
 
-40 calls like those of a search, each with its own seed, are asked in order and then in four shuffled orders. Printed is
+24 calls like those of a search, each with its own seed, are asked in order and then in two shuffled orders. Printed is
 how many calls got more than one reply. The figures of the last run stand in docs/embedded_llm.md.
 """
 
@@ -25,7 +25,7 @@ def server(threads: int) -> xllamacpp.Server:
     return xllamacpp.Server(params)
 
 
-def requests(count: int = 40) -> list[dict[str, object]]:
+def requests(count: int = 24) -> list[dict[str, object]]:
     """Prompts that share a beginning of many lengths, as a search's do."""
     space, rng = get_space("nas201"), Random("determinism")
     cells = [space.show(space.random(rng), "words") for _ in range(8)]
@@ -50,7 +50,7 @@ def main() -> None:
         model = server(threads)
         for cache in (False, True):
             replies: list[set[str]] = [set() for _ in calls]
-            for order in range(5):
+            for order in range(3):
                 shuffled = list(range(len(calls)))
                 if order:
                     Random(order).shuffle(shuffled)
