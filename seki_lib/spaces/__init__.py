@@ -5,8 +5,9 @@ from typing import Any
 from ..errors import look_up
 from .base import InvalidArchitecture, Notation, ReplySchema, SearchSpace
 from .nas201 import NasBench201, NasBench201Cell
+from .trans101 import TransNasBench101, TransNasBench101Cell
 
-SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201()}
+SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201(), "trans101": TransNasBench101()}
 
 __all__ = [
     "SPACES",
@@ -16,6 +17,8 @@ __all__ = [
     "Notation",
     "ReplySchema",
     "SearchSpace",
+    "TransNasBench101",
+    "TransNasBench101Cell",
     "get_space",
 ]
 
