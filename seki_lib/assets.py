@@ -19,6 +19,9 @@ from pathlib import Path
 from .errors import AssetError, look_up
 
 GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337edd0c8e1ed71b7c88b4a85d38/benchmark/"
+NASGRAPH = (
+    "https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/1f8fd621c60a48728fcc890818b6b94eee62e4dc/data/"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,30 @@ ASSETS: dict[str, Asset] = {
             "cifar10": "7c5d7d890a285deb41556f95e904fab854f8fcfd65da7eb39410fdedd87215ec",
             "cifar100": "6b21a0e98864e0aff288fc54bb5105907441bfd63bb063ad3d279edcbf926da5",
             "imagenet": "a29f63ca37b72cfa9a8e4ce6bad5d678c6039c9929c8060b7d32187f537d560f",
+        }.items()
+    },
+    "trans101_micro_7tasks": Asset(
+        "trans101_micro_7tasks.csv.gz",
+        "01d826870bb7a3f947e26c8e119e7c348654c51efafd1c033cb7f0383c184d88",
+        "Apache-2.0 (NASGraph)",
+        "TransNAS-Bench-101 micro, best epoch (GitHub Zhenhan-Huang/NASGraph-Public@1f8fd62, merged; mirror only)",
+    ),
+    **{
+        f"trans101_nasgraph_{task}": Asset(
+            f"transbench101_{task}.csv",
+            sha256,
+            "Apache-2.0 (NASGraph)",
+            "TransNAS-Bench-101, best epoch of every metric (GitHub Zhenhan-Huang/NASGraph-Public@1f8fd62)",
+            url=f"{NASGRAPH}transbench101_{task}.csv",
+        )
+        for task, sha256 in {
+            "class_object": "27490b4cf814237272eff729732f24f92f617bc907192b18f2cb2af6542b6bc3",
+            "class_scene": "fd314559c718b389bce78571e4e506fb89f5a66ece6e776e593f3ac180cee469",
+            "autoencoder": "17888f4fc25b54ba2c62dc011f952e212337aa16fa75fb5447306e1157b7fcdc",
+            "normal": "b3e465c7a519324d4390c090d179110e5d64bbf1c2374f0251aa0bd71ce5eec7",
+            "segmentsemantic": "35d9aefa0f0b56cf6727d7a0f6073e7bbfdd5d957a62df16ece2be010b123cff",
+            "room_layout": "43030a7d92972dcfb61881db26bb6e4b5309d19c2738ebc1422fe808792b86b1",
+            "jigsaw": "8a1c2adb7877f9f982c3848c2d8d3260b2a01c8e70ec2c2c8e02cc065deced2d",
         }.items()
     },
     "analog-nasbench": Asset(

@@ -9,7 +9,8 @@ import tyro
 
 from .assets import ASSETS, absolute_mirror, fetch, locate
 from .errors import RunError, SekiError, look_up
-from .evaluators.tabular import FETCH
+from .evaluators import nas201_official, trans101_official
+from .evaluators.tabular import FETCH, TABLES
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
 from .notebook import ROOT, execute
@@ -82,6 +83,9 @@ def data_status() -> None:
             print(f"{name:22s} DAMAGED  {error}")
             continue
         print(f"{name:22s} {'here   ' if path else 'missing'}  {path or asset.origin}  [{asset.licence}]")
+    for space, official in {"nas201": nas201_official.path(), "trans101": trans101_official.path()}.items():
+        how = f"imported  {official}" if official.exists() else f"not here: seki data import {space} FILE"
+        print(f"{space}, the benchmark's own file: {how}")
 
 
 def data_fetch(names: list[str]) -> None:
@@ -95,12 +99,27 @@ def data_fetch(names: list[str]) -> None:
             print(f"{name}: {fetch(name)} [{ASSETS[name].licence}; sha256 {ASSETS[name].sha256[:12]}…]")
 
 
+def data_import(names: list[str]) -> None:
+    """Read a benchmark's own file into the cache: from then on it is the table's first source."""
+    if len(names) != 2:
+        raise RunError("seki data import takes a benchmark and a file, such as: nas201 NAS-Bench-201-v1_1-096897.pth")
+    from .evaluators import nas201_import
+
+    importers = {"nas201": nas201_import.import_file, "trans101": trans101_official.import_file}
+    path = look_up("benchmark", importers, names[0])(Path(names[1]), lambda line: print(line, flush=True))
+    print(f"{path}\n{TABLES[names[0]]().source.sentence}")
+
+
 @app.command(name="data")
 def data_command(
     action: Annotated[str, tyro.conf.Positional], names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
 ) -> None:
-    """Files from outside: `seki data status`, `seki data fetch nas201 smollm2-135m`."""
-    actions = {"status": lambda: data_status(), "fetch": lambda: data_fetch(list(names))}
+    """Files from outside: `seki data status`, `seki data fetch nas201 trans101`, `seki data import nas201 FILE`."""
+    actions = {
+        "status": lambda: data_status(),
+        "fetch": lambda: data_fetch(list(names)),
+        "import": lambda: data_import(list(names)),
+    }
     look_up("data action", actions, action)()
 
 
@@ -135,7 +154,7 @@ def reproduce(
     from .reproduce import reproduce as run
 
     get_llm(llm)
-    run(get_profile(profile), llm, parse_seeds(seeds) if seeds else get_profile(profile).seeds, jobs, results)
+    run(get_profile(profile), llm, parse_seeds(seeds) if seeds else None, jobs, results)
 
 
 def main() -> None:
