@@ -11,10 +11,11 @@ from .profiles import Profile
 from .runs import locked
 
 
-def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, results: Path) -> None:
-    """Bring `<results>/<profile>` up to date, print Table 3 and what was written. Raises RunError if a step failed.
+def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
+    """Bring `<results>/<profile>` up to date, print its tables and what was written. Raises RunError if a step failed.
 
-    jobs: how many run at once; 0 for one per core. Safe to stop and to call again: what is done is not done again.
+    seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core. Safe to stop
+    and to call again: what is done is not done again.
     """
     results = results.resolve()
     folder = results / profile.name
@@ -30,14 +31,21 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, res
         ]
         command += ["--cores", str(jobs or os.cpu_count() or 1), "--rerun-incomplete", "--rerun-triggers", "mtime"]
         command += ["--nolock", "--quiet", "rules", "progress", "host"]
-        settings = {"profile": profile.name, "llm": llm, "seeds": " ".join(map(str, seeds)), "results": str(results)}
+        settings = {
+            "profile": profile.name,
+            "llm": llm,
+            "seeds": " ".join(map(str, seeds or profile.seeds)),
+            "trans101_seeds": " ".join(map(str, seeds or profile.trans101_seeds)),
+            "results": str(results),
+        }
         command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
         if subprocess.run(command, cwd=ROOT).returncode:
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
             )
-    print((folder / "tables" / "table3.md").read_text(encoding="utf-8"))
+    for table in ("table3", "table4"):
+        print((folder / "tables" / f"{table}.md").read_text(encoding="utf-8"))
     print("Written:")
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):

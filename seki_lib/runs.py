@@ -223,7 +223,8 @@ def baseline_runs(
     settings = json.dumps(
         {"data": evaluator.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": __version__}
     )
-    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}.npz"
+    start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
+    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}{start}.npz"
     if path.exists():
         with np.load(path) as kept:
             if str(kept["settings"]) == settings:

@@ -79,10 +79,38 @@ def test_the_walk_runs_headlessly_from_nothing_and_writes_table_3(tmp_path, tabl
 
     folder = search_run(RunSpec("nas201", "cifar10", "local:smollm2-135m", "smoke", 0), get_profile("smoke"), tmp_path)
     assert json.loads((folder / "result.json").read_text())["evaluations"] == 7
-    execute(NOTEBOOKS[-1], tmp_path / "13.ipynb", common | {"seeds": "0"})
+    execute(next(p for p in NOTEBOOKS if p.stem.startswith("13")), tmp_path / "13.ipynb", common | {"seeds": "0"})
     written = (tmp_path / "smoke" / "tables" / "table3.md").read_text()
     row = next(line for line in written.splitlines() if "SEKI, ours" in line)
     assert "[M]" in row and "±" not in row  # one seed: no deviation
     assert {p.name for p in (tmp_path / "smoke" / "figures").glob("*.png")} == {
         "figure2_data_flow.png", "nas201_best_so_far.png", "nas201_best_cell.png",
+    }  # fmt: skip
+
+
+def test_table_4_is_made_from_one_search_a_task(tmp_path, monkeypatch, trans101_table):
+    """The searches are answered by a fake LLM; the notebook reads their files as it reads those of a real one."""
+    from fakes import FakeLLM
+
+    from seki_lib import runs
+    from seki_lib.evaluators.trans101_table import TASKS
+    from seki_lib.profiles import get_profile
+
+    monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM(space="trans101"))
+    path = next(p for p in NOTEBOOKS if p.stem == "14_table4_trans101")
+    parameters = {"profile": "smoke", "results": str(tmp_path)}
+    with pytest.raises(NotebookError, match="seki search --space trans101 --task class_object"):
+        execute(path, tmp_path / "14.ipynb", parameters)
+    for task in TASKS:
+        runs.search_run(
+            runs.RunSpec("trans101", task, "local:smollm2-135m", "smoke", 0), get_profile("smoke"), tmp_path
+        )
+    execute(path, tmp_path / "14.ipynb", parameters)
+    shown = text_of(tmp_path / "14.ipynb")
+    assert "all-3x3" in shown and "(n = 200)" in shown and shown.count("image/png") == 3
+    written = (tmp_path / "smoke" / "tables" / "table4.md").read_text()
+    row = next(line for line in written.splitlines() if "SEKI, ours, fake:llm" in line)
+    assert row.count("[M]") == 8 and "±" not in row  # one seed: no deviation
+    assert {p.name for p in (tmp_path / "smoke" / "figures").glob("*.png")} == {
+        "trans101_ranks.png", "trans101_best_cells.png", "trans101_transfer.png",
     }  # fmt: skip
