@@ -4,12 +4,15 @@ from typing import Any
 
 from ..errors import look_up
 from .base import InvalidArchitecture, Notation, ReplySchema, SearchSpace
+from .darts import Darts, DartsGenotype
 from .nas201 import NasBench201, NasBench201Cell
 
-SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201()}
+SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201(), "darts": Darts()}
 
 __all__ = [
     "SPACES",
+    "Darts",
+    "DartsGenotype",
     "InvalidArchitecture",
     "NasBench201",
     "NasBench201Cell",
