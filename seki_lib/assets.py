@@ -89,6 +89,12 @@ def mirror() -> str:
     return os.environ.get("SEKI_MIRROR", "")
 
 
+def absolute_mirror() -> None:
+    """Make a relative `$SEKI_MIRROR` absolute, for child processes that run in other folders."""
+    if mirror() and "://" not in mirror():
+        os.environ["SEKI_MIRROR"] = str(Path(mirror()).resolve())
+
+
 def _folders() -> dict[str, Path]:
     """The folders to look into, by the name that messages use."""
     folders = {}

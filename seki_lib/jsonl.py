@@ -41,4 +41,6 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads(line)
         except ValueError as error:
-            raise RunError(f"{path}, line {number} is damaged ({error}). Remove the run folder to start it anew.") from None
+            raise RunError(
+                f"{path}, line {number} is damaged ({error}). Remove the run folder to start it anew."
+            ) from None

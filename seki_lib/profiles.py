@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .errors import look_up
+from .errors import UnknownName, look_up
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,15 @@ PROFILES: dict[str, Profile] = {
 def get_profile(name: str) -> Profile:
     """A profile by its name. Raises UnknownName, which lists the names."""
     return look_up("profile", PROFILES, name)
+
+
+def parse_seeds(text: str | int | list[int] | tuple[int, ...]) -> tuple[int, ...]:
+    """Seeds as "0,1,2,3", one int, or a list. Raises UnknownName with an example."""
+    items = text if isinstance(text, list | tuple) else str(text).replace(",", " ").split()
+    try:
+        seeds = tuple(dict.fromkeys(int(item) for item in items))
+    except ValueError:
+        seeds = ()
+    if not seeds or min(seeds) < 0:
+        raise UnknownName(f"unknown seeds {text!r}; valid: whole numbers from 0 on, such as SEEDS=0,1,2,3")
+    return seeds

@@ -23,7 +23,7 @@ from .spaces.base import Notation, ReplySchema, SearchSpace
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Everything that decides a search besides its space, task, LLM and prompts. Paper symbol and section beside each."""
+    """What decides a search besides space, task, LLM and prompts. Paper symbol and section beside each."""
 
     rounds: int = 50  # n = λ + γ (§5.1.1); with α0 that is n + 1 evaluations
     lam: int = 35  # λ, rounds of self-evolution (§5.3.1): rounds 1..λ, then inspiration (docs/fidelity.md)
@@ -70,7 +70,8 @@ class Step:
 
     def __str__(self) -> str:
         r = self.record
-        return f"round {r.round:2d}  {r.stage:21s}  {r.how:9s}  score {r.score:6.2f}  best {self.best:6.2f}  {r.architecture}"
+        scores = f"score {r.score:6.2f}  best {self.best:6.2f}"
+        return f"round {r.round:2d}  {r.stage:21s}  {r.how:9s}  {scores}  {r.architecture}"
 
 
 @dataclass
@@ -127,7 +128,9 @@ def self_evolution(search: Search) -> Iterator[Step]:
         critique = prompts.critique(**common, score=previous.score, edits=edits)  # Eq. 1
         choice = ReplySchema.one_of(edits) if config.strategy == "edit" else None
         seed = CallSeed(config.seed, i, "critique", 0)
-        strategy = search.llm.complete(critique, schema=choice, seed=seed, max_tokens=config.critique_tokens).text  # Eq. 2
+        strategy = search.llm.complete(
+            critique, schema=choice, seed=seed, max_tokens=config.critique_tokens
+        ).text  # Eq. 2
         refine = prompts.refine(**common, score=previous.score, strategy=strategy)  # Eq. 3
         child, how, asked = ask_architecture(search, refine, i, "refine", parent)  # Eq. 4
         yield _evaluate(search, i, "self_evolution", child, how, [Exchange("critique", critique, strategy), *asked])
@@ -139,7 +142,9 @@ def knowledge_inspiration(search: Search) -> Iterator[Step]:
     for i in range(max(len(search.repository.records), config.lam + 1), config.rounds + 1):
         top = search.repository.top(config.k)
         chosen = sorted(draws(config, i, "examples").sample(range(len(top)), min(config.xi, len(top))))
-        examples = [Example(space.show(space.parse(top[j].architecture), search.notation), top[j].score) for j in chosen]
+        examples = [
+            Example(space.show(space.parse(top[j].architecture), search.notation), top[j].score) for j in chosen
+        ]
         inspire = search.prompts.inspire(
             task=search.evaluator.task, space=space.describe(search.notation), examples=examples
         )
@@ -206,6 +211,8 @@ def _evaluate(search: Search, i: int, stage: str, arch: Any, how: str, exchanges
     """Lines 7-8 and 13-14: score the cell and store both in S."""
     evaluation, space = search.evaluator(arch), search.space
     canonical = space.format(space.canonical(arch))
-    record = Record(i, stage, space.format(arch), canonical, evaluation.score, evaluation.metrics, how, evaluation.seconds)
+    record = Record(
+        i, stage, space.format(arch), canonical, evaluation.score, evaluation.metrics, how, evaluation.seconds
+    )
     search.repository.append(record)
     return Step(record, exchanges, search.repository.best().score)

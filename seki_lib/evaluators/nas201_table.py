@@ -26,16 +26,20 @@ ANALOG_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "av
 ANALOG_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
+Rows = dict[str, tuple[float, ...]]
+
+
 @dataclass(frozen=True)
 class Table:
     """`rows[text]` holds one float per name in `columns`; 15,625 rows."""
 
     columns: tuple[str, ...]
-    rows: dict[str, tuple[float, ...]]
+    rows: Rows
+    searched: str  # the column that a search may see
     source: DataSource
 
 
-def _read_csv(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
+def _read_csv(path: Path) -> tuple[tuple[str, ...], Rows]:
     lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     _, _, *columns = lines[0].split(",")  # index, arch, then the values
     rows = {}
@@ -45,7 +49,7 @@ def _read_csv(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]
     return tuple(columns), rows
 
 
-def _read_json(*paths: Path) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
+def _read_json(*paths: Path) -> tuple[tuple[str, ...], Rows]:
     """The three files of one benchmark, in the order CIFAR-10, CIFAR-100, ImageNet16-120."""
     parts = [json.loads(path.read_text()) for path in paths]
     rows = {
@@ -64,15 +68,18 @@ class _AnalogUnpickler(pickle.Unpickler):
         raise AssetError(f"analog-nasbench: the file asks for {module}.{name}, which it has no business to need")
 
 
-def _read_analog(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
-    """One accuracy a cell. The file knows no splits: the value guides the search and nothing is held out."""
+def _read_analog(path: Path) -> tuple[tuple[str, ...], Rows]:
+    """One accuracy a cell, of the CIFAR-10 test images by its level and its rank correlation with the benchmark.
+
+    There is no other split: the value guides the search too and nothing is held out.
+    """
     order = [ANALOG_EDGES.index(edge) for edge in EDGES]
     space = get_space("nas201")
-    rows = {}
+    rows: Rows = {}
     for digits, record in _AnalogUnpickler(io.BytesIO(path.read_bytes())).load().items():
         cell = NasBench201Cell(tuple(ANALOG_OPERATIONS[digits[position]] for position in order))
         rows[space.format(cell)] = (float(record.baseline_accuracy),)
-    return ("cifar10_valid",), rows
+    return ("cifar10_test",), rows
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,8 @@ class _Origin:
     name: str
     sentence: str
     assets: tuple[str, ...]
-    read: Callable[..., tuple[tuple[str, ...], dict[str, tuple[float, ...]]]]
+    read: Callable[..., tuple[tuple[str, ...], Rows]]
+    searched: str = "cifar10_valid"
     keep: bool = False  # slow to read: keep the result as Parquet in the cache
 
 
@@ -98,9 +106,11 @@ ORIGINS = (
     ),
     _Origin(
         "analog-nasbench",
-        "independent training of the NAS-Bench-201 cells (analog-nasbench 0.1.3), CIFAR-10 only, one split",
+        "independent training of the NAS-Bench-201 cells (analog-nasbench 0.1.3): CIFAR-10 only, one split, which the "
+        "search sees too",
         ("analog-nasbench",),
         _read_analog,
+        searched="cifar10_test",
         keep=True,
     ),
 )
@@ -115,7 +125,9 @@ def load() -> Table:
             columns, rows = _kept(origin, paths) if origin.keep else origin.read(*paths)
             if len(rows) != get_space("nas201").size:
                 raise AssetError(f"{paths[0]}: 15,625 cells expected, {len(rows)} found")
-            return Table(columns, rows, DataSource(origin.name, origin.sentence, asset.licence, asset.sha256))
+            return Table(
+                columns, rows, origin.searched, DataSource(origin.name, origin.sentence, asset.licence, asset.sha256)
+            )
     raise AssetError(f'nas201: no table found. Looked in {looked_in()}. Run "seki data fetch nas201".')
 
 
@@ -132,7 +144,7 @@ def fetch_table() -> Table:
     raise AssetError("nas201: no source could be reached.\n" + "\n".join(refused))
 
 
-def _kept(origin: _Origin, paths: list[Path]) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
+def _kept(origin: _Origin, paths: list[Path]) -> tuple[tuple[str, ...], Rows]:
     """Read once, then from Parquet with page checksums; named by the source's hash, so a new source is read anew."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -18,6 +18,7 @@ class CallSeed(int):
     attempt: int
 
     def __new__(cls, run_seed: int, round: int, stage: str, attempt: int) -> "CallSeed":
+        """The seed of this attempt at this stage of this round of this run."""
         digest = hashlib.sha256(f"{run_seed}/{round}/{stage}/{attempt}".encode()).digest()
         self = super().__new__(cls, int.from_bytes(digest[:4], "big") >> 1)
         self.round, self.stage, self.attempt = round, stage, attempt
@@ -34,9 +35,13 @@ class Completion:
 
 
 class LLM(Protocol):
-    """Anything that completes a conversation."""
+    """Anything that completes a conversation, and how it likes to be asked."""
 
     name: str
+    notation: str  # spelling of operations in prompts, a key of SearchSpace.notations
+    templates: str  # set of prompt templates, a key of seki_lib.prompts.TEMPLATES
+    strategy: str  # how OS_i is answered, see SearchConfig.strategy
+    settings: dict[str, Any]  # what else decides its replies; part of a run's config
 
     def complete(
         self,

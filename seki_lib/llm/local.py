@@ -3,12 +3,13 @@
 SmolLM2-135M-Instruct on one thread of a 2-core machine: about 0.4 s to load, 6 ms a prompt token, 13 ms a reply token.
 
 One thread and no prompt cache: the same seed and messages then give the same reply in any order of calls. With the
-cache, or with two threads, some replies change (benchmarks/determinism.py), and a resumed run would not be the same run.
+cache, or with two threads, some replies change (benchmarks/determinism.py): a resumed run would not be the same run.
 """
 
 import secrets
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +26,29 @@ class LocalModel:
     context: int  # tokens
     notation: str  # spelling of operations in prompts, a key of SearchSpace.notations
     templates: str  # set of prompt templates, a key of seki_lib.prompts.TEMPLATES
+    strategy: str  # how OS_i is answered, see SearchConfig.strategy
     chat: bool  # through the chat template, or as plain text to continue
     temperature: float
 
 
 MODELS: dict[str, LocalModel] = {
-    "smollm2-135m": LocalModel("smollm2-135m", 2048, "words", "compact", chat=False, temperature=1.0),
+    "smollm2-135m": LocalModel("smollm2-135m", 2048, "words", "compact", "edit", chat=False, temperature=1.0),
 }
 
 
 class LocalLLM:
     """llama.cpp's server in this process. Its loopback port is closed to others by a random key."""
 
-    def __init__(self, name: str, model: LocalModel, path: Path):
+    def __init__(self, name: str, model: LocalModel):
         self.name = f"local:{name}"
-        self.notation, self.templates = model.notation, model.templates
+        self.notation, self.templates, self.strategy = model.notation, model.templates, model.strategy
         self.settings = {"chat": model.chat, "temperature": model.temperature, "sha256": get_asset(model.asset).sha256}
         self._model = model
-        self._server = _start(path, model.context)
+
+    @cached_property
+    def _server(self) -> Any:
+        """Started when first asked: a run that is replayed or finished needs no model."""
+        return _start(fetch(self._model.asset), self._model.context)
 
     def complete(
         self,
@@ -95,6 +101,5 @@ def _start(path: Path, context: int) -> Any:
 
 
 def local(model: str) -> LocalLLM:
-    """`local:<name>`: a model of MODELS, fetched if need be. Raises UnknownName, AssetError or LLMError."""
-    entry = look_up("local model", MODELS, model)
-    return LocalLLM(model, entry, fetch(entry.asset))
+    """`local:<name>`: a model of MODELS, fetched when first asked. Raises UnknownName."""
+    return LocalLLM(model, look_up("local model", MODELS, model))

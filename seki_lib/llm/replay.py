@@ -2,18 +2,29 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ..errors import LLMError
 from .transcript import Recorder
 
 
-def replay(folder: str) -> Recorder:
+class Replay(Recorder):
+    """A transcript that brings the settings of its run, so that the run is asked in the same words."""
+
+    def __init__(self, transcript: Path, recorded: dict[str, Any]):
+        super().__init__(transcript, None)
+        self.recorded = recorded
+        self.templates: str = recorded["llm"]["templates"]
+        self.settings = {"of": recorded["llm"]["name"]}
+
+
+def replay(folder: str) -> Replay:
     """The answers in `<folder>/transcript.jsonl`. Raises LLMError if there are none."""
     run = Path(folder)
     transcript, config = run / "transcript.jsonl", run / "config.json"
-    if not transcript.is_file():
-        raise LLMError(f"{transcript} does not exist: `replay:` takes a run folder, results/<profile>/searches/…/seed=<n>")
-    llm = Recorder(transcript, None)
-    if config.is_file():  # so that the run is asked in the same words
-        llm.settings = json.loads(config.read_text())["llm"]
-    return llm
+    for path in (transcript, config):
+        if not path.is_file():
+            raise LLMError(
+                f"{path} does not exist: `replay:` takes a run folder, results/<profile>/searches/…/seed=<n>"
+            )
+    return Replay(transcript, json.loads(config.read_text()))

@@ -33,11 +33,18 @@ class Recorder:
     `llm=None` makes it a replay: what the transcript does not hold is an LLMError.
     """
 
+    notation: str
+    templates: str
+    strategy: str
+    settings: dict[str, Any]
+
     def __init__(self, path: Path, llm: LLM | None, *, name: str | None = None):
         self.path = path
         self.name = name or (llm.name if llm else f"replay:{path.parent}")
         self.asked = 0  # calls that reached the LLM, not the transcript
         self._llm = llm
+        for preference in ("notation", "templates", "strategy", "settings"):
+            setattr(self, preference, getattr(llm, preference, None))
         self._answers = {
             call["key"]: Completion(call["reply"], call["usage"], call["seconds"]) for call in recorded_calls(path)
         }

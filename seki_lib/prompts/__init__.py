@@ -54,7 +54,7 @@ class Example(NamedTuple):
     score: float
 
 
-_jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+_jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - prompts are plain text
 
 
 @dataclass(frozen=True)
@@ -79,25 +79,25 @@ class Prompts:
                 raise PromptError(f"template {stage} uses {', '.join(sorted(unknown))}; it may use\n{known}")
 
     @classmethod
-    def load(cls, templates: str = "full", **texts: str) -> "Prompts":
+    def load(cls, templates: str = "full", **texts: str | None) -> "Prompts":
         """A set of default templates by name; `critique=`, `refine=`, `inspire=` override single ones by text."""
         folder = look_up("set of templates", TEMPLATES, templates)
-        return cls(*(texts.pop(s, None) or (folder / f"{s}.md.j2").read_text(encoding="utf-8") for s in VARIABLES))
+        return cls(*(texts.get(s) or (folder / f"{s}.md.j2").read_text(encoding="utf-8") for s in VARIABLES))
 
     @property
     def hashes(self) -> dict[str, str]:
         """A short hash of each template, part of a run's config."""
         return {s: hashlib.sha256(getattr(self, f"{s}_text").encode()).hexdigest()[:12] for s in VARIABLES}
 
-    def critique(self, *, task: str, space: str, architecture: str, score: float, edits: Sequence[str]) -> list[Message]:
+    def critique(
+        self, *, task: str, space: str, architecture: str, score: float, edits: Sequence[str]
+    ) -> list[Message]:
         """Prompt^c_i = C(T, Ω, α(i-1), f(α(i-1))), Eq. 1."""
         return self._render("critique", task=task, space=space, architecture=architecture, score=score, edits=edits)
 
     def refine(self, *, task: str, space: str, architecture: str, score: float, strategy: str) -> list[Message]:
         """Prompt^d_i = D(OS_i, α(i-1)), Eq. 3."""
-        return self._render(
-            "refine", task=task, space=space, architecture=architecture, score=score, strategy=strategy
-        )
+        return self._render("refine", task=task, space=space, architecture=architecture, score=score, strategy=strategy)
 
     def inspire(self, *, task: str, space: str, examples: Sequence[Example]) -> list[Message]:
         """Prompt^e_i = E(ξ of the k best cells with their scores), §4.2."""

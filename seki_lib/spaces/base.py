@@ -51,7 +51,9 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        return cls({"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices))
+        return cls(
+            {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
+        )
 
 
 def gbnf_literal(text: str) -> str:

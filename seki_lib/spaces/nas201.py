@@ -15,6 +15,7 @@ from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, Sear
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the benchmark's order
+SIZE = 15_625  # len(OPERATIONS) ** len(EDGES)
 EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
 
 NOTATIONS = {
@@ -50,7 +51,7 @@ class NasBench201(SearchSpace[NasBench201Cell]):
     """The NAS-Bench-201 topology space."""
 
     name = "nas201"
-    size = len(OPERATIONS) ** len(EDGES)
+    size = SIZE
     operations = OPERATIONS
     notations = NOTATIONS
 
@@ -84,7 +85,8 @@ class NasBench201(SearchSpace[NasBench201Cell]):
         return NasBench201Cell(tuple(OPERATIONS[int(rng.random() * len(OPERATIONS))] for _ in EDGES))
 
     def neighbors(self, arch: NasBench201Cell) -> Sequence[NasBench201Cell]:
-        return _neighbors(arch)
+        neighbors: tuple[NasBench201Cell, ...] = _neighbors(arch)
+        return neighbors
 
     def canonical(self, arch: NasBench201Cell) -> NasBench201Cell:
         return _representatives()[_signature(arch.edges)]
@@ -150,7 +152,7 @@ class NasBench201(SearchSpace[NasBench201Cell]):
         return 'root ::= word " " word " " word " " word " " word " " word\n' + word
 
 
-@lru_cache(maxsize=NasBench201.size)
+@lru_cache(maxsize=SIZE)
 def _neighbors(arch: NasBench201Cell) -> tuple[NasBench201Cell, ...]:
     """The 24 cells that differ on one edge."""
     edges = arch.edges

@@ -1,0 +1,47 @@
+# make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
+# make test        set up, then run all tests
+# make lint        ruff, mypy, and notebooks without outputs
+# make lab         JupyterLab on the notebooks
+# Python 3.11 or newer and a package index are all it takes. Every target is safe to stop and to call again.
+PYTHON ?= python3
+PROFILE ?= laptop
+LLM ?= local:smollm2-135m
+SEEDS ?=
+JOBS ?=
+BIN := .venv/bin
+
+ifneq ($(SEKI_MIRROR),)
+ifeq ($(findstring ://,$(SEKI_MIRROR)),)
+override SEKI_MIRROR := $(abspath $(SEKI_MIRROR))
+endif
+endif
+export SEKI_MIRROR
+
+.PHONY: reproduce test lint lab setup data preflight
+
+reproduce: data
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
+
+test: data
+	@$(BIN)/pytest -n auto
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/nbstripout --verify notebooks/*.ipynb
+
+lab: data
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+data: setup
+	@$(BIN)/seki data fetch nas201 smollm2-135m
+
+setup: preflight .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt | preflight
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all]" || \
+	  { echo "make: pip could not install the packages (see above). Is a package index reachable? The same command goes on."; exit 1; }
+	@touch $@
+
+preflight:
+	@$(PYTHON) tools/preflight.py "PROFILE=$(PROFILE)" "LLM=$(LLM)" "SEEDS=$(SEEDS)" "JOBS=$(JOBS)"

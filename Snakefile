@@ -1,0 +1,88 @@
+# The DAG: one search per seed, then the notebooks that show them. Called by `make reproduce`; paths are relative to
+# results/<profile>. The searches keep more files than these outputs, and go on from them when they were stopped.
+import sys
+from pathlib import Path
+
+from seki_lib.notebook import ROOT
+from seki_lib.profiles import parse_seeds
+from seki_lib.runs import RunSpec
+
+PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
+SEEDS = parse_seeds(config["seeds"])
+SEKI = f"{sys.executable} -m seki_lib.cli"
+COMMON = f"--parameter profile={PROFILE} --parameter llm={LLM} --parameter results={RESULTS}"
+
+
+def result(seed):
+    """The file that closes one search, relative to the profile's folder."""
+    spec = RunSpec("nas201", "cifar10", LLM, PROFILE, int(seed))
+    return str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json")
+
+
+def source(name):
+    return str(ROOT / "notebooks" / f"{name}.ipynb")
+
+
+FIGURES = ["figure2_data_flow", "nas201_best_so_far", "nas201_best_cell"]
+
+
+rule all:
+    input:
+        expand("tables/table3.{ending}", ending=["csv", "md", "html"]),
+        expand("figures/{name}.png", name=FIGURES),
+        expand("notebooks/{name}.ipynb", name=["00_setup", "02_self_evolution", "03_knowledge_inspiration", "13_table3_nas201"]),
+
+
+rule setup:
+    input:
+        source("00_setup"),
+    output:
+        "notebooks/00_setup.ipynb",
+    shell:
+        f"{SEKI} notebook 00_setup {COMMON} --output {{output}}"
+
+
+rule search:
+    input:
+        "notebooks/00_setup.ipynb",
+    output:
+        result("{seed}".replace("{seed}", "0")).replace("seed=0", "seed={seed}"),
+    log:
+        "logs/search-nas201-seed={seed}.log",
+    shell:
+        f"{SEKI} search --space nas201 --task cifar10 --llm {LLM} --profile {PROFILE} --results {RESULTS}"
+        " --seed {wildcards.seed} 2>&1 | tee {log}"
+
+
+rule self_evolution:
+    input:
+        source("02_self_evolution"),
+        result(SEEDS[0]),
+    output:
+        "notebooks/02_self_evolution.ipynb",
+        "figures/figure2_data_flow.png",
+    shell:
+        f"{SEKI} notebook 02_self_evolution {COMMON} --parameter seed={SEEDS[0]} --output {{output[0]}}"
+
+
+rule knowledge_inspiration:
+    input:
+        source("03_knowledge_inspiration"),
+        "notebooks/02_self_evolution.ipynb",
+    output:
+        "notebooks/03_knowledge_inspiration.ipynb",
+    shell:
+        f"{SEKI} notebook 03_knowledge_inspiration {COMMON} --parameter seed={SEEDS[0]} --output {{output}}"
+
+
+rule table3:
+    input:
+        source("13_table3_nas201"),
+        [result(seed) for seed in SEEDS],
+    output:
+        "notebooks/13_table3_nas201.ipynb",
+        expand("tables/table3.{ending}", ending=["csv", "md", "html"]),
+        "figures/nas201_best_so_far.png",
+        "figures/nas201_best_cell.png",
+    shell:
+        f"{SEKI} notebook 13_table3_nas201 {COMMON} --parameter seeds={','.join(map(str, SEEDS))} --output {{output[0]}}"

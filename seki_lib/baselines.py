@@ -1,0 +1,96 @@
+"""Searches without an LLM, at the same budget and from the same α0 as the search they stand beside.
+
+Each is a generator of architectures that is sent their scores, so that the budget is kept in one place:
+
+    run_baseline("local_search", space, evaluator, evaluations=51, seed=0)
+
+2,000 seeds of the three baselines on NAS-Bench-201 take a few seconds on one core (benchmarks/speed.py).
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from .errors import look_up
+from .evaluators.base import Evaluator
+from .search import initial_architecture
+from .spaces.base import SearchSpace
+
+Proposals = Generator[Any, float, None]  # yields architectures, is sent their scores
+
+
+def random_search(space: SearchSpace[Any], alpha0: Any, rng: Random) -> Proposals:
+    """α0, then uniform draws."""
+    yield alpha0
+    while True:
+        yield space.random(rng)
+
+
+def regularized_evolution(
+    space: SearchSpace[Any], alpha0: Any, rng: Random, population: int = 10, tournament: int = 3
+) -> Proposals:
+    """Ageing evolution (Real et al. 2019): mutate the best of a random tournament, drop the oldest. P 10, T 3."""
+    living: deque[tuple[float, Any]] = deque(maxlen=population)
+    arch = alpha0
+    while True:
+        living.append(((yield arch), arch))
+        if len(living) < population:
+            arch = space.random(rng)
+        else:
+            parent = max(rng.sample(list(living), tournament), key=lambda pair: pair[0])
+            neighbors = space.neighbors(parent[1])
+            arch = neighbors[int(rng.random() * len(neighbors))]
+
+
+def local_search(space: SearchSpace[Any], alpha0: Any, rng: Random) -> Proposals:
+    """Hill climbing (White et al. 2021): to the first better neighbour, in random order; restart at a peak."""
+    current, seen = alpha0, {alpha0}
+    while True:
+        best, climbing = (yield current), True
+        while climbing:
+            climbing = False
+            neighbors = [arch for arch in space.neighbors(current) if arch not in seen]
+            rng.shuffle(neighbors)
+            for arch in neighbors:
+                seen.add(arch)
+                score = yield arch
+                if score > best:
+                    current, best, climbing = arch, score, True
+                    break
+        current = space.random(rng)
+        seen.add(current)
+
+
+BASELINES: dict[str, Callable[[SearchSpace[Any], Any, Random], Proposals]] = {
+    "random_search": random_search,
+    "regularized_evolution": regularized_evolution,
+    "local_search": local_search,
+}
+
+
+@dataclass(frozen=True)
+class BaselineRun:
+    """One run: the scores in the order of evaluation, and the first architecture of the highest score."""
+
+    scores: list[float]
+    best: Any
+
+
+def run_baseline(
+    name: str, space: SearchSpace[Any], evaluator: Evaluator, *, evaluations: int, seed: int, alpha0: str = "random"
+) -> BaselineRun:
+    """One baseline for one seed. Repeated cells count as evaluations. Raises UnknownName."""
+    baseline = look_up("baseline", BASELINES, name)
+    start = initial_architecture(space, alpha0, seed)
+    proposals = baseline(space, start, Random(f"{name}/{seed}"))
+    arch = best = next(proposals)
+    scores = [evaluator(arch).score]
+    high = scores[0]
+    while len(scores) < evaluations:
+        arch = proposals.send(scores[-1])
+        scores.append(evaluator(arch).score)
+        if scores[-1] > high:
+            high, best = scores[-1], arch
+    return BaselineRun(scores, best)

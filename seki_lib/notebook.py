@@ -1,0 +1,118 @@
+"""What every notebook does first: name the versions, check its parameters, find its run.
+
+Parameters come from papermill or from the `parameters` cell. A parameter that the notebook does not know is an error:
+papermill itself only warns.
+"""
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import SekiError
+from .jsonl import read_lines
+from .llm import DEFAULT_LLM, split_name
+from .profiles import Profile, get_profile, parse_seeds
+from .runs import RunSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULTS: dict[str, Any] = {"profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": ""}
+
+
+class NotebookError(SekiError, ValueError):
+    """A notebook was started with a parameter that it does not have, or with a value of the wrong type."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The parameters of a notebook, checked. results: absolute."""
+
+    profile: Profile
+    llm: str
+    seed: int
+    seeds: tuple[int, ...]
+    results: Path
+
+    @property
+    def folder(self) -> Path:
+        """`<results>/<profile>`: where this profile's tables and figures go."""
+        return self.results / self.profile.name
+
+
+def versions() -> None:
+    """One line: Python, machine, and the packages that numbers can depend on."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("seki-kit", "numpy", "xllamacpp"))
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}; {packages}")
+
+
+def start(namespace: dict[str, Any], *known: str) -> Setup:
+    """Check the parameters among a notebook's globals. known: those it has, of DEFAULTS.
+
+    Raises NotebookError on any other name, and UnknownName on a value that no registry holds.
+    """
+    given = {name: value for name, value in namespace.items() if _is_parameter(name, value)}
+    if unknown := given.keys() - set(known):
+        raise NotebookError(f"unknown parameter {', '.join(sorted(unknown))}; this notebook has: {', '.join(known)}")
+    values = DEFAULTS | given
+    for name in known:
+        kinds = (str, int, list, tuple) if name == "seeds" else type(DEFAULTS[name])
+        if not isinstance(values[name], kinds) or isinstance(values[name], bool):
+            raise NotebookError(f"parameter {name} must be {type(DEFAULTS[name]).__name__}, not {values[name]!r}")
+    profile = get_profile(values["profile"])
+    split_name(values["llm"])
+    seeds = parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds
+    results = Path(values["results"]).expanduser() if values["results"] else ROOT / "results"
+    return Setup(profile, values["llm"], values["seed"], seeds, results if results.is_absolute() else ROOT / results)
+
+
+def spec_of(setup: Setup, seed: int | None = None, *, space: str = "nas201", task: str = "cifar10") -> RunSpec:
+    """The run that this notebook looks at."""
+    return RunSpec(space, task, setup.llm, setup.profile.name, setup.seed if seed is None else seed)
+
+
+def require_rounds(spec: RunSpec, results: Path, rounds: int) -> None:
+    """Raise NotebookError, naming the next step, unless the transcript of a run reaches this round."""
+    calls = read_lines(spec.folder(results) / "transcript.jsonl")
+    there = max((call["round"] for call in calls), default=0)
+    if there < rounds:
+        raise NotebookError(
+            f"{spec.folder(results)} holds {there} of the {rounds} rounds needed here. Run notebook 02 first, or: "
+            f"seki search --space {spec.space} --task {spec.task} --llm {spec.llm} --profile {spec.profile} "
+            f"--seed {spec.seed}"
+        )
+
+
+def _is_parameter(name: str, value: Any) -> bool:
+    """What a parameters cell defines: plain values, not IPython's own and not what was imported."""
+    hidden = name.startswith("_") or name in ("In", "Out", "exit", "quit", "get_ipython", "open")
+    return not hidden and not isinstance(value, ModuleType | type | Callable)
+
+
+def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> Path:
+    """Run a notebook headlessly with papermill into `output`; it appears there only when it ran to its end.
+
+    Raises NotebookError for an unknown parameter, before anything runs, and for a cell that failed; the failed copy is
+    kept beside `output`.
+    """
+    import papermill
+
+    known = papermill.inspect_notebook(notebook)
+    if unknown := parameters.keys() - known.keys():
+        raise NotebookError(
+            f"{notebook.name}: unknown parameter {', '.join(sorted(unknown))}; it has: {', '.join(known) or 'none'}"
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    part = output.with_name(f"failed-{output.name}")
+    try:
+        papermill.execute_notebook(
+            notebook, part, parameters, cwd=notebook.parent, progress_bar=False, log_output=True,
+            stdout_file=sys.stdout, stderr_file=sys.stderr,
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(f"{notebook.name} stopped: {error.ename}: {error.evalue}. See {part}.") from None
+    part.replace(output)
+    return output

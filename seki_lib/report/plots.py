@@ -1,0 +1,131 @@
+"""Figures. Colours are Okabe and Ito's (safe for colour-blind readers), and lines also differ in style."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import networkx as nx
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..runs import BaselineRuns
+from ..spaces.nas201 import EDGES, NasBench201Cell
+
+OPERATION_STYLE = {  # operation -> (colour, line style)
+    "none": ("#BBBBBB", (0, (1, 3))),
+    "skip_connect": ("#000000", "--"),
+    "nor_conv_1x1": ("#56B4E9", "-"),
+    "nor_conv_3x3": ("#D55E00", "-"),
+    "avg_pool_3x3": ("#009E73", "-."),
+}
+BASELINE_STYLE = {
+    "random_search": ("#999999", ":"),
+    "regularized_evolution": ("#0072B2", "--"),
+    "local_search": ("#009E73", "-."),
+}
+NODE_AT = {0: (0.0, 0.0), 1: (1.0, 0.9), 2: (2.0, -0.9), 3: (3.0, 0.0)}
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG (150 dpi) and SVG; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    for path in paths:
+        metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
+        with matplotlib.rc_context({"svg.hashsalt": "seki"}):  # the same figure gives the same file
+            figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
+    plt.close(figure)
+    return paths
+
+
+def draw_cell(cell: NasBench201Cell, title: str = "", axes: Axes | None = None) -> Figure:
+    """A NAS-Bench-201 cell: node 0 is the input, node 3 the output, one labelled edge per operation."""
+    axes = axes or plt.subplots(figsize=(6, 3))[1]
+    graph = nx.DiGraph(EDGES)
+    bends = {(0, 3): 0.0, (0, 1): -0.1, (1, 3): -0.35, (0, 2): 0.35, (2, 3): 0.1, (1, 2): 0.0}
+    nx.draw_networkx_nodes(graph, NODE_AT, ax=axes, node_color="white", edgecolors="black", node_size=620)
+    names = {0: "in", 1: "1", 2: "2", 3: "out"}
+    nx.draw_networkx_labels(graph, NODE_AT, names, ax=axes, font_size=10)
+    for edge, operation in zip(EDGES, cell.edges, strict=True):
+        colour, style = OPERATION_STYLE[operation]
+        connection = f"arc3,rad={bends[edge]}"
+        nx.draw_networkx_edges(
+            graph, NODE_AT, [edge], ax=axes, edge_color=colour, style=style, width=2.2, node_size=620,
+            connectionstyle=connection, arrowsize=14,
+        )  # fmt: skip
+        nx.draw_networkx_edge_labels(
+            graph, NODE_AT, {edge: operation}, ax=axes, font_size=8, rotate=False, connectionstyle=connection,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        )  # fmt: skip
+    axes.set_title(title, fontsize=10)
+    axes.margins(0.08, 0.18)
+    axes.set_axis_off()
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)  # noqa: S101
+    return figure
+
+
+def best_so_far(
+    histories: Sequence[Sequence[float]], baselines: BaselineRuns, *, lam: int, label: str, oracle: float
+) -> Figure:
+    """Highest score so far against evaluations: one line a seed over the quantile bands of the baselines.
+
+    histories: per seed, the scores in the order of evaluation. Bands hold the middle 80 % of the baseline's seeds.
+    """
+    figure, axes = plt.subplots(figsize=(8, 4.6))
+    evaluations = max(len(history) for history in histories)
+    x = np.arange(1, evaluations + 1)
+    for name, (colour, style) in BASELINE_STYLE.items():
+        low, middle, high = np.quantile(baselines.best_so_far(name)[:, :evaluations], [0.1, 0.5, 0.9], axis=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+        title = f"{name.replace('_', ' ')}: median, middle 80 % of {len(baselines.scores[name])} seeds"
+        axes.plot(x, middle, color=colour, linestyle=style, linewidth=1.8, label=title)
+    for i, history in enumerate(histories):
+        best = np.maximum.accumulate(history)
+        title = f"{label}: one line a seed (n = {len(histories)})" if i == 0 else "_"
+        axes.plot(x[: len(best)], best, color="#D55E00", linewidth=1.4, alpha=0.9, label=title)
+    axes.axvline(lam + 1.5, color="#555555", linewidth=0.9)
+    bottom = max(
+        float(np.quantile(baselines.best_so_far("random_search")[:, min(3, evaluations - 1)], 0.1)), oracle - 8
+    )
+    axes.set_ylim(bottom, oracle + (oracle - bottom) * 0.06)
+    axes.annotate(
+        "self-evolution ◂ ▸ inspiration", (lam + 1.5, bottom), (0, 4), textcoords="offset points", ha="center",
+        fontsize=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )  # fmt: skip
+    axes.axhline(oracle, color="black", linewidth=0.8, linestyle=(0, (5, 5)))
+    axes.annotate("best cell of the space", (1, oracle), (2, 3), textcoords="offset points", fontsize=8)
+    axes.set_xlim(1, evaluations)
+    axes.set_xlabel("evaluations, α0 included")
+    axes.set_ylabel("best accuracy so far that the search sees (%)")
+    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.07))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def data_flow(parts: Sequence[tuple[Any, str]]) -> Figure:
+    """Figure 2: the cycle of a search, each box named after the function or class of the code that does it.
+
+    parts: (object of the code, caption), in the order in which data passes through them.
+    """
+    figure, axes = plt.subplots(figsize=(9, 5.2))
+    angles = np.pi / 2 - 2 * np.pi * np.arange(len(parts)) / len(parts)
+    at = np.stack([2.9 * np.cos(angles), 1.55 * np.sin(angles)], axis=1)
+    for i, (part, caption) in enumerate(parts):
+        name = f"{part.__module__.removeprefix('seki_lib.')}.{part.__qualname__}"
+        axes.text(
+            at[i, 0], at[i, 1], f"{name}\n{caption}", ha="center", va="center", fontsize=8.5, linespacing=1.5,
+            bbox={"boxstyle": "round,pad=0.55", "facecolor": "#EEF4FB", "edgecolor": "#0072B2"},
+        )  # fmt: skip
+        axes.annotate(
+            "", at[(i + 1) % len(parts)], at[i],
+            arrowprops={"arrowstyle": "-|>", "shrinkA": 42, "shrinkB": 42, "color": "#555555",
+                        "connectionstyle": "arc3,rad=-0.12"},
+        )  # fmt: skip
+    axes.set_xlim(-4.3, 4.3)
+    axes.set_ylim(-2.2, 2.2)
+    axes.set_axis_off()
+    return figure
