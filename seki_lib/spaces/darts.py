@@ -1,9 +1,9 @@
 """The DARTS space: two cells of 4 nodes, 1,037,664,180 each (Liu et al. 2018; paper §5.1.1).
 
-    Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), …], normal_concat=[2, 3, 4, 5], reduce=[…], reduce_concat=[…])
+    Genotype(normal=[('sep_conv_3x3', 0), ('skip_connect', 1), …], normal_concat=[2, 3, 4, 5], reduce=[…], …)
 
-Nodes 0 and 1 of a cell are the outputs of the two cells before it. Each of the nodes 2-5 adds up two edges that come from
-two different earlier nodes; the cell's output is the nodes of `concat`, side by side.
+Nodes 0 and 1 of a cell are the outputs of the two cells before it. Each of the nodes 2-5 adds up two edges that come
+from two different earlier nodes; the cell's output is the nodes of `concat`, side by side.
 """
 
 import json
@@ -60,8 +60,8 @@ Edges = tuple[Edge, ...]  # two a node, node 2 first
 class DartsGenotype:
     """A normal and a reduction cell: two edges a node, node 2 first. The order of edges is kept; `canonical` sorts.
 
-    Any number of nodes and any concat can be held and built (NASNet-A has 5 nodes); the space itself has 4 nodes, all of
-    them in the concat. Raises InvalidArchitecture naming cell, node and edge.
+    Any number of nodes and any concat can be held and built (NASNet-A has 5 nodes); the space itself has 4 nodes, all
+    of them in the concat. Raises InvalidArchitecture naming cell, node and edge.
     """
 
     normal: Edges
@@ -109,8 +109,8 @@ class Darts(SearchSpace[DartsGenotype]):
     def parse(self, text: str) -> DartsGenotype:
         """The genotype of the field's text, without `eval`; `range(2, 6)` may stand for a list.
 
-        Cells of another shape than the space's (more nodes, another concat, such as NASNet-A) are read too, so that they
-        can be built and counted; `require` tells them from cells of the space.
+        Cells of another shape than the space's (more nodes, another concat, such as NASNet-A) are read too, so that
+        they can be built and counted; `require` tells them from cells of the space.
         """
         if not isinstance(text, str):
             raise InvalidArchitecture(f"darts: a text is expected, not {type(text).__name__}")
@@ -144,7 +144,9 @@ class Darts(SearchSpace[DartsGenotype]):
         if not isinstance(arch, DartsGenotype):
             raise InvalidArchitecture(f"darts: a DartsGenotype is expected, not {type(arch).__name__}")
         if not _has_shape(arch):
-            raise InvalidArchitecture("darts: a cell of the space has the nodes 2-5 with two edges each, all in the concat")
+            raise InvalidArchitecture(
+                "darts: a cell of the space has the nodes 2-5 with two edges each, all in the concat"
+            )
         for cell in CELLS:
             edges: Edges = getattr(arch, cell)
             for position, (operation, source) in enumerate(edges):
@@ -181,8 +183,8 @@ class Darts(SearchSpace[DartsGenotype]):
         n = self.notation(notation)
         meanings = ", ".join(f"{word} ({meaning})" for word, meaning in zip(n.spelling, MEANINGS, strict=True))
         shared = (
-            "An architecture has a normal and a reduce cell. Nodes 0 and 1 of a cell are its inputs; each of the nodes 2, 3, 4, "
-            "5 adds two operations, each applied to a different earlier node. "
+            "An architecture has a normal and a reduce cell. Nodes 0 and 1 of a cell are its inputs; each of the nodes "
+            "2, 3, 4, 5 adds two operations, each applied to a different earlier node. "
         )
         written = "" if n.name == "names" else "The digit after an operation is the node that it is applied to. "
         return f"{shared}{written}Operations: {meanings}."
@@ -242,7 +244,7 @@ class Darts(SearchSpace[DartsGenotype]):
                 for node in NODES
             }
         )
-        return ReplySchema(record({name: cell for name in CELLS}), self.reply_grammar(n))
+        return ReplySchema(record(dict.fromkeys(CELLS, cell)), self.reply_grammar(n))
 
     def reply_grammar(self, notation: str | Notation) -> str:
         n = self.notation(notation)
@@ -404,7 +406,9 @@ def _neighbors(arch: DartsGenotype) -> tuple[DartsGenotype, ...]:
             other = edges[i ^ 1][1]
             operations += [(*edges[:i], (new, source), *edges[i + 1 :]) for new in OPERATIONS if new != operation]
             sources += [
-                (*edges[:i], (operation, new), *edges[i + 1 :]) for new in range(2 + i // 2) if new not in (source, other)
+                (*edges[:i], (operation, new), *edges[i + 1 :])
+                for new in range(2 + i // 2)
+                if new not in (source, other)
             ]
         return [*operations, *sources]
 

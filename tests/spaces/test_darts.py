@@ -19,17 +19,17 @@ from seki_lib.spaces.darts import OPERATIONS, PRIMITIVES, DartsGenotype
 
 SPACE = get_space("darts")
 DARTS_V2 = (
-    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), "
-    "('skip_connect', 0), ('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], reduce=[('max_pool_3x3', 0), "
-    "('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), ('skip_connect', 2), "
-    "('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])"
+    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
+    "('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], "
+    "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), "
+    "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])"
 )
 NASNET_A = (  # 5 nodes, sep_conv_7x7, one input twice, its own concats
-    "Genotype(normal=[('sep_conv_5x5', 1), ('sep_conv_3x3', 0), ('sep_conv_5x5', 0), ('sep_conv_3x3', 0), ('avg_pool_3x3', 1), "
-    "('skip_connect', 0), ('avg_pool_3x3', 0), ('avg_pool_3x3', 0), ('sep_conv_3x3', 1), ('skip_connect', 1)], "
-    "normal_concat=[2, 3, 4, 5, 6], reduce=[('sep_conv_5x5', 1), ('sep_conv_7x7', 0), ('max_pool_3x3', 1), ('sep_conv_7x7', 0), "
-    "('avg_pool_3x3', 1), ('sep_conv_5x5', 0), ('skip_connect', 3), ('avg_pool_3x3', 2), ('sep_conv_3x3', 2), "
-    "('max_pool_3x3', 1)], reduce_concat=[4, 5, 6])"
+    "Genotype(normal=[('sep_conv_5x5', 1), ('sep_conv_3x3', 0), ('sep_conv_5x5', 0), ('sep_conv_3x3', 0), "
+    "('avg_pool_3x3', 1), ('skip_connect', 0), ('avg_pool_3x3', 0), ('avg_pool_3x3', 0), ('sep_conv_3x3', 1), "
+    "('skip_connect', 1)], normal_concat=[2, 3, 4, 5, 6], reduce=[('sep_conv_5x5', 1), ('sep_conv_7x7', 0), "
+    "('max_pool_3x3', 1), ('sep_conv_7x7', 0), ('avg_pool_3x3', 1), ('sep_conv_5x5', 0), ('skip_connect', 3), "
+    "('avg_pool_3x3', 2), ('sep_conv_3x3', 2), ('max_pool_3x3', 1)], reduce_concat=[4, 5, 6])"
 )
 
 
@@ -77,8 +77,16 @@ def test_cells_of_the_literature_outside_the_space_are_read_but_not_searched():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("('sep_conv_3x3', 1), ('skip_connect', 0)", "('sep_conv_3x3', 4), ('skip_connect', 0)", "node 4, edge 1: comes from"),
-        ("('max_pool_3x3', 0), ('max_pool_3x3', 1)", "('max_pool_3x3', 1), ('max_pool_3x3', 1)", "both edges come from node 1"),
+        (
+            "('sep_conv_3x3', 1), ('skip_connect', 0)",
+            "('sep_conv_3x3', 4), ('skip_connect', 0)",
+            "node 4, edge 1: comes from",
+        ),
+        (
+            "('max_pool_3x3', 0), ('max_pool_3x3', 1)",
+            "('max_pool_3x3', 1), ('max_pool_3x3', 1)",
+            "both edges come from node 1",
+        ),
         ("dil_conv_3x3", "nor_conv_3x3", "normal cell, node 5, edge 2: operation 'nor_conv_3x3'"),
         ("dil_conv_3x3", "sep_conv_7x7", "normal cell, node 5: operation 'sep_conv_7x7'"),
         ("reduce_concat=[2, 3, 4, 5]", "reduce_concat=[2, 3, 4, 6]", "reduce_concat"),
@@ -199,7 +207,22 @@ def test_of_several_candidates_the_last_counts():
 
 def test_10_000_broken_replies_give_a_genotype_or_invalid_architecture():
     rng = random.Random(5)
-    pieces = ['"normal":', "normal=[", "normal ", '"reduce":', "reduce=[", "[[[[", "{", "}", "]", ")", "٣", "😀", "\x00", "\ud800"]
+    pieces = [
+        '"normal":',
+        "normal=[",
+        "normal ",
+        '"reduce":',
+        "reduce=[",
+        "[[[[",
+        "{",
+        "}",
+        "]",
+        ")",
+        "٣",
+        "😀",
+        "\x00",
+        "\ud800",
+    ]
     pieces += ['{"2":', "('none', 0)", '"inputs": "0,0"', "9" * 5000, "small0 ", "null", "-1", "1e999", "```", "NaN"]
     bases = []
     for arch in genotypes(40, 6):
@@ -220,7 +243,19 @@ def test_10_000_broken_replies_give_a_genotype_or_invalid_architecture():
 
 @pytest.mark.parametrize(
     "unit",
-    ["normal ", "normal=[", '"normal":', '{"normal":[', "normal small0 ", "(('", "[", "normal small0 skip1, ", " ", "Genotype(", "normal   "],
+    [
+        "normal ",
+        "normal=[",
+        '"normal":',
+        '{"normal":[',
+        "normal small0 ",
+        "(('",
+        "[",
+        "normal small0 skip1, ",
+        " ",
+        "Genotype(",
+        "normal   ",
+    ],
 )
 @pytest.mark.parametrize("notation", SPACE.notations)
 def test_a_megabyte_of_nonsense_is_refused(unit, notation):
@@ -271,5 +306,8 @@ def test_permuted_words_keep_their_meaning_through_show_and_read():
 
 
 def test_any_pair_of_operations_can_be_spelled():
-    spelled = {SPACE.show(DartsGenotype(((a, 0), (b, 1)) * 4, ((a, 0), (b, 1)) * 4), "words") for a, b in product(OPERATIONS, repeat=2)}
+    spelled = {
+        SPACE.show(DartsGenotype(((a, 0), (b, 1)) * 4, ((a, 0), (b, 1)) * 4), "words")
+        for a, b in product(OPERATIONS, repeat=2)
+    }
     assert len(spelled) == 49
