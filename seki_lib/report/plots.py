@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import matplotlib
@@ -11,7 +12,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..evaluators.tabular import Tabular
+from ..llm import LLM
+from ..prompts import Prompts
+from ..repository import Repository
 from ..runs import BaselineRuns
+from ..spaces import SearchSpace
 from ..spaces.nas201 import EDGES, NasBench201Cell
 
 OPERATION_STYLE = {  # operation -> (colour, line style)
@@ -26,7 +32,9 @@ BASELINE_STYLE = {
     "regularized_evolution": ("#0072B2", "--"),
     "local_search": ("#009E73", "-."),
 }
-NODE_AT = {0: (0.0, 0.0), 1: (1.0, 0.9), 2: (2.0, -0.9), 3: (3.0, 0.0)}
+NODE_AT = {node: (float(node), 0.0) for node in range(4)}  # on a line, so that no two edges cross
+BENDS = {(0, 2): -0.45, (0, 3): -0.55, (1, 3): 0.5}  # curvature of the edges that pass over a node
+BOX = {"boxstyle": "round,pad=0.45", "facecolor": "#EEF4FB", "edgecolor": "#0072B2"}
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
@@ -43,25 +51,24 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 def draw_cell(cell: NasBench201Cell, title: str = "", axes: Axes | None = None) -> Figure:
     """A NAS-Bench-201 cell: node 0 is the input, node 3 the output, one labelled edge per operation."""
-    axes = axes or plt.subplots(figsize=(6, 3))[1]
+    axes = axes or plt.subplots(figsize=(7, 3))[1]
     graph = nx.DiGraph(EDGES)
-    bends = {(0, 3): 0.0, (0, 1): -0.1, (1, 3): -0.35, (0, 2): 0.35, (2, 3): 0.1, (1, 2): 0.0}
     nx.draw_networkx_nodes(graph, NODE_AT, ax=axes, node_color="white", edgecolors="black", node_size=620)
-    names = {0: "in", 1: "1", 2: "2", 3: "out"}
-    nx.draw_networkx_labels(graph, NODE_AT, names, ax=axes, font_size=10)
+    nx.draw_networkx_labels(graph, NODE_AT, {0: "in", 1: "1", 2: "2", 3: "out"}, ax=axes, font_size=10)
     for edge, operation in zip(EDGES, cell.edges, strict=True):
         colour, style = OPERATION_STYLE[operation]
-        connection = f"arc3,rad={bends[edge]}"
+        bend = f"arc3,rad={BENDS.get(edge, 0)}"
         nx.draw_networkx_edges(
-            graph, NODE_AT, [edge], ax=axes, edge_color=colour, style=style, width=2.2, node_size=620,
-            connectionstyle=connection, arrowsize=14,
+            graph, NODE_AT, [edge], ax=axes, edge_color=colour, style=style, width=2, node_size=620,
+            connectionstyle=bend, arrowsize=13,
         )  # fmt: skip
         nx.draw_networkx_edge_labels(
-            graph, NODE_AT, {edge: operation}, ax=axes, font_size=8, rotate=False, connectionstyle=connection,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            graph, NODE_AT, {edge: operation}, ax=axes, font_size=8, rotate=False, connectionstyle=bend,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )  # fmt: skip
     axes.set_title(title, fontsize=10)
-    axes.margins(0.08, 0.18)
+    axes.set_xlim(-0.3, 3.3)
+    axes.set_ylim(-0.75, 1.0)
     axes.set_axis_off()
     figure = axes.get_figure()
     assert isinstance(figure, Figure)  # noqa: S101
@@ -106,26 +113,36 @@ def best_so_far(
     return figure
 
 
-def data_flow(parts: Sequence[tuple[Any, str]]) -> Figure:
-    """Figure 2: the cycle of a search, each box named after the function or class of the code that does it.
-
-    parts: (object of the code, caption), in the order in which data passes through them.
-    """
-    figure, axes = plt.subplots(figsize=(9, 5.2))
-    angles = np.pi / 2 - 2 * np.pi * np.arange(len(parts)) / len(parts)
-    at = np.stack([2.9 * np.cos(angles), 1.55 * np.sin(angles)], axis=1)
-    for i, (part, caption) in enumerate(parts):
-        name = f"{part.__module__.removeprefix('seki_lib.')}.{part.__qualname__}"
-        axes.text(
-            at[i, 0], at[i, 1], f"{name}\n{caption}", ha="center", va="center", fontsize=8.5, linespacing=1.5,
-            bbox={"boxstyle": "round,pad=0.55", "facecolor": "#EEF4FB", "edgecolor": "#0072B2"},
-        )  # fmt: skip
-        axes.annotate(
-            "", at[(i + 1) % len(parts)], at[i],
-            arrowprops={"arrowstyle": "-|>", "shrinkA": 42, "shrinkB": 42, "color": "#555555",
-                        "connectionstyle": "arc3,rad=-0.12"},
-        )  # fmt: skip
-    axes.set_xlim(-4.3, 4.3)
-    axes.set_ylim(-2.2, 2.2)
+def data_flow() -> Figure:
+    """Figure 2: the two stages of a search, each box named after the function of the code that does it."""
+    ask, read = (LLM.complete, "Eq. 4"), (SearchSpace.read, "reply → α")
+    score, keep = (Tabular.__call__, "f(α)"), (Repository.append, "S grows")
+    critique, strategy, refine = (
+        (Prompts.critique, "C, Eq. 1"),
+        (LLM.complete, "OS, Eq. 2"),
+        (Prompts.refine, "D, Eq. 3"),
+    )
+    top, draw, inspire = (Repository.top, "k best"), (Random.sample, "ξ of k"), (Prompts.inspire, "E, §4.2")
+    stages = {
+        "Self-evolution": (critique, strategy, refine, ask, read, score, keep),
+        "Knowledge inspiration": (top, draw, inspire, ask, read, score, keep),
+    }
+    width = max(map(len, stages.values()))
+    figure, axes = plt.subplots(figsize=(1.75 * width, 2.2 * len(stages)))
+    for row, (title, parts) in enumerate(stages.items()):
+        y = -1.5 * row
+        axes.text(-0.48, y + 0.52, title, fontsize=11, fontweight="bold")
+        for x, (part, caption) in enumerate(parts):
+            name = part.__qualname__.replace(".__call__", "(α)").replace(".", ".\n")
+            axes.text(x, y + 0.1, name, ha="center", va="center", fontsize=9, family="monospace", bbox=BOX)
+            axes.text(x, y - 0.28, caption, ha="center", va="center", fontsize=8, color="#333333")
+            if x:
+                axes.annotate("", (x - 0.4, y + 0.1), (x - 0.6, y + 0.1), arrowprops={"arrowstyle": "-|>"})
+        last = len(parts) - 1
+        axes.plot([last, last, 0], [y - 0.48, y - 0.62, y - 0.62], color="black", linewidth=1)
+        axes.annotate("", (0, y - 0.46), (0, y - 0.635), arrowprops={"arrowstyle": "-|>"})
+        axes.text(last / 2, y - 0.58, "next round", ha="center", fontsize=8, color="#333333")
+    axes.set_xlim(-0.55, width - 0.45)
+    axes.set_ylim(-1.5 * len(stages) + 0.75, 0.75)
     axes.set_axis_off()
     return figure

@@ -1,0 +1,26 @@
+"""Shared fixtures: the real table (whichever source is at hand), the space, and the embedded LLM."""
+
+import pytest
+
+from seki_lib import get_evaluator, get_llm, get_space
+from seki_lib.evaluators.nas201_table import fetch_table
+
+
+@pytest.fixture(scope="session")
+def space():
+    return get_space("nas201")
+
+
+@pytest.fixture(scope="session")
+def table():
+    return fetch_table()
+
+
+@pytest.fixture(scope="session")
+def evaluator(table):
+    return get_evaluator("tabular", space="nas201", task="cifar10")
+
+
+@pytest.fixture(scope="session")
+def embedded():
+    return get_llm("local:smollm2-135m")
