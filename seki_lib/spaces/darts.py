@@ -265,6 +265,20 @@ class Darts(SearchSpace[DartsGenotype]):
         return "\n".join([f"root ::= {root}", 'cell ::= node2 ", " node3 ", " node4 ", " node5', *rules])
 
 
+def _public(normal: str, reduce: str) -> str:
+    """The text of a genotype from the field's shorthand, operation:node."""
+    short = dict(zip(("mx", "av", "sk", "s3", "s5", "d3", "d5"), OPERATIONS, strict=True))
+    cells = [tuple((short[edge[:2]], int(edge[3:])) for edge in cell.split()) for cell in (normal, reduce)]
+    return Darts().format(DartsGenotype(cells[0], cells[1]))
+
+
+PUBLIC_GENOTYPES: dict[str, str] = {
+    "DARTS_V1": _public("s3:1 s3:0 sk:0 s3:1 sk:0 s3:1 s3:0 sk:2", "mx:0 mx:1 sk:2 mx:0 mx:0 sk:2 sk:2 av:0"),
+    "DARTS_V2": _public("s3:0 s3:1 s3:0 s3:1 s3:1 sk:0 sk:0 d3:2", "mx:0 mx:1 sk:2 mx:1 mx:0 sk:2 sk:2 mx:1"),
+    "PC_DARTS": _public("s3:1 sk:0 s3:0 d3:1 s5:0 s3:1 av:0 d3:1", "s5:1 mx:0 s5:1 s5:2 s3:0 s3:3 s3:1 s3:2"),
+}
+"""Cells that the papers of DARTS and PC-DARTS found on CIFAR-10, as their code prints them."""
+
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 _FIELD = re.compile(r"\s*(\w{1,20})\s*=\s*(\[[^\[\]]*\]|range\([^()]*\))\s*,?")
 _EDGE = re.compile(r"""\(\s*(['"])([^'"]*)\1\s*,\s*([0-9]{1,4})\s*\)""")
