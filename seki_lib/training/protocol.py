@@ -96,7 +96,7 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
         return arch, PUBLIC_GENOTYPES[arch]
     if match := re.fullmatch(r"random:([0-9]{1,9})", arch):
         return f"random-{match[1]}", home.format(home.random(Random(int(match[1]))))
-    if (result := Path(arch) / "result.json").is_file():
+    if "(" not in arch and "|" not in arch and (result := Path(arch) / "result.json").is_file():
         text = home.format(home.parse(_read(result)["architecture"]))
         return f"searched-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
     if "(" not in arch and "|" not in arch:
