@@ -8,6 +8,7 @@
 The same command goes on where a killed run stopped, and asks the LLM nothing that was answered.
 """
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -54,15 +55,16 @@ class RunSpec:
 
 
 def folder_name(llm: str) -> str:
-    """An LLM's name as one folder: `local:smollm2-135m` -> `local-smollm2-135m`."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", llm).strip("-")
+    """An LLM's name as one folder: `local:smollm2-135m` -> `local-smollm2-135m`; a long one is cut and hashed."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", llm).strip("-")
+    return slug if len(slug) <= 60 else f"{slug[:20]}-{hashlib.sha256(llm.encode()).hexdigest()[:10]}"
 
 
 def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> SearchConfig:
     """The profile's sizes, asked the way this LLM likes to be asked; a replayed LLM brings the settings of its run."""
     recorded = getattr(llm, "recorded", None)
     if recorded:
-        return replace(SearchConfig(**recorded["search"]), **changes)
+        return replace(SearchConfig(**recorded["search"]), seed=seed, **changes)
     config = SearchConfig(rounds=profile.rounds, lam=profile.lam, k=profile.k, xi=profile.xi, seed=seed)
     return replace(config, notation=llm.notation, strategy=llm.strategy, **changes)
 

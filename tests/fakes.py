@@ -7,13 +7,17 @@ from seki_lib.spaces import get_space
 
 
 class FakeLLM:
-    """Answers a choice with one of its texts and an architecture with a random cell; `replies` are given out first."""
+    """Answers a choice with one of its texts and an architecture with a random cell.
+
+    `replies` are given out first; with `unreadable=n` about every n-th architecture is prose, decided by the seed.
+    """
 
     name, notation, templates, strategy = "fake:llm", "words", "compact", "edit"
-    settings = {"fake": True}
 
-    def __init__(self, *replies):
+    def __init__(self, *replies, unreadable=0):
         self.replies = list(replies)
+        self.unreadable = unreadable
+        self.settings = {"unreadable": unreadable}
         self.calls = []
 
     def complete(self, messages, *, schema=None, seed=None, max_tokens=512):
@@ -23,6 +27,8 @@ class FakeLLM:
             text = rng.choice(schema["enum"])
         elif self.replies:
             text = self.replies.pop(0)
+        elif self.unreadable and rng.randrange(self.unreadable) == 0:
+            text = "not a cell"
         else:
             text = space.show(space.random(rng), self.notation)
         return Completion(text, {"prompt_tokens": len(str(messages)) // 4, "completion_tokens": 12}, 0.01)

@@ -146,14 +146,16 @@ def test_the_pickle_of_the_wheel_cannot_run_anything(tmp_path):
 
 
 def test_the_three_json_files_give_the_same_table(table, place, monkeypatch, server):
-    """The files' real layout (architecture -> val_acc_200, test_acc_200) with real values, under hashes of their own."""
+    """The files' layout (architecture -> val_acc_200, test_acc_200) with real values, under hashes of their own."""
     import json
 
     if table.source.name != "nas201_hp200_mean":
         pytest.skip("needs the benchmark's own table: set SEKI_MIRROR")
     url, folder = server
     for position, dataset in enumerate(("cifar10", "cifar100", "imagenet")):
-        values = {a: {"val_acc_200": r[2 * position], "test_acc_200": r[2 * position + 1]} for a, r in table.rows.items()}
+        values = {
+            a: {"val_acc_200": r[2 * position], "test_acc_200": r[2 * position + 1]} for a, r in table.rows.items()
+        }
         path = folder / f"nasbench201_{dataset}.json"
         path.write_text(json.dumps(values))
         sha256 = assets.sha256_of(path)

@@ -9,7 +9,9 @@ def test_default_templates_show_the_cell_the_score_and_the_space(templates):
     common = {"task": "TASK", "space": "SPACE", "architecture": "CELL", "score": 12.3456}
     critique = prompts.critique(**common, edits=["change A"])[-1]["content"]
     refine = prompts.refine(**common, strategy="STRATEGY")[-1]["content"]
-    inspire = prompts.inspire(task="TASK", space="SPACE", examples=[Example("X", 90.0), Example("Y", 80.0)])[-1]["content"]
+    inspire = prompts.inspire(task="TASK", space="SPACE", examples=[Example("X", 90.0), Example("Y", 80.0)])[-1][
+        "content"
+    ]
     assert "SPACE" in critique and "CELL" in critique and "12.3" in critique
     assert "CELL" in refine and "STRATEGY" in refine
     assert "X" in inspire and "Y" in inspire and "80" in inspire

@@ -106,8 +106,7 @@ ORIGINS = (
     ),
     _Origin(
         "analog-nasbench",
-        "independent training of the NAS-Bench-201 cells (analog-nasbench 0.1.3): CIFAR-10 only, one split, which the "
-        "search sees too",
+        "independent training of the NAS-Bench-201 cells (analog-nasbench 0.1.3): CIFAR-10 only, one split",
         ("analog-nasbench",),
         _read_analog,
         searched="cifar10_test",

@@ -43,5 +43,5 @@ class Tabular:
 def tabular(space: str, task: str) -> Tabular:
     """The tabular evaluator of a space. Raises UnknownName or AssetError."""
     if space not in TABLES:
-        raise UnknownName(f"no table for space {space!r}; spaces with a table: {', '.join(TABLES)}")
+        raise UnknownName(f"unknown space {space!r}; spaces with a table: {', '.join(TABLES)}")
     return Tabular(get_space(space), task, TABLES[space]())

@@ -29,7 +29,7 @@ class Cell:
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.text} [{LETTERS[self.provenance]}]" if self.text not in ("", "-") else self.text
+        return f"{self.text} [{LETTERS[self.provenance]}]"
 
 
 @dataclass

@@ -5,7 +5,9 @@ from seki_lib.errors import UnknownName
 
 
 def test_the_score_is_the_searched_column_and_nothing_of_the_test_set_leaks(space, table, evaluator):
-    cell = space.parse("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|")
+    cell = space.parse(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    )
     evaluation = evaluator(cell)
     row = dict(zip(table.columns, table.rows[space.format(cell)], strict=True))
     assert evaluation.score == row[table.searched]

@@ -1,3 +1,4 @@
+import json
 import random
 import string
 from collections import Counter
@@ -134,10 +135,15 @@ def test_what_is_not_text_is_refused_too(thing):
 
 
 def test_a_reply_is_read_from_json_fences_and_prose_and_the_last_cell_counts():
-    json_reply = '```json\n{"0->1": "large", "0->2": "skip", "1->2": "zero", "0->3": "pool", "1->3": "small", "2->3": "large"}\n```'
+    edges = {"0->1": "large", "0->2": "skip", "1->2": "zero", "0->3": "pool", "1->3": "small", "2->3": "large"}
+    json_reply = f"```json\n{json.dumps(edges, indent=2)}\n``` I hope this helps."
     assert SPACE.read(json_reply, "words") == SPACE.parse(CELL)
-    assert SPACE.read("zero zero zero zero zero zero or rather: large skip zero pool small large.", "words") == SPACE.parse(CELL)
-    assert SPACE.read(f"Instead of |none~0|+|none~0|none~1|+|none~0|none~1|none~2| take {CELL}, I think", "names") == SPACE.parse(CELL)
+    assert SPACE.read(
+        "zero zero zero zero zero zero or rather: large skip zero pool small large.", "words"
+    ) == SPACE.parse(CELL)
+    assert SPACE.read(
+        f"Instead of |none~0|+|none~0|none~1|+|none~0|none~1|none~2| take {CELL}, I think", "names"
+    ) == SPACE.parse(CELL)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +152,10 @@ def test_a_reply_is_read_from_json_fences_and_prose_and_the_last_cell_counts():
         ("I cannot do that.", "no cell found"),
         ("large skip zero", "6 operations expected, 3 found"),
         ('{"0->1": "large", "0->2": "skip"}', "no operation for edge 1->2"),
-        ('{"0->1": "huge", "0->2": "skip", "1->2": "skip", "0->3": "skip", "1->3": "skip", "2->3": "skip"}', "edge 0->1"),
+        (
+            '{"0->1": "huge", "0->2": "skip", "1->2": "skip", "0->3": "skip", "1->3": "skip", "2->3": "skip"}',
+            "edge 0->1",
+        ),
     ],
 )
 def test_an_unreadable_reply_says_what_is_wrong(reply, reason):

@@ -1,0 +1,83 @@
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from seki_lib import get_llm
+from seki_lib.errors import LLMError, UnknownName
+from seki_lib.llm import CallSeed
+from seki_lib.spaces import ReplySchema
+
+
+def ask(llm, text, **options):
+    return llm.complete([{"role": "user", "content": text}], **options)
+
+
+def test_constrained_replies_are_cells_at_first_try_in_few_tokens(embedded, space):
+    schema = space.reply_schema("words")
+    for seed in range(5):
+        completion = ask(embedded, "A cell of a neural network:", schema=schema, seed=seed, max_tokens=40)
+        space.read(completion.text, "words")
+        assert completion.usage["completion_tokens"] < 40  # indented JSON takes 69
+        assert completion.usage["prompt_tokens"] > 4
+        assert completion.seconds > 0
+
+
+def test_a_choice_is_answered_with_one_of_its_texts(embedded):
+    choices = ["change edge 1 from pool to large", "change edge 2 from zero to skip"]
+    assert ask(embedded, "Which?", schema=ReplySchema.one_of(choices), seed=1, max_tokens=40).text in choices
+
+
+def test_a_plain_json_schema_is_followed_too(embedded):
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    assert isinstance(json.loads(ask(embedded, "Give n.", schema=schema, seed=1, max_tokens=60).text)["n"], int)
+
+
+def test_the_same_seed_gives_the_same_reply_in_any_order_of_calls(embedded):
+    prompts = ["Neural networks", "The best cell", "A 3x3 convolution"]
+    first = [ask(embedded, prompt, seed=7, max_tokens=12).text for prompt in prompts]
+    again = [ask(embedded, prompt, seed=7, max_tokens=12).text for prompt in reversed(prompts)]
+    assert first == again[::-1]
+    assert ask(embedded, prompts[0], seed=8, max_tokens=12).text != first[0]
+
+
+def test_the_loopback_port_is_closed_to_others(embedded):
+    ask(embedded, "hello", seed=1, max_tokens=1)
+    url = embedded._server.listening_address
+    assert url.startswith("http://127.0.0.1:")
+    body = json.dumps({"prompt": "hello", "max_tokens": 1}).encode()
+    request = urllib.request.Request(f"{url}/v1/completions", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request)
+    assert error.value.code == 401
+
+
+def test_a_prompt_that_is_too_long_is_an_llm_error(embedded):
+    with pytest.raises(LLMError, match="exceeds the available context size"):
+        ask(embedded, "word " * 5000, seed=1, max_tokens=1)
+
+
+def test_llama_cpp_says_nothing(embedded, capfd):
+    ask(embedded, "quiet", seed=1, max_tokens=2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unknown_llm_lists_the_valid_ones():
+    with pytest.raises(UnknownName, match="smollm2-135m"):
+        get_llm("local:gpt-17")
+    with pytest.raises(UnknownName, match="local:<model>"):
+        get_llm("smollm2-135m")
+
+
+def test_call_seeds_depend_on_every_part_of_the_place():
+    places = [
+        (0, 1, "critique", 0),
+        (1, 1, "critique", 0),
+        (0, 2, "critique", 0),
+        (0, 1, "refine", 0),
+        (0, 1, "critique", 1),
+    ]
+    assert len({CallSeed(*place) for place in places}) == 5
+    assert CallSeed(*places[0]) == CallSeed(*places[0])
+    assert all(0 <= CallSeed(*place) < 2**31 for place in places)

@@ -1,0 +1,100 @@
+import csv
+import re
+
+import pytest
+
+from seki_lib.errors import RunError
+from seki_lib.evaluators.nas201_table import COLUMNS
+from seki_lib.report.paper import paper_table
+from seki_lib.report.table3 import finished_results, table3
+from seki_lib.report.tables import Cell, Table, mean_std
+from seki_lib.runs import BaselineRuns, RunSpec
+
+
+def test_table3_of_the_paper_is_typed_to_the_last_digit():
+    """Counts that a slip of a finger would change: rows, numbers, deviations, dashes, and the sum of all digits."""
+    rows = paper_table(3)
+    values = [row[column] for row in rows for column in COLUMNS]
+    assert len(rows) == 17
+    assert len(values) == 102
+    assert values.count("-") == 3
+    assert sum("±" in value for value in values) == 69
+    assert all(re.fullmatch(r"\d\d\.\d\d(±\d?\d\.\d\d)?|-", value) for value in values)
+    assert rows[15]["architecture"] == "SEKI"
+    assert rows[15]["imagenet16_test"] == "46.90±0.19"
+    assert rows[16]["imagenet16_valid"] == "46.77"
+
+
+def test_mean_and_deviation_are_printed_as_in_the_paper():
+    assert mean_std([1.0, 3.0]) == "2.00±1.41"
+    assert mean_std([93.456]) == "93.46"
+
+
+def test_a_table_is_written_three_times_with_the_provenance_of_every_cell(tmp_path):
+    table = Table("t", "A title", ["acc", "loss"], notes=["a note"])
+    table.add("theirs <b>", [Cell("1.0", "paper"), Cell("-", "paper")])
+    table.add("ours", [Cell("2.0±0.1", "measured", "4 seeds"), Cell("not run", "not run", "needs a GPU")], n=4)
+    paths = table.write(tmp_path)
+    rows = list(csv.reader(paths[0].open()))
+    assert rows[0] == ["row", "n", "acc", "acc provenance", "loss", "loss provenance"]
+    assert rows[2] == ["ours", "4", "2.0±0.1", "measured: 4 seeds", "not run", "not run: needs a GPU"]
+    markdown, page = paths[1].read_text(), paths[2].read_text()
+    assert "2.0±0.1 [M]" in markdown and "1.0 [P]" in markdown and "- a note" in markdown
+    assert "theirs &lt;b&gt;" in page and 'title="measured: 4 seeds"' in page and "2.0±0.1 [M]" in page
+
+
+def test_a_row_of_the_wrong_length_is_refused():
+    with pytest.raises(ValueError, match="1 cells for 2 columns"):
+        Table("t", "T", ["a", "b"]).add("row", [Cell("1", "paper")])
+
+
+def fake_results(final, seeds=(0, 1), llm="local:x"):
+    config = {"llm": {"name": llm}, "run": {"profile": "laptop"}, "data": {"sentence": "a source"}}
+    return [
+        {"config": config | {"run": {"profile": "laptop", "seed": seed}}, "result": {"evaluations": 51, "final": final}}
+        for seed in seeds
+    ]
+
+
+def test_columns_that_the_source_lacks_read_not_run_and_never_a_stand_in():
+    import numpy as np
+
+    names = ("random_search", "regularized_evolution", "local_search")
+    baselines = BaselineRuns(
+        ("cifar10_test",), {n: np.zeros((3, 2)) for n in names}, {n: np.full((3, 1), 93.0) for n in names}
+    )
+    table = table3(fake_results({"cifar10_test": 94.0}), baselines, {"cifar10_test": 94.5})
+    ours = next(cells for label, _, cells in table.rows if label.startswith("SEKI, ours"))
+    assert [cell.provenance for cell in ours] == ["not run", "measured", *["not run"] * 4]
+    assert "seki data fetch nas201" in ours[2].detail
+    assert any("nothing is held out" in note for note in table.notes)
+
+
+def test_a_replayed_search_is_marked_as_replayed():
+    import numpy as np
+
+    names = ("random_search", "regularized_evolution", "local_search")
+    finals = dict.fromkeys(COLUMNS, 90.0)
+    baselines = BaselineRuns(COLUMNS, {n: np.zeros((3, 2)) for n in names}, {n: np.full((3, 6), 9.0) for n in names})
+    table = table3(fake_results(finals, llm="replay:somewhere"), baselines, finals)
+    row = next(cells for label, _, cells in table.rows if label.startswith("SEKI, ours"))
+    assert {cell.provenance for cell in row} == {"replayed"}
+
+
+def test_a_missing_run_names_the_command_that_makes_it(tmp_path):
+    with pytest.raises(
+        RunError, match="seki search --space nas201 --task cifar10 --llm local:x --profile smoke --seed 7"
+    ):
+        finished_results([RunSpec("nas201", "cifar10", "local:x", "smoke", 7)], tmp_path, source=None)
+
+
+def test_runs_on_other_data_are_not_mixed_into_the_table(tmp_path, evaluator):
+    import json
+
+    spec = RunSpec("nas201", "cifar10", "local:x", "smoke", 7)
+    folder = spec.folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text("{}")
+    (folder / "config.json").write_text(json.dumps({"data": {"sha256": "0" * 64, "sentence": "another table"}}))
+    with pytest.raises(RunError, match=r"searched on: another table\. The table at hand is"):
+        finished_results([spec], tmp_path, evaluator.source)

@@ -1,0 +1,74 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def seki(*arguments, **environment):
+    command = [sys.executable, "-m", "seki_lib.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
+
+
+def test_importing_the_library_is_light():
+    heavy = ("torch", "matplotlib", "numpy", "pyarrow", "jinja2")
+    code = f"import sys, seki_lib; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "valid"),
+    [
+        (["search", "--space", "nas999"], "nas201"),
+        (["search", "--task", "mnist"], "cifar10"),
+        (["search", "--llm", "local:nobody"], "smollm2-135m"),
+        (["search", "--profile", "desktop"], "smoke, laptop, workstation, paper"),
+        (["reproduce", "--seeds", "a,b"], "SEEDS=0,1,2,3"),
+        (["notebook", "99_nothing"], "13_table3_nas201"),
+        (["data", "fetch", "imagenet22k"], "nas201"),
+    ],
+)
+def test_a_wrong_name_is_one_sentence_with_the_valid_ones(arguments, valid, tmp_path):
+    done = seki(*arguments, *(["--results", tmp_path] if arguments[0] in ("search", "reproduce") else []))
+    assert done.returncode == 1
+    assert done.stderr.startswith("seki: unknown") and valid in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any(path.is_file() for path in tmp_path.rglob("*") if path.name != "lock")
+
+
+def test_the_embedded_llm_searches_from_the_command_line_and_shows_its_run(table, tmp_path):
+    done = seki("search", "--profile", "smoke", "--results", tmp_path, "--rounds", 2, "--lam", 1)
+    assert done.returncode == 0, done.stderr
+    folder = done.stdout.splitlines()[-1].partition("done: ")[2]
+    assert len([line for line in done.stdout.splitlines() if "  round " in line]) == 3
+    assert "rounds=2,lam=1" in folder
+    shown = seki("show", folder)
+    assert "local:smollm2-135m on nas201/cifar10" in shown.stdout
+    assert '"evaluations": 3' in shown.stdout
+
+
+def test_data_status_names_each_file_its_licence_and_damage(tmp_path):
+    (tmp_path / "nas201_hp200_mean.csv.gz").write_bytes(b"not it")
+    done = seki("data", "status", SEKI_DATA=str(tmp_path))
+    assert "smollm2-135m" in done.stdout and "Apache-2.0" in done.stdout
+    assert "DAMAGED" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"PROFILE": "huge"}, "valid: smoke, laptop, workstation, paper"),
+        ({"LLM": "chatbot"}, "valid: local:<model>"),
+        ({"SEEDS": "one"}, "such as SEEDS=0,1,2,3"),
+        ({"JOBS": "-3"}, "valid: a whole number from 1 on"),
+    ],
+)
+def test_make_stops_at_a_wrong_setting_before_any_work(settings, sentence):
+    values = {"PROFILE": "laptop", "LLM": "local:smollm2-135m", "SEEDS": "", "JOBS": ""} | settings
+    command = [sys.executable, ROOT / "tools" / "preflight.py", *(f"{name}={value}" for name, value in values.items())]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("make: unknown") and sentence in done.stderr

@@ -1,0 +1,167 @@
+import json
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import FakeLLM
+
+from seki_lib import runs
+from seki_lib.errors import LLMError, RunError
+from seki_lib.jsonl import read_lines
+from seki_lib.profiles import Profile
+from seki_lib.runs import RunSpec, baseline_runs, locked, search_run, walk
+from seki_lib.search import initial, run, self_evolution
+
+PROFILE = Profile("test", rounds=6, lam=4, k=3, xi=2, baseline_seeds=5)
+SPEC = RunSpec("nas201", "cifar10", "fake:llm", "test", 0)
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def fake(monkeypatch, table):
+    """Runs use one fake LLM, handed out here to be looked at."""
+    llm = FakeLLM()
+    get_llm = runs.get_llm
+    monkeypatch.setattr(runs, "get_llm", lambda name: llm if name.startswith("fake") else get_llm(name))
+    return llm
+
+
+def lines(path, *without):
+    """A file's lines without the fields that hold times."""
+    return [{key: value for key, value in line.items() if key not in without} for line in read_lines(path)]
+
+
+def killed_run(results, writes, share):
+    """Start or go on with the search and have it die at this write; returns the exit code."""
+    command = [sys.executable, HERE / "killable_search.py", results, str(writes), str(share)]
+    return subprocess.run(command, cwd=HERE, capture_output=True).returncode
+
+
+def test_a_search_killed_24_times_at_random_writes_ends_as_the_undisturbed_one(tmp_path, table):
+    rng = random.Random(0)
+    assert killed_run(tmp_path / "undisturbed", 10_000, 1) == 0
+    kills = 0
+    while (code := killed_run(tmp_path / "killed", rng.randrange(1, 5), rng.choice([0, 0.3, 0.7, 0.99, 1]))) != 0:
+        assert code == -signal.SIGKILL
+        kills += 1
+    assert kills >= 24
+    folders = [
+        RunSpec("nas201", "cifar10", "fake:llm", "test", 0).folder(tmp_path / name)
+        for name in ("undisturbed", "killed")
+    ]
+    for name in ("history.jsonl", "transcript.jsonl"):
+        undisturbed, killed = (lines(folder / name, "seconds") for folder in folders)
+        assert killed == undisturbed
+    results = [(folder / "result.json").read_text() for folder in folders]
+    assert results[0] == results[1]
+
+
+def test_a_finished_run_asks_the_llm_nothing_twice(fake, tmp_path):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    files = {path.name: path.read_bytes() for path in folder.glob("*.json*")}
+    asked = len(fake.calls)
+    assert asked > 6
+    assert search_run(SPEC, PROFILE, tmp_path) == folder
+    assert len(fake.calls) == asked
+    assert {path.name: path.read_bytes() for path in folder.glob("*.json*")} == files
+
+
+def test_test_values_are_read_once_for_the_final_cell(fake, tmp_path, evaluator, monkeypatch):
+    read = []
+    final = type(evaluator).final
+    monkeypatch.setattr(type(evaluator), "final", lambda self, arch: read.append(arch) or final(self, arch))
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    search_run(SPEC, PROFILE, tmp_path)
+    result = json.loads((folder / "result.json").read_text())
+    assert len(read) == 1
+    assert runs.get_space("nas201").format(read[0]) == result["architecture"]
+    assert result["final"] == evaluator.final(read[0])
+    for line in read_lines(folder / "history.jsonl"):
+        assert set(line["metrics"]) == {evaluator.metric}
+
+
+def test_a_notebook_walk_and_a_run_share_their_answers(fake, tmp_path):
+    with walk(SPEC, PROFILE, tmp_path) as search:
+        list(initial(search)), list(self_evolution(search))
+        walked = [record.architecture for record in search.repository.records]
+    asked = len(fake.calls)
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    assert [line["architecture"] for line in read_lines(folder / "history.jsonl")][: len(walked)] == walked
+    assert len([call for call in lines(folder / "transcript.jsonl") if call["round"] <= PROFILE.lam]) == asked
+
+
+def test_replay_repeats_a_run_without_its_llm(fake, tmp_path):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    asked = len(fake.calls)
+    replayed = search_run(RunSpec("nas201", "cifar10", f"replay:{folder}", "test", 0), PROFILE, tmp_path)
+    assert replayed != folder
+    assert (replayed / "history.jsonl").read_bytes() == (folder / "history.jsonl").read_bytes()
+    assert len(fake.calls) == asked
+
+
+def test_replay_of_another_seed_says_that_the_answers_are_missing(fake, tmp_path):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    with pytest.raises(LLMError, match="holds no answer"):
+        search_run(RunSpec("nas201", "cifar10", f"replay:{folder}", "test", 1), PROFILE, tmp_path)
+
+
+def test_replay_of_no_run_says_what_it_takes(tmp_path):
+    with pytest.raises(LLMError, match="takes a run folder"):
+        search_run(RunSpec("nas201", "cifar10", f"replay:{tmp_path}/nothing", "test", 0), PROFILE, tmp_path)
+
+
+def test_a_second_process_on_a_run_is_refused_by_name(fake, tmp_path):
+    holder = f"""
+import sys, pathlib
+from seki_lib.runs import locked
+with locked(pathlib.Path({str(SPEC.folder(tmp_path))!r})):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen([sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(RunError, match=f"in use by process {process.pid} "):
+            search_run(SPEC, PROFILE, tmp_path)
+        process.kill()
+    with locked(SPEC.folder(tmp_path)):
+        pass  # the lock of a killed process is gone with it
+
+
+def test_a_folder_made_with_other_settings_is_not_continued(fake, tmp_path):
+    search_run(SPEC, PROFILE, tmp_path)
+    with pytest.raises(RunError, match=r"other settings \(search in config.json\)"):
+        search_run(SPEC, PROFILE, tmp_path, novelty=False)
+
+
+def test_every_number_of_a_run_can_be_traced(fake, tmp_path):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["search"]["seed"] == 0
+    assert config["llm"]["name"] == "fake:llm"
+    assert len(config["data"]["sha256"]) == 64
+    assert set(config["prompts"]) == {"critique", "refine", "inspire"}
+    for call in read_lines(folder / "transcript.jsonl"):
+        assert {"round", "stage", "attempt", "seed", "messages", "reply", "usage", "seconds"} <= call.keys()
+
+
+def test_baselines_keep_the_budget_and_start_where_the_search_starts(fake, tmp_path, evaluator):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    alpha0 = next(read_lines(folder / "history.jsonl"))
+    baselines = baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=7)
+    for name, scores in baselines.scores.items():
+        assert scores.shape == (5, 7)
+        assert scores[0, 0] == alpha0["score"]
+        assert [final[evaluator.metric] for final in baselines.finals(name)] == list(scores.max(axis=1))
+    again = baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=7)
+    assert all((again.scores[name] == baselines.scores[name]).all() for name in baselines.scores)
+
+
+def test_walking_a_whole_search_twice_gives_the_same_steps(fake, tmp_path):
+    walks = []
+    for _ in range(2):
+        with walk(SPEC, PROFILE, tmp_path) as search:
+            walks.append([str(step) for step in run(search)])
+    assert walks[0] == walks[1]

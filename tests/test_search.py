@@ -1,0 +1,126 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from fakes import FakeLLM
+
+from seki_lib.prompts import Prompts
+from seki_lib.repository import Record, Repository
+from seki_lib.search import Search, SearchConfig, initial, run, self_evolution
+
+CONFIG = SearchConfig(rounds=12, lam=8, k=4, xi=2, notation="words", strategy="edit")
+
+
+def make(space, evaluator, llm=None, **changes):
+    config = replace(CONFIG, **changes)
+    return Search(space, evaluator, llm or FakeLLM(), Prompts.load("compact"), Repository(), config)
+
+
+def histories(search):
+    return [record.architecture for record in search.repository.records]
+
+
+def test_a_search_scores_alpha0_and_one_cell_a_round(space, evaluator):
+    search = make(space, evaluator)
+    steps = list(run(search))
+    assert [step.record.round for step in steps] == list(range(13))
+    assert [step.record.stage for step in steps] == ["alpha0"] + ["self_evolution"] * 8 + ["knowledge_inspiration"] * 4
+    for step in steps:
+        assert step.record.score == evaluator(space.parse(step.record.architecture)).score
+    assert steps[-1].best == max(record.score for record in search.repository.records)
+
+
+def test_the_same_seed_gives_the_same_search_and_another_seed_another(space, evaluator):
+    first, again, other = (make(space, evaluator, seed=seed) for seed in (3, 3, 4))
+    for search in (first, again, other):
+        list(run(search))
+    assert histories(first) == histories(again) != histories(other)
+
+
+def test_self_evolution_goes_on_from_the_previous_cell_not_from_the_best(space, evaluator):
+    search = make(space, evaluator)
+    steps = list(run(search))
+    for before, step in pairwise(steps[:9]):
+        shown = space.show(space.parse(before.record.architecture), "words")
+        assert f"{shown}\n" in step.exchanges[0].messages[-1]["content"]
+
+
+def test_inspiration_shows_xi_of_the_k_best_with_their_scores(space, evaluator):
+    search = make(space, evaluator)
+    steps = list(run(search))
+    for step in steps[9:]:
+        known = Repository()
+        known.records = search.repository.records[: step.record.round]
+        top = [space.show(space.parse(r.architecture), "words") for r in known.top(CONFIG.k)]
+        prompt = step.exchanges[0].messages[-1]["content"]
+        assert sum(f"{cell}\n" in prompt for cell in top) == CONFIG.xi
+
+
+def test_alpha0_can_be_given_and_enters_the_repository(space, evaluator):
+    text = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    search = make(space, evaluator, alpha0=text)
+    assert next(initial(search)).record.architecture == text
+
+
+def test_all_cells_are_of_different_classes_under_the_novelty_rule(space, evaluator):
+    search = make(space, evaluator, rounds=40, lam=25)
+    list(run(search))
+    assert len({record.canonical for record in search.repository.records}) == 41
+
+
+def test_without_the_novelty_rule_a_known_cell_is_recorded_as_duplicate(space, evaluator):
+    search = make(space, evaluator, FakeLLM(), novelty=False)
+    start = next(initial(search))
+    search.llm.replies = [space.show(space.parse(start.record.architecture), "words")]
+    step = next(self_evolution(search))
+    assert step.record.how == "duplicate"
+    assert step.record.architecture == start.record.architecture
+
+
+def test_an_unreadable_reply_is_asked_for_again_with_the_error(space, evaluator):
+    search = make(space, evaluator, FakeLLM("sorry, no", "large skip"))
+    list(initial(search))
+    step = next(self_evolution(search))
+    assert step.record.how == "repaired"
+    refinements = [exchange for exchange in step.exchanges if exchange.stage == "refine"]
+    assert refinements[1].messages[-2]["content"] == "sorry, no"
+    assert "no cell found" in refinements[1].messages[-1]["content"]
+    assert "6 operations expected" in refinements[2].messages[-1]["content"]
+
+
+def test_an_llm_that_never_answers_readably_gives_a_recorded_fallback(space, evaluator):
+    search = make(space, evaluator, FakeLLM(*["blah"] * 100))
+    steps = list(run(search))
+    assert {step.record.how for step in steps[1:]} == {"fallback"}
+    asked = [exchange for exchange in steps[1].exchanges if exchange.stage == "refine"]
+    assert len(asked) == 1 + CONFIG.repairs
+
+
+def test_a_search_goes_on_from_any_round_to_the_same_end(space, evaluator):
+    whole = make(space, evaluator)
+    list(run(whole))
+    for rounds_before in (1, 5, 9, 12):
+        resumed = make(space, evaluator)
+        resumed.repository.records = whole.repository.records[:rounds_before]
+        list(run(resumed))
+        assert resumed.repository.records == whole.repository.records
+
+
+def test_the_search_never_sees_test_values(space, evaluator, monkeypatch):
+    monkeypatch.setattr(type(evaluator), "final", lambda *a: pytest.fail("test values were read during the search"))
+    search = make(space, evaluator)
+    list(run(search))
+    assert all(set(record.metrics) == {evaluator.metric} for record in search.repository.records)
+
+
+@pytest.mark.parametrize("wrong", [{"xi": 0}, {"xi": 5}, {"lam": 13}, {"strategy": "guess"}, {"samples": 0}])
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        replace(CONFIG, **wrong)
+
+
+def test_the_final_cell_is_the_earliest_of_the_highest_score():
+    repository = Repository()
+    for round, score in enumerate([1.0, 3.0, 2.0, 3.0]):
+        repository.append(Record(round, "s", f"a{round}", f"c{round}", score))
+    assert repository.best().round == 1
