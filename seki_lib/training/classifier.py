@@ -33,8 +33,8 @@ from ..nn import build_network, count
 from ..spaces import get_space
 from . import checkpoint
 from .augment import augment, normalise
-from .images import Dataset, Images
-from .protocol import ClassifierConfig
+from .images import Dataset, Images, load_dataset
+from .protocol import ClassifierConfig, TrainingSpec, get_protocol
 
 TEST_BATCH = 200
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
@@ -95,6 +95,25 @@ def train_classifier(
         if (folder / "result.json").is_file():
             return json.loads((folder / "result.json").read_text())  # type: ignore[no-any-return]
         return _Training(space, text, data, config, folder, identity, seed, device, say, checkpoint_seconds).run()
+
+
+def run_training(
+    spec: TrainingSpec,
+    results: Path,
+    config: ClassifierConfig | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Train what `spec` names, or go on with it, in its folder below `results`; returns what `result.json` holds.
+
+    The one way in for notebooks, the command line and clusters. config: the profile's protocol unless given. A finished
+    training is read, not repeated. Raises what `train_classifier` and `load_dataset` raise.
+    """
+    config = config or get_protocol(spec.profile)
+    data = load_dataset(spec.dataset, train=config.train_images, test=config.test_images)
+    folder = spec.folder(results)
+    return train_classifier(spec.space, spec.architecture, data, config, folder, seed=spec.seed, device=device, say=say)
 
 
 class _Training:

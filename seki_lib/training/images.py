@@ -9,7 +9,6 @@ the digits. `data.source` says which it was, and goes with every number.
 import io
 import pickle
 import tarfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from torch import Tensor
 from ..assets import fetch, get_asset, locate, looked_in
 from ..errors import AssetError, look_up
 from ..evaluators.base import DataSource
+from .protocol import IMAGE_ASSETS, assets_at_hand
 
 
 class Images(NamedTuple):
@@ -45,14 +45,6 @@ class Dataset:
     source: DataSource
 
 
-class _Origin(NamedTuple):
-    """One way to the images of a data set."""
-
-    assets: tuple[str, ...]
-    sentence: str
-    read: Callable[..., tuple[Images, Images]]  # (paths, data set, images wanted of train and test, 0 for all)
-
-
 CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10}
 _LABEL_KEY = {"cifar10": "label", "cifar100": "fine_label"}
 _MEMBERS = {
@@ -70,15 +62,12 @@ def load_dataset(name: str, *, train: int = 0, test: int = 0, stand_in: bool = F
     look_up("data set", CLASSES, name)
     if name == "digits":
         return _digits(train, test)
-    for origin in _origins(name):
-        paths = [path for path in map(locate, origin.assets) if path]
-        if len(paths) == len(origin.assets):
-            parts = origin.read(paths, name, train, test)
-            for part in parts:
-                _check(part, CLASSES[name], paths[0])
-            asset = get_asset(origin.assets[0])
-            source = DataSource(origin.assets[0], origin.sentence, asset.licence, asset.sha256)
-            return Dataset(name, CLASSES[name], *parts, source)
+    if group := assets_at_hand(name):
+        paths = [path for path in map(locate, group) if path]
+        parts = (_read_archive if len(group) == 1 else _read_parquet)(paths, name, train, test)
+        for part in parts:
+            _check(part, CLASSES[name], paths[0])
+        return Dataset(name, CLASSES[name], *parts, _source(name, group))
     if stand_in:
         return _digits(train, test)
     raise AssetError(f'{name}: no images found. Looked in {looked_in()}. Run "seki data fetch {name}".')
@@ -87,9 +76,9 @@ def load_dataset(name: str, *, train: int = 0, test: int = 0, stand_in: bool = F
 def fetch_dataset(name: str) -> Dataset:
     """`load_dataset` of one image each, after fetching the best source that can be reached. Raises AssetError."""
     refused = []
-    for origin in (None, *_origins(name)):
+    for group in ((), *IMAGE_ASSETS.get(name, ())):
         try:
-            for asset in origin.assets if origin else ():
+            for asset in group:
                 fetch(asset)
             return load_dataset(name, train=1, test=1)
         except AssetError as error:
@@ -97,16 +86,11 @@ def fetch_dataset(name: str) -> Dataset:
     raise AssetError(f"{name}: no source could be reached.\n" + "\n".join(refused))
 
 
-def _origins(name: str) -> tuple[_Origin, ...]:
-    title = name.upper().replace("CIFAR", "CIFAR-")
-    return (
-        _Origin((name,), f"{title}, the original images", _read_archive),
-        _Origin(
-            (f"{name}_jpeg_train", f"{name}_jpeg_test"),
-            f"{title}, recompressed as JPEG (not bit-identical to the original images)",
-            _read_parquet,
-        ),
-    )
+def _source(name: str, group: tuple[str, ...]) -> DataSource:
+    """What these assets are, for provenance."""
+    title, asset = name.upper().replace("CIFAR", "CIFAR-"), get_asset(group[0])
+    what = "the original images" if len(group) == 1 else "recompressed as JPEG (not bit-identical to the original)"
+    return DataSource(group[0], f"{title}, {what}", asset.licence, asset.sha256)
 
 
 def _check(part: Images, classes: int, path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from ..assets import locate
 from ..errors import RunError, look_up
 from ..spaces import get_space
 from ..spaces.darts import PUBLIC_GENOTYPES
@@ -106,6 +107,25 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
         )
     text = home.format(home.parse(arch))
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
+
+
+IMAGE_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
+    name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")
+}
+"""The assets of each data set: any one of these groups holds it, the first that is here is taken."""
+
+
+def assets_at_hand(dataset: str) -> tuple[str, ...]:
+    """The first group of assets of a data set that is complete on this machine, or nothing."""
+    for group in IMAGE_ASSETS.get(dataset, ()):
+        if all(locate(asset) for asset in group):
+            return group
+    return ()
+
+
+def dataset_at_hand(dataset: str, config: ClassifierConfig) -> str:
+    """The data set itself, or "digits" where its images are not on this machine and the config allows a stand-in."""
+    return "digits" if config.stand_in and dataset != "digits" and not assets_at_hand(dataset) else dataset
 
 
 def _read(path: Path) -> Any:
