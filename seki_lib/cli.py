@@ -2,13 +2,14 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from .assets import ASSETS, absolute_mirror, fetch, locate
-from .errors import RunError, SekiError, look_up
+from .errors import RunError, SekiError, UnknownName, look_up
 from .evaluators import nas201_official, trans101_official
 from .evaluators.tabular import FETCH, TABLES
 from .jsonl import read_lines
@@ -59,6 +60,59 @@ def _slug(value: Any) -> str:
 
 
 @app.command
+def train(
+    arch: str,
+    space: str = "darts",
+    dataset: str = "cifar10",
+    profile: str = "laptop",
+    seed: int = 0,
+    device: str = "auto",
+    results: Path = ROOT / "results",
+    variant: str = "default",
+    epochs: int | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    precision: str | None = None,
+    compile: str | None = None,
+    threads: int | None = None,
+) -> None:
+    """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
+
+    --arch: DARTS_V1, DARTS_V2, PC_DARTS, random:<seed>, the folder of a finished search, or the text of a genotype.
+    """
+    from .training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
+
+    options = {
+        "epochs": epochs,
+        "batch": batch,
+        "lr": lr,
+        "precision": precision,
+        "compile": compile,
+        "threads": threads,
+    }
+    changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if changes and variant == "default":
+        variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
+    try:
+        config = replace(get_protocol(profile), **changes)
+    except ValueError as error:
+        raise UnknownName(str(error)) from None
+    at_hand = dataset_at_hand(dataset, config)
+    if at_hand != dataset:
+        print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
+    name, text = named_architecture(arch, space)
+    spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
+    from .training.classifier import run_training
+
+    result = run_training(spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True))
+    print(
+        f"{name}  test error {result['last_test_error']:.2f} % after {result['epochs']} epochs "
+        f"(best {result['best_test_error']:.2f} %, epoch {result['best_epoch']}); {result['params_m']:.2f} M parameters"
+    )
+    print(f"{name}  done: {spec.folder(results)}")
+
+
+@app.command
 def show(run: Annotated[Path, tyro.conf.Positional]) -> None:
     """One run: its settings, its best cell, how its cells came about, what the LLM cost."""
     if not (run / "config.json").is_file():
@@ -90,8 +144,15 @@ def data_status() -> None:
 
 def data_fetch(names: list[str]) -> None:
     """Fetch files by name, or the best reachable table of a space."""
+    from .training.protocol import IMAGE_ASSETS
+
     for name in names:
-        if name in FETCH:
+        if name in IMAGE_ASSETS:
+            from .training.images import fetch_dataset
+
+            source = fetch_dataset(name).source
+            print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
+        elif name in FETCH:
             source = FETCH[name]().source
             print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
         else:

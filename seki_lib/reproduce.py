@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from .errors import RunError
+from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
-from .runs import locked
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:

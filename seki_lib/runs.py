@@ -8,12 +8,9 @@
 The same command goes on where a killed run stopped, and asks the LLM nothing that was answered.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import re
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +27,7 @@ from .evaluators import Evaluator, get_evaluator
 from .jsonl import read_lines
 from .llm import get_llm
 from .llm.transcript import Recorder
+from .lock import locked
 from .profiles import Profile
 from .prompts import Prompts
 from .repository import Repository
@@ -128,22 +126,6 @@ def _open(
 def is_finished(folder: Path) -> bool:
     """Whether all rounds were run and the final cell was read."""
     return (folder / "result.json").is_file()
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process. Raises RunError that names who holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise RunError(f"{folder} is in use by {lock.read().strip() or 'another process'}: wait for it.") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
-        yield
 
 
 def _description(
