@@ -49,8 +49,9 @@ def test_average_ranks_on_transnas_are_those_known_of_the_benchmark(trans101_tab
         ("local_search", "random", 43),
         ("local_search", "64-41414-3_33_333", 36),
     ]:
+        settings = {"evaluations": 51, "alpha0": alpha0}
         ranks = np.array([
-            [e.rank(max(run_baseline(name, space, e, evaluations=51, seed=seed, alpha0=alpha0).scores)) for e in evaluators]
+            [e.rank(max(run_baseline(name, space, e, seed=seed, **settings).scores)) for e in evaluators]
             for seed in range(150)
         ]).mean(axis=1)  # fmt: skip
         assert ranks.mean() == pytest.approx(known, abs=4 * ranks.std() / 150**0.5)

@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from ..spaces import DartsGenotype, SearchSpace
+from ..spaces.six_edges import EDGES
 from .cells import CellShape, DartsCell, NasBench201CellModule, ResidualBlock
 from .networks import AuxiliaryHead, build_network, cell_shapes, make_cell, resolve, stems
 from .operations import FactorizedReduce
+from .trans101 import TransNasBench101CellModule
 
 Resolution = tuple[int, int]  # height, width
 
@@ -124,6 +126,10 @@ def _trace(module: nn.Module, size: Resolution) -> tuple[int, Resolution]:
             return even + _trace(module.odd, (size[0] - 1, size[1] - 1))[0], after
         case NasBench201CellModule():
             return sum(_trace(operation, size)[0] for operation in module.operations), size
+        case TransNasBench101CellModule():
+            after = _halved(size) if module.stride == 2 else size
+            sizes = (after if source else size for source, _ in EDGES)
+            return sum(_trace(op, s)[0] for op, s in zip(module.operations, sizes, strict=True)), after
         case ResidualBlock():
             residual, after = _trace_all((module.conv1, module.conv2), size)
             return residual + _trace_all(module.shortcut, size)[0], after

@@ -2,7 +2,7 @@
 
     network = build_network("darts", "Genotype(normal=[…], …)", channels=36, layers=20, classes=10, auxiliary=True)
 
-`layers` counts cells as each benchmark does: DARTS' L, NAS-Bench-201's N a stage.
+`layers` counts cells as each benchmark does: DARTS' L, NAS-Bench-201's N a stage, TransNAS-Bench-101's 2 a stage.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UnknownName, look_up
-from ..spaces import DartsGenotype, NasBench201Cell, SearchSpace, get_space
+from ..spaces import DartsGenotype, NasBench201Cell, SearchSpace, TransNasBench101Cell, get_space
 from ..spaces.nas201 import EDGES
 from .cells import CellShape, DartsCell, NasBench201CellModule, ResidualBlock
+from .trans101 import TransNasBench101Network
 
 
 def cell_shapes(
@@ -183,7 +184,9 @@ def build_network(
     if isinstance(arch, DartsGenotype):
         return DartsNetwork(arch, channels, layers, classes, auxiliary, stem)
     if auxiliary or stem != "cifar":
-        raise ValueError("nas201: the benchmark's network has no auxiliary head and no ImageNet stem")
+        raise ValueError(f"{space.name}: the benchmark's network has no auxiliary head and no ImageNet stem")
+    if isinstance(arch, TransNasBench101Cell):
+        return TransNasBench101Network(arch.edges, channels, layers, classes)
     return NasBench201Network(arch.edges, channels, layers, classes)
 
 
@@ -192,7 +195,7 @@ def resolve(space: str | SearchSpace[Any], arch: Any, stem: str) -> tuple[Search
     look_up("stem", STEMS, stem)
     space = get_space(space) if isinstance(space, str) else space
     arch = space.parse(arch) if isinstance(arch, str) else arch
-    kinds = {"darts": DartsGenotype, "nas201": NasBench201Cell}
+    kinds = {"darts": DartsGenotype, "nas201": NasBench201Cell, "trans101": TransNasBench101Cell}
     if space.name not in kinds:
         raise UnknownName(f"no network for space {space.name!r}; spaces with a network: {', '.join(kinds)}")
     if not isinstance(arch, kinds[space.name]):
