@@ -3,6 +3,8 @@
 FILE is `NAS-Bench-201-v1_1-096897.pth`, or NATS-Bench's topology benchmark `NATS-tss-v1_0-3ffb9-simple` (the folder or
 its .tar) or `NATS-tss-v1_0-3ffb9.pickle.pbz2`: states of the classes ArchResults and ResultsCount, as dictionaries. The
 classes are not needed. A training is boiled down to one row as soon as it was read: memory hardly grows with the file.
+
+Reckoned from 300 cells with made-up curves: 5 minutes on one core and 56 MB for all 15,625 (0.4 GB of memory for 300).
 """
 
 import json

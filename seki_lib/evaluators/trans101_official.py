@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,23 @@ class Curves:
 def contents(columns: tuple[str, ...], scaled: Callable[[str, float], float]) -> tuple[Contents, DataSource]:
     """The table of the best epochs, in these columns (`<task>_<split>_<metric>`), and where it comes from."""
     curves = Curves.load(["arch", "task", "metric", "best"])
-    names = [curves.table[name].to_pylist() for name in ("arch", "task", "metric", "best")]
-    rows: dict[str, dict[str, float]] = {}
-    for arch, task, metric, best in zip(*names, strict=True):
-        rows.setdefault(arch, {})[f"{task}_{metric}".lower()] = best
-    values = {arch: tuple(scaled(c, found.get(c, float("nan"))) for c in columns) for arch, found in rows.items()}
+    table = curves.table.combine_chunks().unify_dictionaries()
+    arch, task, metric = (table[name].combine_chunks() for name in ("arch", "task", "metric"))
+    cells = arch.dictionary.to_pylist()
+    where, best = [code.indices.to_numpy() for code in (arch, task, metric)], table["best"].to_numpy()
+    values = np.full((len(columns), len(cells)), np.nan)
+    for (t, task_name), (m, metric_name) in product(
+        enumerate(task.dictionary.to_pylist()), enumerate(metric.dictionary.to_pylist())
+    ):
+        if (column := f"{task_name}_{metric_name}".lower()) in columns:
+            here = (where[1] == t) & (where[2] == m)
+            values[columns.index(column), where[0][here]] = best[here]
+    rows = zip(*([scaled(c, v) for v in row] for c, row in zip(columns, values.tolist(), strict=True)), strict=True)
     sentence = f"TransNAS-Bench-101 ({curves.meta['name']}, micro), best epoch of each metric"
     licence = "as TransNAS-Bench-101's publishers state"
-    return Contents(columns, values), DataSource("trans101_official", sentence, licence, curves.meta["sha256"])
+    return Contents(columns, dict(zip(cells, rows, strict=True))), DataSource(
+        "trans101_official", sentence, licence, curves.meta["sha256"]
+    )
 
 
 def import_file(file: Path, on_progress: Callable[[str], None] = lambda line: None) -> Path:
