@@ -2,6 +2,7 @@
 # to results/<profile>. The searches keep more files than these outputs, and go on from them when they were stopped.
 import sys
 from pathlib import Path
+from shlex import quote
 
 from seki_lib.errors import AssetError
 from seki_lib.evaluators.trans101_table import TASKS, load
@@ -12,8 +13,8 @@ from seki_lib.runs import RunSpec, folder_name
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
 SEEDS, TRANS101_SEEDS = parse_seeds(config["seeds"]), parse_seeds(config["trans101_seeds"])
-SEKI = f"{sys.executable} -m seki_lib.cli"
-COMMON = f"--parameter profile={PROFILE} --parameter llm={LLM} --parameter results={RESULTS}"
+SEKI = f"{quote(sys.executable)} -m seki_lib.cli"
+COMMON = f"--parameter profile={PROFILE} --parameter {quote(f'llm={LLM}')} --parameter {quote(f'results={RESULTS}')}"
 
 
 def result(seed, space="nas201", task="cifar10"):
@@ -50,27 +51,28 @@ rule all:
 rule setup:
     input:
         source("00_setup"),
+        "inputs.json",
     output:
         "notebooks/00_setup.ipynb",
     shell:
         f"{SEKI} notebook 00_setup {COMMON} --output {{output}}"
 
 
+# No inputs: a finished search is never made again because something else is newer. `seki search` checks its settings.
 rule search:
-    input:
-        "notebooks/00_setup.ipynb",
     output:
         f"searches/{{space}}/{{task}}/{folder_name(LLM)}/default/seed={{seed}}/result.json",
     log:
         "logs/search-{space}-{task}-seed={seed}.log",
     shell:
-        f"{SEKI} search --space {{wildcards.space}} --task {{wildcards.task}} --llm {LLM} --profile {PROFILE}"
-        f" --results {RESULTS} --seed {{wildcards.seed}} 2>&1 | tee {{log}}"
+        f"{SEKI} search --space {{wildcards.space}} --task {{wildcards.task}} --llm {quote(LLM)} --profile {PROFILE}"
+        f" --results {quote(str(RESULTS))} --seed {{wildcards.seed}} 2>&1 | tee {{log}}"
 
 
 rule self_evolution:
     input:
         source("02_self_evolution"),
+        "inputs.json",
         result(SEEDS[0]),
     output:
         "notebooks/02_self_evolution.ipynb",
@@ -82,6 +84,7 @@ rule self_evolution:
 rule knowledge_inspiration:
     input:
         source("03_knowledge_inspiration"),
+        "inputs.json",
         "notebooks/02_self_evolution.ipynb",
     output:
         "notebooks/03_knowledge_inspiration.ipynb",
@@ -92,6 +95,7 @@ rule knowledge_inspiration:
 rule table3:
     input:
         source("13_table3_nas201"),
+        "inputs.json",
         [result(seed) for seed in SEEDS],
     output:
         "notebooks/13_table3_nas201.ipynb",
@@ -105,6 +109,8 @@ rule table3:
 if NO_TRANS101:
 
     rule table4:
+        input:
+            "inputs.json",
         output:
             expand("tables/table4.{ending}", ending=["csv", "md", "html"]),
         run:
@@ -115,6 +121,7 @@ else:
     rule table4:
         input:
             source("14_table4_trans101"),
+            "inputs.json",
             [result(seed, "trans101", task) for task in TASKS for seed in TRANS101_SEEDS],
         output:
             "notebooks/14_table4_trans101.ipynb",

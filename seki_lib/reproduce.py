@@ -1,11 +1,16 @@
 """Run what is missing of a profile: Snakemake over the DAG of searches and notebooks (see `Snakefile`)."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from .errors import RunError
+from .errors import AssetError, RunError
+from .evaluators.tabular import TABLES
+from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
@@ -19,7 +24,9 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     """
     results = results.resolve()
     folder = results / profile.name
-    with locked(folder):
+    llm = _absolute(llm)
+    with locked(folder) as lock:
+        _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
         command = [
             sys.executable,
             "-m",
@@ -39,7 +46,8 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
             "results": str(results),
         }
         command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
-        if subprocess.run(command, cwd=ROOT).returncode:
+        # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
+        if subprocess.run(command, cwd=ROOT, pass_fds=[lock]).returncode:
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
@@ -50,3 +58,38 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def _sources() -> dict[str, str]:
+    """The data that searches will see, by space. Raises AssetError without a table of nas201; the others may lack."""
+    sources = {}
+    for space, load in TABLES.items():
+        try:
+            sources[space] = load().source.name
+        except AssetError:
+            if space == "nas201":
+                raise
+            sources[space] = "none"
+    return sources
+
+
+def code_hash() -> str:
+    """A hash of the library, its templates and the typed tables: what else decides a notebook's output."""
+    digest = hashlib.sha256()
+    for folder in (ROOT / "seki_lib", ROOT / "data"):
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".j2", ".csv", ".toml")):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
+    """The notebooks' rules depend on this file, so that other settings, data or code make them run again."""
+    value = json.loads(json.dumps(value))
+    if not path.exists() or json.loads(path.read_text()) != value:
+        write_json(path, value)
+
+
+def _absolute(llm: str) -> str:
+    """A replayed run's folder as an absolute path: jobs run in other folders."""
+    provider, _, model = llm.partition(":")
+    return f"replay:{Path(model).resolve()}" if provider == "replay" else llm

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from .errors import InvalidArchitecture
+from .errors import InvalidArchitecture, SettingError
 from .evaluators.base import Evaluator
 from .llm.base import LLM, CallSeed, Message
 from .prompts import Example, Prompts
@@ -36,19 +36,19 @@ class SearchConfig:
     strategy: str = "free"  # OS_i in free words, or "edit": one single change, chosen by constrained decoding
     novelty: bool = True  # a cell of a class seen before is asked for again (the paper does not say)
     repairs: int = 2  # times an unreadable reply is asked for again, with the error
-    samples: int = 4  # samples until a new cell, before the LLM picks a single change
+    samples: int = 1  # samples until a new cell, before the LLM picks a single change
     critique_tokens: int = 400  # longest OS_i
     reply_tokens: int = 200  # longest architecture reply
 
     def __post_init__(self) -> None:
         if not 1 <= self.xi <= self.k:
-            raise ValueError(f"xi must lie between 1 and k = {self.k}, not {self.xi}")
+            raise SettingError(f"xi must lie between 1 and k = {self.k}, not {self.xi}")
         if not 0 <= self.lam <= self.rounds:
-            raise ValueError(f"lam must lie between 0 and rounds = {self.rounds}, not {self.lam}")
+            raise SettingError(f"lam must lie between 0 and rounds = {self.rounds}, not {self.lam}")
         if self.strategy not in ("free", "edit"):
-            raise ValueError(f"strategy must be 'free' or 'edit', not {self.strategy!r}")
+            raise SettingError(f"strategy must be 'free' or 'edit', not {self.strategy!r}")
         if self.repairs < 0 or self.samples < 1:
-            raise ValueError("repairs must be at least 0 and samples at least 1")
+            raise SettingError("repairs must be at least 0 and samples at least 1")
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def self_evolution(search: Search) -> Iterator[Step]:
     space, prompts, config = search.space, search.prompts, search.config
     for i in range(len(search.repository.records), config.lam + 1):
         previous = search.repository.records[i - 1]
-        parent, shown = space.parse(previous.architecture), ""
+        parent = space.parse(previous.architecture)
         shown = space.show(parent, search.notation)
         edits = list(_unseen_edits(search, parent))
         common = {"task": search.evaluator.task, "space": space.describe(search.notation), "architecture": shown}
@@ -159,10 +159,11 @@ def ask_architecture(
     """The LLM's new architecture, by the ladder of docs/fidelity.md; also how it came about and what was asked.
 
     Constrained decoding, then parse; an unreadable reply is asked for again with the error, at most `repairs` times;
-    a cell of a class seen before is sampled anew, at most `samples` times, then the LLM picks one single change under
-    a grammar. Only if all that fails: a random neighbour of the parent, recorded as `fallback`.
+    a cell of a class seen before is sampled anew, at most `samples` times, then shown by the critique prompt (Eq. 1)
+    and the LLM picks one single change of it under a grammar. Only if all that fails: a random neighbour of the
+    parent, recorded as `fallback`.
     """
-    space, config = search.space, search.config
+    space, prompts, config = search.space, search.prompts, search.config
     exchanges: list[Exchange] = []
     schema = space.reply_schema(search.notation)
     repairs, samples, attempt, messages, seen = 0, 0, 0, prompt, None
@@ -184,8 +185,14 @@ def ask_architecture(
         samples, messages, seen = samples + 1, prompt, child
     edits = _unseen_edits(search, seen or parent)
     if seen and edits:
-        question = [*prompt, {"role": "assistant", "content": space.show(seen, search.notation)}]
-        question.append({"role": "user", "content": "This is known already. Its one change:"})
+        known = search.repository.find(space.format(space.canonical(seen)))
+        question = prompts.critique(
+            task=search.evaluator.task,
+            space=space.describe(search.notation),
+            architecture=space.show(seen, search.notation),
+            score=known.score,
+            edits=list(edits),
+        )
         seed = CallSeed(config.seed, round, "edit", 0)
         choice = ReplySchema.one_of(list(edits))
         reply = search.llm.complete(question, schema=choice, seed=seed, max_tokens=config.reply_tokens).text

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..assets import cache_dir
 from ..errors import AssetError
+from ..jsonl import written_at_once
 from ..plain_pickle import PickleReader
 from ..spaces import get_space
 from .nas201_official import SPLITS, path
@@ -44,40 +44,38 @@ def import_file(file: Path, on_progress: Callable[[str], None] = lambda line: No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    part, schema, space, cells = path().with_suffix(".part"), _schema(pa), get_space("nas201"), 0
+    schema, space, cells = _schema(pa), get_space("nas201"), 0
     rows: list[dict[str, Any]] = []
     encoding = {f"{_column(split)}_curve.list.element": "BYTE_STREAM_SPLIT" for split in SPLITS[1:]}
-    try:
-        with pq.ParquetWriter(
+    with (
+        written_at_once(path()) as part,
+        pq.ParquetWriter(
             part, schema, compression="zstd", compression_level=9, write_page_checksum=True,
             use_dictionary=["arch", "dataset"], column_encoding=encoding,
-        ) as writer:  # fmt: skip
+        ) as writer,
+    ):  # fmt: skip
 
-            def take(reader: PickleReader, found: dict[Any, Any]) -> None:
-                nonlocal cells
-                if "train_acc1es" in found:
-                    _boil_down(reader, found)
-                elif HP.keys() & found.keys():
-                    rows.extend(_rows_of(found, space))
-                    cells += 1
-                    if cells % CELLS_AT_ONCE == 0:
-                        flush()
+        def take(reader: PickleReader, found: dict[Any, Any]) -> None:
+            nonlocal cells
+            if "train_acc1es" in found:
+                _boil_down(reader, found)
+            elif HP.keys() & found.keys():
+                rows.extend(_rows_of(found, space))
+                cells += 1
+                if cells % CELLS_AT_ONCE == 0:
+                    flush()
 
-            def flush() -> None:
-                writer.write_table(pa.Table.from_pylist(rows, schema))
-                rows.clear()
-                on_progress(f"{cells:,} of {space.size:,} cells")
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            rows.clear()
+            on_progress(f"{cells:,} of {space.size:,} cells")
 
-            _, sha256 = read_official(file, take)
-            flush()
-            if not cells:
-                raise AssetError(f"{file} holds no results of NAS-Bench-201. Nothing was imported.")
-            meta = {"name": file.name, "sha256": sha256, "cells": cells}
-            writer.add_key_value_metadata({"seki": json.dumps(meta)})
-        part.replace(path())
-    finally:
-        part.unlink(missing_ok=True)
+        _, sha256 = read_official(file, take)
+        flush()
+        if not cells:
+            raise AssetError(f"{file} holds no results of NAS-Bench-201. Nothing was imported.")
+        meta = {"name": file.name, "sha256": sha256, "cells": cells}
+        writer.add_key_value_metadata({"seki": json.dumps(meta)})
     return path()
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..assets import cache_dir, fetch, get_asset, locate, looked_in
 from ..errors import AssetError, UnknownName
+from ..jsonl import written_at_once
 from ..spaces import get_space
 from .base import DataSource
 
@@ -106,11 +107,9 @@ def _kept(origin: Origin, paths: list[Path]) -> Contents:
             rows = dict(zip(table["arch"].to_pylist(), zip(*values, strict=True), strict=True))
             return Contents(tuple(table.column_names[1:]), rows)
         except (OSError, pa.ArrowException):
-            kept.unlink()  # ours, and made again from the verified source
+            kept.unlink(missing_ok=True)  # ours, and made again from the verified source
     columns, rows = origin.read(*paths)
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
     arrays = {"arch": list(rows), **dict(zip(columns, map(list, zip(*rows.values(), strict=True)), strict=True))}
-    pq.write_table(pa.table(arrays), part, write_page_checksum=True)
-    part.replace(kept)
+    with written_at_once(kept) as part:
+        pq.write_table(pa.table(arrays), part, write_page_checksum=True)
     return Contents(columns, rows)

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..assets import cache_dir
 from ..errors import AssetError, UnknownName
+from ..jsonl import written_at_once
 from ..spaces import get_space
 from .base import DataSource
 from .official_file import read_official
@@ -141,14 +142,9 @@ def import_file(file: Path, on_progress: Callable[[str], None] = lambda line: No
     texts = dict(zip(("arch", "task", "metric"), (pa.array(column) for column in zip(*keys, strict=True)), strict=True))
     lists = pa.array(values, pa.list_(pa.float32() if exact else pa.float64()))
     table = pa.table(texts | {"values": lists, "best": pa.array(best)})
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    part = path().with_suffix(".part")
-    try:
+    with written_at_once(path()) as part:
         pq.write_table(
             table.replace_schema_metadata({"seki": json.dumps(meta)}), part, compression="zstd",
             write_page_checksum=True, use_dictionary=list(texts),
         )  # fmt: skip
-        part.replace(path())
-    finally:
-        part.unlink(missing_ok=True)
     return path()
