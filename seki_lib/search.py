@@ -184,7 +184,7 @@ def ask_architecture(
             return child, "duplicate", exchanges
         samples, messages, seen = samples + 1, prompt, child
     edits = _unseen_edits(search, seen or parent)
-    if seen and edits:
+    if seen:
         known = search.repository.find(space.format(space.canonical(seen)))
         question = prompts.critique(
             task=search.evaluator.task,
@@ -197,10 +197,9 @@ def ask_architecture(
         choice = ReplySchema.one_of(list(edits))
         reply = search.llm.complete(question, schema=choice, seed=seed, max_tokens=config.reply_tokens).text
         exchanges.append(Exchange("edit", question, reply))
-        if reply.strip() in edits:
-            return edits[reply.strip()], "repaired", exchanges
-    unseen = list(edits.values()) or list(space.neighbors(parent))
-    return draws(config, round, "fallback").choice(unseen), "fallback", exchanges
+        if child := edits.get(reply.strip()):
+            return child, "duplicate" if _is_seen(search, child) else "repaired", exchanges
+    return draws(config, round, "fallback").choice(list(edits.values())), "fallback", exchanges
 
 
 def _unseen_edits(search: Search, arch: Any) -> dict[str, Any]:
