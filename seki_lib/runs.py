@@ -8,13 +8,10 @@
 The same command goes on where a killed run stopped, and asks the LLM nothing that was answered.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import re
 import shlex
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +28,7 @@ from .evaluators import Evaluator, get_evaluator
 from .jsonl import read_lines, write_json, written_at_once
 from .llm import get_llm
 from .llm.transcript import Recorder
+from .lock import locked
 from .profiles import Profile
 from .prompts import Prompts
 from .repository import Repository
@@ -145,22 +143,6 @@ def is_finished(folder: Path) -> bool:
     return (folder / "result.json").is_file()
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Hold a folder for this process; yields the lock's file descriptor. Raises RunError that names who holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise RunError(f"{folder} is in use by {lock.read().strip() or 'another process'}: wait for it.") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
-        yield lock.fileno()
-
-
 def _description(
     spec: RunSpec, config: SearchConfig, llm: Any, prompts: Prompts, evaluator: Evaluator
 ) -> dict[str, Any]:
@@ -243,7 +225,8 @@ def baseline_runs(
     settings = json.dumps(
         {"data": evaluator.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": __version__}
     )
-    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}.npz"
+    start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
+    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}{start}.npz"
     if path.exists():
         with np.load(path) as kept:
             if str(kept["settings"]) == settings:

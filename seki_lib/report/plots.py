@@ -18,7 +18,7 @@ from ..prompts import Prompts
 from ..repository import Repository
 from ..runs import BaselineRuns
 from ..spaces import SearchSpace
-from ..spaces.nas201 import EDGES, NasBench201Cell
+from ..spaces.six_edges import EDGES, SixEdgeCell
 
 OPERATION_STYLE = {  # operation -> (colour, line style)
     "none": ("#BBBBBB", (0, (1, 3))),
@@ -49,8 +49,8 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def draw_cell(cell: NasBench201Cell, title: str = "", axes: Axes | None = None) -> Figure:
-    """A NAS-Bench-201 cell: node 0 is the input, node 3 the output, one labelled edge per operation."""
+def draw_cell(cell: SixEdgeCell, title: str = "", axes: Axes | None = None) -> Figure:
+    """A cell of four nodes: node 0 is the input, node 3 the output, one labelled edge per operation."""
     axes = axes or plt.subplots(figsize=(7, 3))[1]
     graph = nx.DiGraph(EDGES)
     nx.draw_networkx_nodes(graph, NODE_AT, ax=axes, node_color="white", edgecolors="black", node_size=620)
