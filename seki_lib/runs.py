@@ -4,6 +4,8 @@
 - `transcript.jsonl`  every LLM call
 - `history.jsonl`     every evaluated architecture
 - `result.json`       the final cell and its test values, read once, when all rounds are done
+- `prompts/`          the templates, where they are not the default ones
+- `fork.json`         for a fork: the run and the round that it goes on from
 
 The same command goes on where a killed run stopped, and asks the LLM nothing that was answered.
 """
@@ -29,10 +31,11 @@ from .errors import RunError
 from .evaluators import Evaluator, get_evaluator
 from .jsonl import read_lines
 from .llm import get_llm
-from .llm.transcript import Recorder
+from .llm.budget import Budget
+from .llm.transcript import Recorder, totals
 from .profiles import Profile
-from .prompts import Prompts
-from .repository import Repository
+from .prompts import VARIABLES, Prompts
+from .repository import Record, Repository
 from .search import Search, SearchConfig, Step, run
 from .spaces import get_space
 
@@ -85,9 +88,10 @@ def search_run(
     changes: fields of SearchConfig that differ from the profile's. Raises RunError if the folder is in use or was made
     with other settings, UnknownName, AssetError or LLMError.
     """
+    spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
     with locked(folder):
-        search = _open(spec, profile, folder, Repository(folder / "history.jsonl"), prompts, changes)
+        search = _open(spec, profile, results, Repository(folder / "history.jsonl"), prompts, changes)
         for step in run(search):
             on_step(step)
         if not is_finished(folder):
@@ -103,26 +107,80 @@ def walk(
 
     What the run's transcript holds is not asked again, and what is asked here is there for `search_run`.
     """
-    folder = spec.folder(results)
+    spec = with_prompts(spec, prompts)
+    with locked(spec.folder(results)):
+        yield _open(spec, profile, results, Repository(), prompts, changes)
+
+
+def rerun(
+    spec: RunSpec,
+    profile: Profile,
+    results: Path,
+    *,
+    round: int,
+    prompts: Prompts | None = None,
+    rounds: int | None = None,
+    **changes: Any,
+) -> Iterator[Step]:
+    """Fork a run: its rounds before `round` are shared and not paid for again, from there on it goes its own way.
+
+    The fork is a run of its own, `<variant>,from=<round>`; asked for again it comes from its transcript. rounds: how
+    many to run, or None for the rest. Raises RunError if the run does not reach so far, and as `search_run`.
+    """
+    parent = spec.folder(results)
+    shared = list(read_lines(parent / "history.jsonl"))[:round]
+    if not 1 <= round <= len(shared):
+        raise RunError(f"{parent} holds rounds 0 to {len(shared) - 1}: round {round} cannot be run anew from there.")
+    named = with_prompts(spec, prompts)
+    fork = replace(named, variant=f"{named.variant},from={round}")
+    folder = fork.folder(results)
     with locked(folder):
-        yield _open(spec, profile, folder, Repository(), prompts, changes)
+        origin = {"of": os.path.relpath(parent, results), "round": round, "history": shared}
+        _write_once(folder / "fork.json", origin, f"{folder} was forked from another history of {parent}.")
+        search = _open(fork, profile, results, Repository(), prompts, changes)
+        on_disk = Repository(folder / "history.jsonl")
+        for record in [Record(**line) for line in shared]:
+            search.repository.append(record)
+            if len(on_disk.records) == record.round:
+                on_disk.append(record)
+        for done, step in enumerate(run(search)):
+            if done == rounds:
+                break
+            if len(on_disk.records) == step.record.round:
+                on_disk.append(step.record)
+            yield step
+        if len(on_disk.records) == search.config.rounds + 1 and not is_finished(folder):
+            _finish(folder, search)
+
+
+def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
+    """A run with edited prompts is a variant that carries their hash, unless it has a name already."""
+    if prompts is None or spec.variant != "default":
+        return spec
+    return replace(spec, variant=f"prompts={prompts.hash}")
 
 
 def _open(
     spec: RunSpec,
     profile: Profile,
-    folder: Path,
+    results: Path,
     repository: Repository,
     prompts: Prompts | None,
     changes: dict[str, Any],
 ) -> Search:
+    folder = spec.folder(results)
     evaluator = get_evaluator("tabular", space=spec.space, task=spec.task)
     llm = get_llm(spec.llm)
     config = search_config(profile, llm, spec.seed, **changes)
-    prompts = prompts or Prompts.load(llm.templates)
-    _claim(folder, _description(spec, config, llm, prompts, evaluator))
-    recorder = Recorder(folder / "transcript.jsonl", llm)
-    return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
+    default = Prompts.load(llm.templates, **getattr(llm, "texts", {}))
+    _claim(folder, _description(spec, config, llm, prompts or default, evaluator))
+    if prompts and prompts != default:
+        for stage in VARIABLES:
+            path = folder / "prompts" / f"{stage}.md.j2"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(prompts.text(stage), encoding="utf-8")
+    recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(results / spec.profile))
+    return Search(get_space(spec.space), evaluator, recorder, prompts or default, repository, config)
 
 
 def is_finished(folder: Path) -> bool:
@@ -176,10 +234,20 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     part.replace(path)
 
 
+def _write_once(path: Path, content: dict[str, Any], otherwise: str) -> None:
+    """Write a small file, or make sure that it holds the same. Raises RunError with this sentence."""
+    if path.exists():
+        if json.loads(path.read_text()) != content:
+            raise RunError(f"{otherwise} Remove the folder to start anew.")
+        return
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, ensure_ascii=False) + "\n")
+    part.replace(path)
+
+
 def _finish(folder: Path, search: Search) -> None:
     """Read the final cell once, test values too, and close the run."""
     best = search.repository.best()
-    calls = list(read_lines(folder / "transcript.jsonl"))
     result = {
         "architecture": best.architecture,
         "round": best.round,
@@ -188,9 +256,7 @@ def _finish(folder: Path, search: Search) -> None:
         "final": search.evaluator.final(search.space.parse(best.architecture)),
         "how": dict(Counter(record.how for record in search.repository.records)),
         "distinct": len({record.canonical for record in search.repository.records}),
-        "calls": len(calls),
-        "tokens": {key: sum(c["usage"].get(key, 0) for c in calls) for key in ("prompt_tokens", "completion_tokens")},
-        "llm_seconds": round(sum(c["seconds"] for c in calls), 2),
+        **totals(folder / "transcript.jsonl"),
     }
     part = folder / "result.part"
     part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
