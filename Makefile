@@ -41,8 +41,7 @@ setup: preflight .venv/installed
 .venv/installed: pyproject.toml constraints.txt | preflight
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing into .venv (about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade pip && \
-	  $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all]" || \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all]" || \
 	  { echo "make: pip could not install the packages (see above). Is a package index reachable? The same command goes on."; exit 1; }
 	@touch $@
 

@@ -68,7 +68,7 @@ def draw_cell(cell: NasBench201Cell, title: str = "", axes: Axes | None = None) 
         )  # fmt: skip
     axes.set_title(title, fontsize=10)
     axes.set_xlim(-0.3, 3.3)
-    axes.set_ylim(-0.75, 1.0)
+    axes.set_ylim(-0.75, 1.1)
     axes.set_axis_off()
     figure = axes.get_figure()
     assert isinstance(figure, Figure)  # noqa: S101
