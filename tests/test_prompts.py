@@ -87,5 +87,5 @@ def test_prompts_from_files_replace_single_templates(tmp_path):
     assert prompts.critique_text == "{{ architecture }}?"
     assert prompts.refine_text == Prompts.load("compact").refine_text
     assert prompts_from("local:smollm2-135m", {"critique": None}) is None
-    with pytest.raises(PromptError, match="nothing.j2 cannot be read"):
+    with pytest.raises(PromptError, match=r"nothing\.j2 cannot be read"):
         prompts_from("local:smollm2-135m", {"critique": tmp_path / "nothing.j2"})
