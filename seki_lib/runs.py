@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,8 @@ import numpy as np
 
 from . import __version__
 from .baselines import BASELINES, run_baseline
-from .errors import RunError
+from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
-from .jsonl import read_lines
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
@@ -127,30 +127,46 @@ def rerun(
     The fork is a run of its own, `<variant>,from=<round>`; asked for again it comes from its transcript. rounds: how
     many to run, or None for the rest. Raises RunError if the run does not reach so far, and as `search_run`.
     """
-    parent = spec.folder(results)
-    shared = list(read_lines(parent / "history.jsonl"))[:round]
-    if not 1 <= round <= len(shared):
-        raise RunError(f"{parent} holds rounds 0 to {len(shared) - 1}: round {round} cannot be run anew from there.")
+    parent, shared = spec.folder(results), first_rounds(spec, profile, results, round, **changes)
     named = with_prompts(spec, prompts)
     fork = replace(named, variant=f"{named.variant},from={round}")
     folder = fork.folder(results)
     with locked(folder):
-        origin = {"of": os.path.relpath(parent, results), "round": round, "history": shared}
+        origin = {"of": os.path.relpath(parent, results), "round": round, "history": [asdict(r) for r in shared]}
         _write_once(folder / "fork.json", origin, f"{folder} was forked from another history of {parent}.")
         search = _open(fork, profile, results, Repository(), prompts, changes)
         on_disk = Repository(folder / "history.jsonl")
-        for record in [Record(**line) for line in shared]:
+        for record in shared:
             search.repository.append(record)
             if len(on_disk.records) == record.round:
                 on_disk.append(record)
-        for done, step in enumerate(run(search)):
-            if done == rounds:
-                break
+        for step in islice(run(search), rounds):
             if len(on_disk.records) == step.record.round:
                 on_disk.append(step.record)
             yield step
         if len(on_disk.records) == search.config.rounds + 1 and not is_finished(folder):
             _finish(folder, search)
+
+
+def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **changes: Any) -> list[Record]:
+    """The records of rounds 0 to count - 1, from the run's history or, where it was only walked, from its transcript.
+
+    Raises RunError if the run does not reach so far.
+    """
+    folder = spec.folder(results)
+    records = Repository(folder / "history.jsonl").records[:count]
+    if 1 <= count <= len(records):
+        return records
+    if count >= 1 and (folder / "transcript.jsonl").exists():
+        with walk(spec, profile, results, **changes) as search:
+            search.llm = Recorder(folder / "transcript.jsonl", None)
+            try:
+                records = [step.record for _, step in zip(range(count), run(search), strict=False)]
+            except LLMError:
+                records = search.repository.records
+        if len(records) == count:
+            return records
+    raise RunError(f"{folder} holds {len(records)} rounds, α0 counted: it cannot be run anew from round {count}.")
 
 
 def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:

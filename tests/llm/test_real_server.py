@@ -27,15 +27,13 @@ def run(llm, results, **changes):
 
 
 def test_a_search_over_http_is_equal_in_form_to_one_in_process(endpoint, table, tmp_path):
-    over_http = run("openai:smollm2-135m", tmp_path, critique_tokens=16, samples=2)
+    over_http = run("openai:smollm2-135m", tmp_path, critique_tokens=8, samples=1)
     in_process = run("local:smollm2-135m", tmp_path)
     space = get_space("nas201")
     for name in ("history.jsonl", "transcript.jsonl"):
         theirs, ours = (list(read_lines(folder / name)) for folder in (over_http, in_process))
-        assert [line["round"] for line in theirs if name[0] == "h"] == [
-            line["round"] for line in ours if name[0] == "h"
-        ]
         assert set(theirs[-1]) - {"request_id"} == set(ours[-1])
+    assert [line["round"] for line in read_lines(over_http / "history.jsonl")] == [0, 1, 2]
     assert all(space.parse(line["architecture"]) for line in read_lines(over_http / "history.jsonl"))
     results = [json.loads((folder / "result.json").read_text()) for folder in (over_http, in_process)]
     assert set(results[0]) == set(results[1]) and results[0]["failed"] == 0
@@ -47,5 +45,5 @@ def test_a_search_over_http_is_equal_in_form_to_one_in_process(endpoint, table, 
 
 def test_a_real_server_with_another_key_refuses_and_is_asked_once(endpoint, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "not-the-key")
-    with pytest.raises(LLMError, match="the key in OPENAI_API_KEY was refused: .*Invalid API Key"):
+    with pytest.raises(LLMError, match=r"the key in OPENAI_API_KEY was refused: .*Invalid API Key"):
         get_llm("openai:smollm2-135m").complete([{"role": "user", "content": "Hello"}])
