@@ -23,14 +23,28 @@ def source(name):
     return str(ROOT / "notebooks" / f"{name}.ipynb")
 
 
-FIGURES = ["figure2_data_flow", "nas201_best_so_far", "nas201_best_cell"]
+FIGURES3TO6 = [
+    "figure3_self_evolution_prompts",
+    "figure4_knowledge_inspiration_prompt",
+    "figure5_self_evolution_example",
+    "figure6_knowledge_inspiration_example",
+]
+FIGURES = ["figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES3TO6]
+NOTEBOOKS = [
+    "00_setup",
+    "02_self_evolution",
+    "03_knowledge_inspiration",
+    "13_table3_nas201",
+    "17_table7_llms",
+    "20_figures",
+]
 
 
 rule all:
     input:
-        expand("tables/table3.{ending}", ending=["csv", "md", "html"]),
+        expand("tables/{table}.{ending}", table=["table3", "table7"], ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
-        expand("notebooks/{name}.ipynb", name=["00_setup", "02_self_evolution", "03_knowledge_inspiration", "13_table3_nas201"]),
+        expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
 
 
 rule setup:
@@ -86,3 +100,25 @@ rule table3:
         "figures/nas201_best_cell.png",
     shell:
         f"{SEKI} notebook 13_table3_nas201 {COMMON} --parameter seeds={','.join(map(str, SEEDS))} --output {{output[0]}}"
+
+
+rule table7:
+    input:
+        source("17_table7_llms"),
+        [result(seed) for seed in SEEDS],
+    output:
+        "notebooks/17_table7_llms.ipynb",
+        expand("tables/table7.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 17_table7_llms {COMMON} --output {{output[0]}}"
+
+
+rule figures:
+    input:
+        source("20_figures"),
+        "notebooks/03_knowledge_inspiration.ipynb",
+    output:
+        "notebooks/20_figures.ipynb",
+        expand("figures/{name}.png", name=FIGURES3TO6),
+    shell:
+        f"{SEKI} notebook 20_figures {COMMON} --parameter seed={SEEDS[0]} --output {{output[0]}}"
