@@ -21,6 +21,7 @@ from .repository import Record, Repository
 from .spaces.base import Notation, ReplySchema, SearchSpace
 
 NOTHING = Completion("")
+LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 LONGEST_QUOTE = 4000  # characters of an unreadable reply that are shown to the LLM again
 
 
@@ -195,7 +196,7 @@ def ask_architecture(
         exchanges.append(Exchange(stage, messages, reply, answer))
         attempt += 1
         try:
-            child = space.read(reply, search.notation)
+            child = space.read(reply[-LONGEST_READ:], search.notation)
         except InvalidArchitecture as error:
             repairs += 1
             shown = reply[-LONGEST_QUOTE:] or "(nothing)"

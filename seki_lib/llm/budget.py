@@ -111,14 +111,18 @@ class Budget:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            text = self.path.read_text() if self.path.exists() else ""
-            ledger = json.loads(text) if text else {"calls": 0, "tokens": 0, "usd": 0.0, "open": {}}
-            before = json.dumps(ledger)
-            yield ledger
-            if (after := json.dumps(ledger)) != before:
-                part = self.path.with_suffix(".part")
-                part.write_text(after)
-                part.replace(self.path)
+            with self.path.open("a+b") as file:
+                file.seek(0)
+                before = file.read()
+                try:
+                    ledger = json.loads(before or '{"calls": 0, "tokens": 0, "usd": 0.0, "open": {}}')
+                except ValueError:
+                    raise LLMError(f"{self.path} is damaged: what was spent is not known. Mend or remove it.") from None
+                yield ledger
+            after = json.dumps(ledger).encode().ljust(len(before))  # one write of the whole, never a shorter one
+            if after != before:
+                with self.path.open("r+b", buffering=0) as file:
+                    file.write(after)
 
 
 def _held(ledger: dict[str, Any], kind: str) -> float:
