@@ -2,6 +2,7 @@
 # results/<profile>. The searches keep more files than these outputs, and go on from them when they were stopped.
 import sys
 from pathlib import Path
+from shlex import quote
 
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import parse_seeds
@@ -9,8 +10,8 @@ from seki_lib.runs import RunSpec
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
 SEEDS = parse_seeds(config["seeds"])
-SEKI = f"{sys.executable} -m seki_lib.cli"
-COMMON = f"--parameter profile={PROFILE} --parameter llm={LLM} --parameter results={RESULTS}"
+SEKI = f"{quote(sys.executable)} -m seki_lib.cli"
+COMMON = f"--parameter profile={PROFILE} --parameter {quote(f'llm={LLM}')} --parameter {quote(f'results={RESULTS}')}"
 
 
 def result(seed):
@@ -50,27 +51,28 @@ rule all:
 rule setup:
     input:
         source("00_setup"),
+        "inputs.json",
     output:
         "notebooks/00_setup.ipynb",
     shell:
         f"{SEKI} notebook 00_setup {COMMON} --output {{output}}"
 
 
+# No inputs: a finished search is never made again because something else is newer. `seki search` checks its settings.
 rule search:
-    input:
-        "notebooks/00_setup.ipynb",
     output:
         result("{seed}".replace("{seed}", "0")).replace("seed=0", "seed={seed}"),
     log:
         "logs/search-nas201-seed={seed}.log",
     shell:
-        f"{SEKI} search --space nas201 --task cifar10 --llm {LLM} --profile {PROFILE} --results {RESULTS}"
+        f"{SEKI} search --space nas201 --task cifar10 --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
         " --seed {wildcards.seed} 2>&1 | tee {log}"
 
 
 rule self_evolution:
     input:
         source("02_self_evolution"),
+        "inputs.json",
         result(SEEDS[0]),
     output:
         "notebooks/02_self_evolution.ipynb",
@@ -82,6 +84,7 @@ rule self_evolution:
 rule knowledge_inspiration:
     input:
         source("03_knowledge_inspiration"),
+        "inputs.json",
         "notebooks/02_self_evolution.ipynb",
     output:
         "notebooks/03_knowledge_inspiration.ipynb",
@@ -92,6 +95,7 @@ rule knowledge_inspiration:
 rule table3:
     input:
         source("13_table3_nas201"),
+        "inputs.json",
         [result(seed) for seed in SEEDS],
     output:
         "notebooks/13_table3_nas201.ipynb",
@@ -105,6 +109,7 @@ rule table3:
 rule table7:
     input:
         source("17_table7_llms"),
+        "inputs.json",
         [result(seed) for seed in SEEDS],
     output:
         "notebooks/17_table7_llms.ipynb",
@@ -116,6 +121,7 @@ rule table7:
 rule figures:
     input:
         source("20_figures"),
+        "inputs.json",
         "notebooks/03_knowledge_inspiration.ipynb",
     output:
         "notebooks/20_figures.ipynb",

@@ -2,15 +2,17 @@
 
 import json
 import os
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from .assets import ASSETS, absolute_mirror, fetch, locate
-from .errors import RunError, SekiError, look_up
-from .evaluators.tabular import FETCH
+from .assets import ASSETS, absolute_folders, fetch, locate
+from .errors import AssetError, RunError, SekiError, look_up
+from .evaluators.tabular import FETCH, TABLES
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
 from .llm.budget import Limits
@@ -133,9 +135,19 @@ def data_status() -> None:
     print(f"\nLLMs of the ladder, downloaded when first asked or with `seki data fetch`:\n{describe_ladder()}")
 
 
+def data_need(names: list[str]) -> None:
+    """Have these, whichever source: fetch only what is not here at all, so that a second call needs no network."""
+    for name in names:
+        try:
+            source = look_up("table", TABLES, name)().source if name in TABLES else None
+            print(f"{name}: {source.sentence if source else fetch(name)}")
+        except AssetError:
+            data_fetch([name])
+
+
 def data_fetch(names: list[str]) -> None:
     """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
-    for name in names:
+    for name in names or ["nas201", "smollm2-135m"]:
         if name in GGUFS:
             print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
         elif name in FETCH:
@@ -150,8 +162,13 @@ def data_fetch(names: list[str]) -> None:
 def data_command(
     action: Annotated[str, tyro.conf.Positional], names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
 ) -> None:
-    """Files from outside: `seki data status`, `seki data fetch nas201 smollm2-135m`."""
-    actions = {"status": lambda: data_status(), "fetch": lambda: data_fetch(list(names))}
+    """Files from outside: `data status`, `data fetch nas201` (the best source), `data need nas201` (any source)."""
+    listed = list(names)
+    actions: dict[str, Callable[[], None]] = {
+        "status": data_status,
+        "fetch": lambda: data_fetch(listed),
+        "need": lambda: data_need(listed),
+    }
     look_up("data action", actions, action)()
 
 
@@ -168,10 +185,16 @@ def notebook(
     values: dict[str, Any] = {}
     for pair in parameter:
         key, _, value = pair.partition("=")
-        values[key] = int(value) if key == "seed" else value
+        values[key] = int(value) if key == "seed" and value.isdigit() else value
     profile = values.get("profile", "laptop")
     results = Path(values.get("results") or ROOT / "results")
     execute(path, output or results / profile / "notebooks" / path.name, values)
+
+
+@app.command
+def lab() -> None:
+    """JupyterLab on the notebooks."""
+    subprocess.run([sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={ROOT / 'notebooks'}"], check=False)
 
 
 @app.command
@@ -198,11 +221,13 @@ def reproduce(
 
 def main() -> None:
     """Entry point: errors that a user can mend are one sentence, not a traceback."""
-    absolute_mirror()
+    absolute_folders()
     try:
         app.cli(prog="seki", description=__doc__)
     except SekiError as error:
         sys.exit(f"seki: {error}")
+    except BrokenPipeError:
+        sys.exit(1)  # the reader of our output, such as `head`, has gone
     except KeyboardInterrupt:
         sys.exit("\nseki: stopped. The same command goes on from here.")
 

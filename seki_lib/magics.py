@@ -29,7 +29,7 @@ from .llm.prices import as_of, price_of
 from .llm.transcript import recorded_calls
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts, as_text
-from .runs import RunSpec, first_rounds, rerun, walk
+from .runs import RunSpec, first_rounds, kept_prompts, rerun, walk
 from .search import Step, run
 
 CHARACTERS_A_TOKEN = 4  # of English, where nobody here can count an LLM's own tokens
@@ -111,7 +111,8 @@ class Bench:
         records = first_rounds(self.spec, self.profile, self.results, round)
         transcript = self.spec.folder(self.results) / "transcript.jsonl"
         said = {(c["round"], c["stage"], c["attempt"]): c["reply"] for c in recorded_calls(transcript)}
-        with walk(self.spec, self.profile, self.results) as search:
+        kept = kept_prompts(self.spec.folder(self.results))
+        with walk(self.spec, self.profile, self.results, prompts=kept) as search:
             search.prompts, search.llm = self.prompts, _Peek(stage, said)
             search.repository.records.extend(records)
             try:

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from . import __version__
 from .baselines import BASELINES, run_baseline
 from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
+from .jsonl import write_json, written_at_once
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
@@ -57,6 +59,12 @@ class RunSpec:
             results / self.profile / "searches" / self.space / self.task / folder_name(self.llm) / self.variant
             / f"seed={self.seed}"
         )  # fmt: skip
+
+    def command(self, results: Path) -> str:
+        """The command that makes or continues this run."""
+        words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
+        words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
+        return shlex.join([*words, "--results", str(results)])
 
 
 def folder_name(llm: str) -> str:
@@ -90,8 +98,9 @@ def search_run(
     """
     spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
+    prepared = _prepare(spec, profile, prompts, changes)
     with locked(folder):
-        search = _open(spec, profile, results, Repository(folder / "history.jsonl"), prompts, changes)
+        search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
         for step in run(search):
             on_step(step)
         if not is_finished(folder):
@@ -108,8 +117,9 @@ def walk(
     What the run's transcript holds is not asked again, and what is asked here is there for `search_run`.
     """
     spec = with_prompts(spec, prompts)
+    prepared = _prepare(spec, profile, prompts, changes)
     with locked(spec.folder(results)):
-        yield _open(spec, profile, results, Repository(), prompts, changes)
+        yield _open(spec, results, Repository(), *prepared)
 
 
 def rerun(
@@ -128,13 +138,15 @@ def rerun(
     many to run, or None for the rest. Raises RunError if the run does not reach so far, and as `search_run`.
     """
     parent, shared = spec.folder(results), first_rounds(spec, profile, results, round, **changes)
-    named = with_prompts(spec, prompts)
-    fork = replace(named, variant=f"{named.variant},from={round}")
-    folder = fork.folder(results)
+    names = [spec.variant] if spec.variant != "default" or not prompts else []
+    names += [f"prompts={prompts.hash}"] if prompts else []
+    fork = replace(spec, variant=",".join([*names, f"from={round}"]))
+    prompts = prompts or kept_prompts(parent)
+    folder, prepared = fork.folder(results), _prepare(fork, profile, prompts, changes)
     with locked(folder):
         origin = {"of": os.path.relpath(parent, results), "round": round, "history": [asdict(r) for r in shared]}
         _write_once(folder / "fork.json", origin, f"{folder} was forked from another history of {parent}.")
-        search = _open(fork, profile, results, Repository(), prompts, changes)
+        search = _open(fork, results, Repository(), *prepared)
         on_disk = Repository(folder / "history.jsonl")
         for record in shared:
             search.repository.append(record)
@@ -158,7 +170,7 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
     if 1 <= count <= len(records):
         return records
     if count >= 1 and (folder / "transcript.jsonl").exists():
-        with walk(spec, profile, results, **changes) as search:
+        with walk(spec, profile, results, prompts=kept_prompts(folder), **changes) as search:
             search.llm = Recorder(folder / "transcript.jsonl", None)
             try:
                 records = [step.record for _, step in zip(range(count), run(search), strict=False)]
@@ -169,6 +181,12 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
     raise RunError(f"{folder} holds {len(records)} rounds, α0 counted: it cannot be run anew from round {count}.")
 
 
+def kept_prompts(folder: Path) -> Prompts | None:
+    """The templates of a run that are not the default ones, or None."""
+    paths = [folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES]
+    return Prompts(*(path.read_text(encoding="utf-8") for path in paths)) if paths[0].exists() else None
+
+
 def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
     """A run with edited prompts is a variant that carries their hash, unless it has a name already."""
     if prompts is None or spec.variant != "default":
@@ -176,27 +194,34 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
     return replace(spec, variant=f"prompts={prompts.hash}")
 
 
-def _open(
-    spec: RunSpec,
-    profile: Profile,
-    results: Path,
-    repository: Repository,
-    prompts: Prompts | None,
-    changes: dict[str, Any],
-) -> Search:
-    folder = spec.folder(results)
+def _prepare(
+    spec: RunSpec, profile: Profile, prompts: Prompts | None, changes: dict[str, Any]
+) -> tuple[Any, Any, Prompts, SearchConfig]:
+    """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
     evaluator = get_evaluator("tabular", space=spec.space, task=spec.task)
     llm = get_llm(spec.llm)
-    config = search_config(profile, llm, spec.seed, **changes)
-    default = Prompts.load(llm.templates, **getattr(llm, "texts", {}))
-    _claim(folder, _description(spec, config, llm, prompts or default, evaluator))
-    if prompts and prompts != default:
+    prompts = prompts or Prompts.load(llm.templates, **getattr(llm, "texts", {}))  # a replay brings those of its run
+    return evaluator, llm, prompts, search_config(profile, llm, spec.seed, **changes)
+
+
+def _open(
+    spec: RunSpec,
+    results: Path,
+    repository: Repository,
+    evaluator: Any,
+    llm: Any,
+    prompts: Prompts,
+    config: SearchConfig,
+) -> Search:
+    folder = spec.folder(results)
+    _claim(folder, _description(spec, config, llm, prompts, evaluator))
+    if prompts != Prompts.load(llm.templates):
         for stage in VARIABLES:
             path = folder / "prompts" / f"{stage}.md.j2"
             path.parent.mkdir(exist_ok=True)
             path.write_text(prompts.text(stage), encoding="utf-8")
     recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(results / spec.profile))
-    return Search(get_space(spec.space), evaluator, recorder, prompts or default, repository, config)
+    return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
 
 
 def is_finished(folder: Path) -> bool:
@@ -205,8 +230,8 @@ def is_finished(folder: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process. Raises RunError that names who holds it."""
+def locked(folder: Path) -> Iterator[int]:
+    """Hold a folder for this process; yields the lock's file descriptor. Raises RunError that names who holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+") as lock:
         try:
@@ -217,7 +242,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
-        yield
+        yield lock.fileno()
 
 
 def _description(
@@ -234,31 +259,35 @@ def _description(
     }
 
 
+def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """What keeps two runs from being one: keys of config.json that differ, code version and file format aside."""
+
+    def decisive(config: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in config.items() if key != "code"} | {"data": config["data"]["name"]}
+
+    return [key for key, value in decisive(b).items() if decisive(a).get(key) != value]
+
+
 def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
     if path.exists():
         there = json.loads(path.read_text())
-        if differing := [key for key in description if there.get(key) != description[key]]:
+        if differing := differences(there, description):
             raise RunError(
                 f"{folder} was made with other settings ({', '.join(differing)} in config.json). "
-                "Remove the folder to start anew, or choose another --variant."
+                "Choose another --variant, or move the folder away to start anew."
             )
         return
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n")
-    part.replace(path)
+    write_json(path, description)
 
 
 def _write_once(path: Path, content: dict[str, Any], otherwise: str) -> None:
     """Write a small file, or make sure that it holds the same. Raises RunError with this sentence."""
-    if path.exists():
-        if json.loads(path.read_text()) != content:
-            raise RunError(f"{otherwise} Remove the folder to start anew.")
-        return
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, ensure_ascii=False) + "\n")
-    part.replace(path)
+    if not path.exists():
+        write_json(path, content)
+    elif json.loads(path.read_text()) != content:
+        raise RunError(f"{otherwise} Remove the folder to start anew.")
 
 
 def _finish(folder: Path, search: Search) -> None:
@@ -274,9 +303,7 @@ def _finish(folder: Path, search: Search) -> None:
         "distinct": len({record.canonical for record in search.repository.records}),
         **totals(folder / "transcript.jsonl"),
     }
-    part = folder / "result.part"
-    part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    part.replace(folder / "result.json")
+    write_json(folder / "result.json", result)
 
 
 @dataclass(frozen=True)
@@ -324,11 +351,9 @@ def baseline_runs(
         columns = tuple(finals[0])
         scores[name] = np.array([run.scores for run in runs])
         values[name] = np.array([list(final.values()) for final in finals])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
     arrays = {f"{name}_scores": scores[name] for name in BASELINES} | {
         f"{name}_values": values[name] for name in BASELINES
     }
-    np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
-    part.replace(path)
+    with written_at_once(path) as part:
+        np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
     return BaselineRuns(columns, scores, values)

@@ -36,7 +36,15 @@ def test_a_wrong_name_is_one_sentence_with_the_valid_ones(arguments, valid, tmp_
     assert done.returncode == 1
     assert done.stderr.startswith("seki: unknown") and valid in done.stderr
     assert "Traceback" not in done.stderr
-    assert not any(path.is_file() for path in tmp_path.rglob("*") if path.name != "lock")
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("option", [["--rounds", "10"], ["--k", "4"], ["--xi", "99"]])
+def test_a_setting_out_of_range_is_one_sentence_with_the_range(option, tmp_path):
+    done = seki("search", *option, "--results", tmp_path)
+    assert done.returncode == 1
+    assert "must lie between" in done.stderr and "Traceback" not in done.stderr
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_embedded_llm_searches_from_the_command_line_and_shows_its_run(table, tmp_path):

@@ -9,7 +9,7 @@ from seki_lib import magics, runs
 from seki_lib.errors import RunError, SekiError
 from seki_lib.jsonl import read_lines
 from seki_lib.profiles import Profile
-from seki_lib.prompts import PromptError
+from seki_lib.prompts import PromptError, Prompts
 from seki_lib.runs import RunSpec, search_run, walk
 from seki_lib.search import run
 
@@ -133,3 +133,19 @@ def test_in_a_notebook_the_magic_is_bound_by_bench(fake, tmp_path, monkeypatch, 
     shell.run_cell(f"%%prompt critique\n{EDITED}", silent=False)
     assert bench.prompts.critique_text.strip() == EDITED
     InteractiveShell.clear_instance()
+
+
+def test_a_run_with_its_own_prompts_can_be_edited_further_and_forks_do_not_collide(fake, tmp_path):
+    mine = Prompts.load("compact").edited(refine="{{ strategy }}: {{ architecture }}")
+    search_run(SPEC, PROFILE, tmp_path, prompts=mine)
+    spec = runs.with_prompts(SPEC, mine)
+    bench = magics.Bench(spec, PROFILE, tmp_path, mine)
+    assert bench.preview("refine", 2).diff == ""
+    same = list(bench.rerun(2, rounds=1))
+    bench.edit("critique", EDITED)
+    list(bench.rerun(2, rounds=1))
+    bench.edit("critique", EDITED + " Now!")
+    list(bench.rerun(2, rounds=1))
+    assert same[0].record.round == 2
+    forks = [path.name for path in spec.folder(tmp_path).parents[1].iterdir() if path.name.endswith(",from=2")]
+    assert len(forks) == 3 and all(name.startswith(f"prompts={mine.hash},") for name in forks)
