@@ -103,7 +103,7 @@ class LocalLLM:
             request["seed"] = int(seed)
         if schema is not None:
             grammar = getattr(schema, "grammar", None)
-            request |= {"grammar": grammar} if grammar else {"json_schema": dict(schema)}
+            request |= {"grammar": after_space(grammar)} if grammar else {"json_schema": dict(schema)}
         started = time.perf_counter()
         if self._model.chat:
             answer = self._server.handle_chat_completions(request | {"messages": messages})
@@ -114,8 +114,14 @@ class LocalLLM:
         choice = answer["choices"][0]
         text = choice["message"]["content"] if self._model.chat else choice["text"]
         usage = {key: answer["usage"][key] for key in ("prompt_tokens", "completion_tokens")}
+        text = (text or "").strip() if schema is not None else text or ""
         seconds, finish = time.perf_counter() - started, choice.get("finish_reason") or ""
-        return Completion(text or "", usage, seconds, model=Path(answer.get("model", "")).name, finish=finish)
+        return Completion(text, usage, seconds, model=Path(answer.get("model", "")).name, finish=finish)
+
+
+def after_space(grammar: str) -> str:
+    """The same replies, with or without a space before: most words of the model are tokens that begin with one."""
+    return 'root ::= " "? reply\nreply' + grammar.removeprefix("root")
 
 
 def _plain(messages: list[Message]) -> str:
