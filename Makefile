@@ -1,4 +1,5 @@
 # make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
+#                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
 # make lab         JupyterLab on the notebooks
@@ -9,6 +10,8 @@ LLM ?= local:smollm2-135m
 SEEDS ?=
 JOBS ?=
 BIN := .venv/bin
+
+export MAX_USD MAX_TOKENS MAX_CALLS
 
 .PHONY: reproduce test lint lab setup data preflight
 

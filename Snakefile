@@ -33,8 +33,21 @@ try:
 except AssetError as error:
     NO_TRANS101 = str(error)
 
-FIGURES = ["figure2_data_flow", "nas201_best_so_far", "nas201_best_cell"]
-NOTEBOOKS = ["00_setup", "02_self_evolution", "03_knowledge_inspiration", "13_table3_nas201"]
+FIGURES3TO6 = [
+    "figure3_self_evolution_prompts",
+    "figure4_knowledge_inspiration_prompt",
+    "figure5_self_evolution_example",
+    "figure6_knowledge_inspiration_example",
+]
+FIGURES = ["figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES3TO6]
+NOTEBOOKS = [
+    "00_setup",
+    "02_self_evolution",
+    "03_knowledge_inspiration",
+    "13_table3_nas201",
+    "17_table7_llms",
+    "20_figures",
+]
 TRANS101_FIGURES = ["trans101_ranks", "trans101_best_cells", "trans101_transfer"]
 if not NO_TRANS101:
     FIGURES += TRANS101_FIGURES
@@ -43,7 +56,7 @@ if not NO_TRANS101:
 
 rule all:
     input:
-        expand("tables/{table}.{ending}", table=["table3", "table4"], ending=["csv", "md", "html"]),
+        expand("tables/{table}.{ending}", table=["table3", "table4", "table7"], ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
 
@@ -130,3 +143,27 @@ else:
         shell:
             f"{SEKI} notebook 14_table4_trans101 {COMMON} --parameter seeds={','.join(map(str, TRANS101_SEEDS))}"
             " --output {output[0]}"
+
+
+rule table7:
+    input:
+        source("17_table7_llms"),
+        "inputs.json",
+        [result(seed) for seed in SEEDS],
+    output:
+        "notebooks/17_table7_llms.ipynb",
+        expand("tables/table7.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 17_table7_llms {COMMON} --output {{output[0]}}"
+
+
+rule figures:
+    input:
+        source("20_figures"),
+        "inputs.json",
+        "notebooks/03_knowledge_inspiration.ipynb",
+    output:
+        "notebooks/20_figures.ipynb",
+        expand("figures/{name}.png", name=FIGURES3TO6),
+    shell:
+        f"{SEKI} notebook 20_figures {COMMON} --parameter seed={SEEDS[0]} --output {{output[0]}}"

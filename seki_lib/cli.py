@@ -1,6 +1,7 @@
 """`seki`: a thin face over the library. `seki <command> --help` lists the options of each command."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,8 +17,14 @@ from .evaluators import nas201_official, trans101_official
 from .evaluators.tabular import FETCH, TABLES
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
+from .llm.budget import Limits
+from .llm.gguf import GGUFS, describe_ladder, fetch_gguf
+from .llm.prices import as_of, prices
+from .llm.transcript import totals
 from .notebook import ROOT, execute
 from .profiles import get_profile, parse_seeds
+from .prompts import prompts_from
+from .report.tables import describe_cost
 from .runs import RunSpec, search_run
 
 app = tyro.extras.SubcommandApp()
@@ -41,8 +48,20 @@ def search(
     strategy: str | None = None,
     novelty: bool | None = None,
     permute_words: bool | None = None,
+    critique: Path | None = None,
+    refine: Path | None = None,
+    inspire: Path | None = None,
+    max_usd: str = "",
+    max_tokens: str = "",
+    max_calls: str = "",
 ) -> None:
-    """Search by Algorithm 1, or go on with a search that was stopped. What is not given is set by the profile."""
+    """Search by Algorithm 1, or go on with a search that was stopped. What is not given is set by the profile.
+
+    critique, refine, inspire: files with templates in place of the default ones. max_…: bounds on what all searches of
+    this profile together may take of LLMs, also read from MAX_USD, MAX_TOKENS and MAX_CALLS.
+    """
+    _bound(max_usd, max_tokens, max_calls)
+    prompts = prompts_from(llm, {"critique": critique, "refine": refine, "inspire": inspire})
     options = {
         "alpha0": alpha0, "rounds": rounds, "lam": lam, "k": k, "xi": xi, "notation": notation, "strategy": strategy,
         "novelty": novelty, "permute_words": permute_words,
@@ -52,9 +71,18 @@ def search(
     if changes and variant == "default":
         spec = RunSpec(space, task, llm, profile, seed, ",".join(f"{n}={_slug(v)}" for n, v in changes.items()))
     folder = search_run(
-        spec, get_profile(profile), results, on_step=lambda s: print(f"seed {seed}  {s}", flush=True), **changes
-    )
+        spec, get_profile(profile), results, prompts=prompts,
+        on_step=lambda s: print(f"seed {seed}  {s}", flush=True), **changes,
+    )  # fmt: skip
     print(f"seed {seed}  done: {folder}")
+
+
+def _bound(usd: str, tokens: str, calls: str) -> None:
+    """Hand the bounds on to this process and its children, and check that they are numbers."""
+    for name, value in {"MAX_USD": usd, "MAX_TOKENS": tokens, "MAX_CALLS": calls}.items():
+        if value:
+            os.environ[name] = value
+    Limits.from_environment()
 
 
 def _slug(value: Any) -> str:
@@ -128,6 +156,26 @@ def show(run: Annotated[Path, tyro.conf.Positional]) -> None:
     elif history:
         best = max(history, key=lambda record: record["score"])
         print(f"best so far: {best['score']:.2f} {best['architecture']} (round {best['round']})")
+    print(f"the LLM took {describe_cost(totals(run / 'transcript.jsonl'))}")
+    if (run / "fork.json").is_file():
+        origin = json.loads((run / "fork.json").read_text())
+        print(f"forked from {origin['of']} at round {origin['round']}; what was paid there is not counted here")
+
+
+@app.command
+def cost(run: Annotated[Path, tyro.conf.Positional]) -> None:
+    """What the calls of a run would cost on every LLM with a known price, from the tokens that it was measured to take.
+
+    Tokenizers differ: another LLM may count up to a third more or fewer for the same words.
+    """
+    if not (run / "transcript.jsonl").is_file():
+        raise RunError(f"{run} has no transcript.jsonl. Runs live in results/<profile>/searches/…")
+    took = totals(run / "transcript.jsonl")
+    print(f"measured: {describe_cost(took)}")
+    tokens = {kind: took["tokens"][kind] for kind in ("prompt_tokens", "completion_tokens")}
+    for name, price in sorted(prices().items(), key=lambda item: item[1].dollars(tokens)):
+        print(f"{name:32s} ${price.dollars(tokens):8.4f}")
+    print(f"prices as of {as_of()}, nothing read from a prompt cache")
 
 
 def data_status() -> None:
@@ -142,6 +190,7 @@ def data_status() -> None:
     for space, official in {"nas201": nas201_official.path(), "trans101": trans101_official.path()}.items():
         how = f"imported  {official}" if official.exists() else f"not here: seki data import {space} FILE"
         print(f"{space}, the benchmark's own file: {how}")
+    print(f"\nLLMs of the ladder, downloaded when first asked or with `seki data fetch`:\n{describe_ladder()}")
 
 
 def data_need(names: list[str]) -> None:
@@ -155,11 +204,13 @@ def data_need(names: list[str]) -> None:
 
 
 def data_fetch(names: list[str]) -> None:
-    """Fetch files by name, or the best reachable table of a space."""
+    """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
     from .training.protocol import IMAGE_ASSETS
 
     for name in names or ["nas201", "smollm2-135m"]:
-        if name in IMAGE_ASSETS:
+        if name in GGUFS:
+            print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
+        elif name in IMAGE_ASSETS:
             from .training.images import fetch_dataset
 
             source = fetch_dataset(name).source
@@ -168,7 +219,7 @@ def data_fetch(names: list[str]) -> None:
             source = FETCH[name]().source
             print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
         else:
-            look_up("table or asset", FETCH | ASSETS, name)
+            look_up("table, asset or model", FETCH | ASSETS | GGUFS, name)
             print(f"{name}: {fetch(name)} [{ASSETS[name].licence}; sha256 {ASSETS[name].sha256[:12]}…]")
 
 
@@ -232,10 +283,17 @@ def reproduce(
     seeds: str = "",
     jobs: int = 0,
     results: Path = ROOT / "results",
+    max_usd: str = "",
+    max_tokens: str = "",
+    max_calls: str = "",
 ) -> None:
-    """Everything of a profile that is not done yet: searches in parallel, then notebooks, tables and figures."""
+    """Everything of a profile that is not done yet: searches in parallel, then notebooks, tables and figures.
+
+    max_…: bounds on what LLMs may take in this profile's folder, also read from MAX_USD, MAX_TOKENS and MAX_CALLS.
+    """
     from .reproduce import reproduce as run
 
+    _bound(max_usd, max_tokens, max_calls)
     get_llm(llm)
     run(get_profile(profile), llm, parse_seeds(seeds) if seeds else None, jobs, results)
 

@@ -17,10 +17,14 @@ from .errors import SekiError
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, split_name
 from .profiles import Profile, get_profile, parse_seeds
-from .runs import RunSpec
+from .prompts import VARIABLES, Prompts, prompts_from
+from .runs import RunSpec, with_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
-DEFAULTS: dict[str, Any] = {"profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": ""}
+DEFAULTS: dict[str, Any] = {
+    "profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": "",
+    "critique": "", "refine": "", "inspire": "",
+}  # fmt: skip
 
 
 class NotebookError(SekiError, ValueError):
@@ -29,13 +33,14 @@ class NotebookError(SekiError, ValueError):
 
 @dataclass(frozen=True)
 class Setup:
-    """The parameters of a notebook, checked. results: absolute."""
+    """The parameters of a notebook, checked. results: absolute; prompts: None for the default ones of the LLM."""
 
     profile: Profile
     llm: str
     seed: int
     seeds: tuple[int, ...]
     results: Path
+    prompts: Prompts | None = None
 
     @property
     def folder(self) -> Path:
@@ -68,12 +73,15 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
     split_name(values["llm"])
     seeds = parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds
     results = Path(values["results"]).expanduser() if values["results"] else ROOT / "results"
-    return Setup(profile, values["llm"], values["seed"], seeds, results if results.is_absolute() else ROOT / results)
+    results = results if results.is_absolute() else ROOT / results
+    prompts = prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES})
+    return Setup(profile, values["llm"], values["seed"], seeds, results, prompts)
 
 
 def spec_of(setup: Setup, seed: int | None = None, *, space: str = "nas201", task: str = "cifar10") -> RunSpec:
     """The run that this notebook looks at."""
-    return RunSpec(space, task, setup.llm, setup.profile.name, setup.seed if seed is None else seed)
+    spec = RunSpec(space, task, setup.llm, setup.profile.name, setup.seed if seed is None else seed)
+    return with_prompts(spec, setup.prompts)
 
 
 def require_rounds(spec: RunSpec, results: Path, rounds: int) -> None:

@@ -4,18 +4,22 @@
 - `transcript.jsonl`  every LLM call
 - `history.jsonl`     every evaluated architecture
 - `result.json`       the final cell and its test values, read once, when all rounds are done
+- `prompts/`          the templates, as they were
+- `fork.json`         for a fork: the run and the round that it goes on from
 
 The same command goes on where a killed run stopped, and asks the LLM nothing that was answered.
 """
 
 import hashlib
 import json
+import os
 import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +27,16 @@ import numpy as np
 
 from . import __version__
 from .baselines import BASELINES, run_baseline
-from .errors import RunError
+from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
-from .jsonl import read_lines, write_json, written_at_once
+from .jsonl import write_json, written_at_once
 from .llm import get_llm
-from .llm.transcript import Recorder
+from .llm.budget import Budget
+from .llm.transcript import Recorder, totals
 from .lock import locked
 from .profiles import Profile
-from .prompts import Prompts
-from .repository import Repository
+from .prompts import VARIABLES, Prompts
+from .repository import Record, Repository
 from .search import Search, SearchConfig, Step, run
 from .spaces import get_space
 
@@ -90,10 +95,11 @@ def search_run(
     changes: fields of SearchConfig that differ from the profile's. Raises RunError if the folder is in use or was made
     with other settings, UnknownName, AssetError or LLMError.
     """
+    spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
     prepared = _prepare(spec, profile, prompts, changes)
     with locked(folder):
-        search = _open(spec, folder, Repository(folder / "history.jsonl"), *prepared)
+        search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
         for step in run(search):
             on_step(step)
         if not is_finished(folder):
@@ -109,10 +115,86 @@ def walk(
 
     What the run's transcript holds is not asked again, and what is asked here is there for `search_run`.
     """
-    folder = spec.folder(results)
+    spec = with_prompts(spec, prompts)
     prepared = _prepare(spec, profile, prompts, changes)
+    with locked(spec.folder(results)):
+        yield _open(spec, results, Repository(), *prepared)
+
+
+def rerun(
+    spec: RunSpec,
+    profile: Profile,
+    results: Path,
+    *,
+    round: int,
+    prompts: Prompts | None = None,
+    rounds: int | None = None,
+    **changes: Any,
+) -> Iterator[Step]:
+    """Fork a run: its rounds before `round` are shared and not paid for again, from there on it goes its own way.
+
+    The fork is a run of its own, `<variant>,from=<round>`; asked for again it comes from its transcript. rounds: how
+    many to run, or None for the rest. Raises RunError if the run does not reach so far, and as `search_run`.
+    """
+    parent, shared = spec.folder(results), first_rounds(spec, profile, results, round, **changes)
+    names = [spec.variant] if spec.variant != "default" or not prompts else []
+    names += [f"prompts={prompts.hash}"] if prompts else []
+    fork = replace(spec, variant=",".join([*names, f"from={round}"]))
+    prompts = prompts or kept_prompts(parent)
+    folder, prepared = fork.folder(results), _prepare(fork, profile, prompts, changes)
     with locked(folder):
-        yield _open(spec, folder, Repository(), *prepared)
+        origin = {"of": os.path.relpath(parent, results), "round": round, "history": [asdict(r) for r in shared]}
+        _write_once(folder / "fork.json", origin, f"{folder} was forked from another history of {parent}.")
+        search = _open(fork, results, Repository(), *prepared)
+        on_disk = Repository(folder / "history.jsonl")
+        for record in shared:
+            search.repository.append(record)
+            if len(on_disk.records) == record.round:
+                on_disk.append(record)
+        for step in islice(run(search), rounds):
+            if len(on_disk.records) == step.record.round:
+                on_disk.append(step.record)
+            yield step
+        if len(on_disk.records) == search.config.rounds + 1 and not is_finished(folder):
+            _finish(folder, search)
+
+
+def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **changes: Any) -> list[Record]:
+    """The records of rounds 0 to count - 1, from the run's history or, where it was only walked, from its transcript.
+
+    Raises RunError if the run does not reach so far.
+    """
+    folder = spec.folder(results)
+    records = Repository(folder / "history.jsonl").records[:count]
+    if 1 <= count <= len(records):
+        return records
+    if count >= 1 and (folder / "transcript.jsonl").exists():
+        with walk(spec, profile, results, prompts=kept_prompts(folder), **changes) as search:
+            search.llm = Recorder(folder / "transcript.jsonl", None)
+            try:
+                records = [step.record for _, step in zip(range(count), run(search), strict=False)]
+            except LLMError:
+                records = search.repository.records
+        if len(records) == count:
+            return records
+    raise RunError(f"{folder} holds {len(records)} rounds, α0 counted: it cannot be run anew from round {count}.")
+
+
+def kept_prompts(folder: Path) -> Prompts | None:
+    """The templates of a run that are not the default ones, or None."""
+    paths = [folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES]
+    if not paths[0].exists():
+        return None
+    prompts = Prompts(*(path.read_text(encoding="utf-8") for path in paths))
+    default = Prompts.load(json.loads((folder / "config.json").read_text())["llm"]["templates"])
+    return None if prompts == default else prompts
+
+
+def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
+    """A run with edited prompts is a variant that carries their hash, unless it has a name already."""
+    if prompts is None or spec.variant != "default":
+        return spec
+    return replace(spec, variant=f"prompts={prompts.hash}")
 
 
 def _prepare(
@@ -121,20 +203,26 @@ def _prepare(
     """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
     evaluator = get_evaluator("tabular", space=spec.space, task=spec.task)
     llm = get_llm(spec.llm)
-    return evaluator, llm, prompts or Prompts.load(llm.templates), search_config(profile, llm, spec.seed, **changes)
+    prompts = prompts or Prompts.load(llm.templates, **getattr(llm, "texts", {}))  # a replay brings those of its run
+    return evaluator, llm, prompts, search_config(profile, llm, spec.seed, **changes)
 
 
 def _open(
     spec: RunSpec,
-    folder: Path,
+    results: Path,
     repository: Repository,
     evaluator: Any,
     llm: Any,
     prompts: Prompts,
     config: SearchConfig,
 ) -> Search:
+    folder = spec.folder(results)
     _claim(folder, _description(spec, config, llm, prompts, evaluator))
-    recorder = Recorder(folder / "transcript.jsonl", llm)
+    for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
+        path = folder / "prompts" / f"{stage}.md.j2"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(prompts.text(stage), encoding="utf-8")
+    recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(results / spec.profile))
     return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
 
 
@@ -180,10 +268,17 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     write_json(path, description)
 
 
+def _write_once(path: Path, content: dict[str, Any], otherwise: str) -> None:
+    """Write a small file, or make sure that it holds the same. Raises RunError with this sentence."""
+    if not path.exists():
+        write_json(path, content)
+    elif json.loads(path.read_text()) != content:
+        raise RunError(f"{otherwise} Remove the folder to start anew.")
+
+
 def _finish(folder: Path, search: Search) -> None:
     """Read the final cell once, test values too, and close the run."""
     best = search.repository.best()
-    calls = list(read_lines(folder / "transcript.jsonl"))
     result = {
         "architecture": best.architecture,
         "round": best.round,
@@ -192,9 +287,7 @@ def _finish(folder: Path, search: Search) -> None:
         "final": search.evaluator.final(search.space.parse(best.architecture)),
         "how": dict(Counter(record.how for record in search.repository.records)),
         "distinct": len({record.canonical for record in search.repository.records}),
-        "calls": len(calls),
-        "tokens": {key: sum(c["usage"].get(key, 0) for c in calls) for key in ("prompt_tokens", "completion_tokens")},
-        "llm_seconds": round(sum(c["seconds"] for c in calls), 2),
+        **totals(folder / "transcript.jsonl"),
     }
     write_json(folder / "result.json", result)
 

@@ -15,10 +15,14 @@ from typing import Any
 
 from .errors import InvalidArchitecture, SettingError
 from .evaluators.base import Evaluator
-from .llm.base import LLM, CallSeed, Message
+from .llm.base import LLM, CallSeed, Completion, Message
 from .prompts import Example, Prompts
 from .repository import Record, Repository
 from .spaces.base import Notation, ReplySchema, SearchSpace
+
+NOTHING = Completion("")
+LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
+LONGEST_QUOTE = 4000  # characters of an unreadable reply that are shown to the LLM again
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Exchange:
     stage: str
     messages: list[Message]
     reply: str
+    completion: Completion = NOTHING  # the reply with what it took
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,25 @@ class Step:
     def __str__(self) -> str:
         r = self.record
         scores = f"score {r.score:6.2f}  best {self.best:6.2f}"
-        return f"round {r.round:2d}  {r.stage:21s}  {r.how:9s}  {scores}  {r.architecture}"
+        return f"round {r.round:2d}  {r.stage:21s}  {r.how:9s}  {scores}  {r.architecture}{self.cost}"
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and reply tokens of the round."""
+        usages = [exchange.completion.usage for exchange in self.exchanges]
+        return sum(usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0) for usage in usages)
+
+    @property
+    def dollars(self) -> float | None:
+        """What the round cost; None if the price of a call is not known."""
+        paid = [exchange.completion.dollars for exchange in self.exchanges]
+        return None if None in paid else sum(d for d in paid if d is not None)
+
+    @property
+    def cost(self) -> str:
+        """Tokens and dollars for the round's line, as far as there are any."""
+        tokens = f"  {self.tokens} tokens" if self.tokens else ""
+        return tokens + (f"  ${self.dollars:.4f}" if self.dollars else "")
 
 
 @dataclass
@@ -128,12 +151,12 @@ def self_evolution(search: Search) -> Iterator[Step]:
         critique = prompts.critique(**common, score=previous.score, edits=edits)  # Eq. 1
         choice = ReplySchema.one_of(edits) if config.strategy == "edit" else None
         seed = CallSeed(config.seed, i, "critique", 0)
-        strategy = search.llm.complete(
-            critique, schema=choice, seed=seed, max_tokens=config.critique_tokens
-        ).text  # Eq. 2
+        answer = search.llm.complete(critique, schema=choice, seed=seed, max_tokens=config.critique_tokens)
+        strategy = answer.text  # Eq. 2
         refine = prompts.refine(**common, score=previous.score, strategy=strategy)  # Eq. 3
         child, how, asked = ask_architecture(search, refine, i, "refine", parent)  # Eq. 4
-        yield _evaluate(search, i, "self_evolution", child, how, [Exchange("critique", critique, strategy), *asked])
+        asked.insert(0, Exchange("critique", critique, strategy, answer))
+        yield _evaluate(search, i, "self_evolution", child, how, asked)
 
 
 def knowledge_inspiration(search: Search) -> Iterator[Step]:
@@ -169,14 +192,16 @@ def ask_architecture(
     repairs, samples, attempt, messages, seen = 0, 0, 0, prompt, None
     while repairs <= config.repairs and samples < config.samples:
         seed = CallSeed(config.seed, round, stage, attempt)
-        reply = search.llm.complete(messages, schema=schema, seed=seed, max_tokens=config.reply_tokens).text
-        exchanges.append(Exchange(stage, messages, reply))
+        answer = search.llm.complete(messages, schema=schema, seed=seed, max_tokens=config.reply_tokens)
+        reply = answer.text
+        exchanges.append(Exchange(stage, messages, reply, answer))
         attempt += 1
         try:
-            child = space.read(reply, search.notation)
+            child = space.read(reply[-LONGEST_READ:], search.notation)
         except InvalidArchitecture as error:
             repairs += 1
-            messages = [*prompt, {"role": "assistant", "content": reply}, {"role": "user", "content": f"{error}."}]
+            shown = reply[-LONGEST_QUOTE:] or "(nothing)"
+            messages = [*prompt, {"role": "assistant", "content": shown}, {"role": "user", "content": f"{error}."}]
             continue
         if not _is_seen(search, child):
             return child, "llm" if attempt == 1 else "repaired", exchanges
@@ -195,9 +220,9 @@ def ask_architecture(
         )
         seed = CallSeed(config.seed, round, "edit", 0)
         choice = ReplySchema.one_of(list(edits))
-        reply = search.llm.complete(question, schema=choice, seed=seed, max_tokens=config.reply_tokens).text
-        exchanges.append(Exchange("edit", question, reply))
-        if child := edits.get(reply.strip()):
+        answer = search.llm.complete(question, schema=choice, seed=seed, max_tokens=config.reply_tokens)
+        exchanges.append(Exchange("edit", question, answer.text, answer))
+        if child := edits.get(answer.text.strip()):
             return child, "duplicate" if _is_seen(search, child) else "repaired", exchanges
     return draws(config, round, "fallback").choice(list(edits.values())), "fallback", exchanges
 

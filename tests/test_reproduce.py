@@ -10,6 +10,16 @@ import pytest
 
 from seki_lib.reproduce import code_hash
 
+FIGURES = (
+    "figure2_data_flow",
+    "nas201_best_so_far",
+    "nas201_best_cell",
+    "figure3_self_evolution_prompts",
+    "figure4_knowledge_inspiration_prompt",
+    "figure5_self_evolution_example",
+    "figure6_knowledge_inspiration_example",
+)
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, table):
@@ -51,14 +61,19 @@ def test_one_command_makes_every_table_figure_and_notebook_of_the_profile(result
         "measured: local:smollm2-135m, seeds [0], 7 evaluations"
     )
     assert "±" not in our_row(results)["CIFAR-10 test"]
-    for name in ("figure2_data_flow", "nas201_best_so_far", "nas201_best_cell"):
+    for name in FIGURES:
         for ending in ("png", "svg"):
             assert (results / "smoke" / "figures" / f"{name}.{ending}").stat().st_size > 5000
     assert table.source.sentence in output_of(results, "00_setup")
     walk = output_of(results, "02_self_evolution")
     assert "Prompt C, Eq. 1" in walk and "Prompt D, Eq. 3" in walk and "image/png" in walk
     assert "0 new LLM calls" in walk
+    assert "Prompt critique, round 3: " in walk and "free of charge" in walk  # %%prompt, previewed
+    assert "lets the gradient reach its input" in walk and "nobody is there to answer" in walk
     assert "best after inspiration" in output_of(results, "03_knowledge_inspiration")
+    rows = (results / "smoke" / "tables" / "table7.md").read_text().splitlines()
+    assert "[M]" in next(row for row in rows if "ours, local:smollm2-135m" in row)
+    assert "not run (19.9 GB to download" in next(row for row in rows if "ours, local:qwen2.5-32b" in row)
 
 
 def test_a_second_call_redoes_nothing(results):

@@ -136,12 +136,24 @@ def test_a_folder_made_with_other_settings_is_not_continued(fake, tmp_path):
         search_run(SPEC, PROFILE, tmp_path, novelty=False)
 
 
-def test_a_run_is_not_continued_with_other_prompts_either(fake, tmp_path):
-    with walk(SPEC, PROFILE, tmp_path) as search:
-        next(initial(search))
+def test_edited_prompts_make_a_run_of_their_own_named_by_their_hash(fake, tmp_path):
+    edited = runs.Prompts.load("compact", inspire="{{ examples }}")
+    folders = [search_run(SPEC, PROFILE, tmp_path, prompts=prompts) for prompts in (None, edited)]
+    assert [folder.parent.name for folder in folders] == ["default", f"prompts={edited.hash}"]
+    kept = [json.loads((folder / "config.json").read_text())["prompts"] for folder in folders]
+    assert kept[0]["critique"] == kept[1]["critique"] and kept[0]["inspire"] != kept[1]["inspire"]
+    again = RunSpec("nas201", "cifar10", f"replay:{folders[1]}", "test", 0, "again")
+    assert (search_run(again, PROFILE, tmp_path) / "history.jsonl").read_text() == (
+        folders[1] / "history.jsonl"
+    ).read_text()  # a replay brings the words of its run
+
+
+def test_a_named_variant_is_not_continued_with_other_prompts(fake, tmp_path):
+    named = runs.replace(SPEC, variant="mine")
+    search_run(named, PROFILE, tmp_path)
     edited = runs.Prompts.load("compact", inspire="{{ examples }}")
     with pytest.raises(RunError, match=r"other settings \(prompts in config.json\)"):
-        search_run(SPEC, PROFILE, tmp_path, prompts=edited)
+        search_run(named, PROFILE, tmp_path, prompts=edited)
 
 
 def test_every_number_of_a_run_can_be_traced(fake, tmp_path):

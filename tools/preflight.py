@@ -23,11 +23,13 @@ def main(settings):
     sys.path.insert(0, __file__.rsplit("/", 2)[0] if "/" in __file__ else "..")
     from seki_lib.errors import SekiError
     from seki_lib.llm import get_llm
+    from seki_lib.llm.budget import Limits
     from seki_lib.profiles import get_profile, parse_seeds
 
     try:
         get_profile(settings["PROFILE"])
         get_llm(settings["LLM"])
+        Limits.from_environment()
         if settings["SEEDS"]:
             parse_seeds(settings["SEEDS"])
     except SekiError as error:

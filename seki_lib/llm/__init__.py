@@ -9,8 +9,13 @@ from .base import LLM, CallSeed, Completion, Message
 
 PROVIDERS: dict[str, str] = {  # provider -> module that has a function of the same name; imported when first asked for
     "local": "seki_lib.llm.local",
+    "anthropic": "seki_lib.llm.anthropic",
+    "openai": "seki_lib.llm.openai",
+    "human": "seki_lib.llm.human",
     "replay": "seki_lib.llm.replay",
+    "scripted": "seki_lib.llm.scripted",
 }
+NAMELESS = ("human",)  # providers that need no model behind the colon
 DEFAULT_LLM = "local:smollm2-135m"
 
 __all__ = ["DEFAULT_LLM", "LLM", "PROVIDERS", "CallSeed", "Completion", "Message", "get_llm", "split_name"]
@@ -19,8 +24,9 @@ __all__ = ["DEFAULT_LLM", "LLM", "PROVIDERS", "CallSeed", "Completion", "Message
 def split_name(name: str) -> tuple[str, str]:
     """`provider:model` as a pair. Raises UnknownName, which lists the providers."""
     provider, colon, model = name.partition(":")
-    if provider not in PROVIDERS or not colon or not model:
-        valid = ", ".join(f"{provider}:<model>" for provider in PROVIDERS)
+    if provider not in PROVIDERS or not colon or not (model or provider in NAMELESS):
+        shown = [provider for provider in PROVIDERS if provider != "scripted"]  # which answers in tests only
+        valid = ", ".join(f"{provider}:" + ("" if provider in NAMELESS else "<model>") for provider in shown)
         raise UnknownName(f"unknown LLM {name!r}; valid: {valid}; the default is {DEFAULT_LLM}")
     return provider, model
 

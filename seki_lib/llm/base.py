@@ -27,15 +27,50 @@ class CallSeed(int):
 
 @dataclass(frozen=True)
 class Completion:
-    """One reply: its text, the tokens it took (`prompt_tokens`, `completion_tokens`) and the seconds it took."""
+    """One reply: its text, the tokens and the seconds it took, and what the provider said about it.
+
+    usage: `prompt_tokens` (all that were sent) and `completion_tokens`; where the provider has a prompt cache also
+    `cached_tokens` (read from it) and `cache_write_tokens` (written to it), both part of `prompt_tokens`.
+    dollars: None where nobody knows the price. finish: `stop`, `length` (max_tokens reached), `refusal`, …
+    """
 
     text: str
     usage: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    model: str = ""  # as the provider answered, which may be a dated version of what was asked for
+    request_id: str = ""
+    finish: str = ""
+    dollars: float | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request that brought no reply."""
+
+    error: str
+    seconds: float
+    status: int | None = None  # HTTP
+    request_id: str = ""
+    billed: bool = (
+        False  # whether the provider may have charged for it: it was sent, and nobody knows what became of it
+    )
+
+
+class Watch(Protocol):
+    """Told of every single request of an LLM that may need several for one reply; seen from the LLM's side."""
+
+    def before(self) -> None:
+        """A request is about to be sent. Raises LLMError if it must not be: the budget is spent."""
+
+    def failed(self, attempt: Attempt) -> None:
+        """The request brought no reply."""
 
 
 class LLM(Protocol):
-    """Anything that completes a conversation, and how it likes to be asked."""
+    """Anything that completes a conversation, and how it likes to be asked.
+
+    One that sends several requests for one reply has an attribute `watch: Watch | None` and tells it of each.
+    """
 
     name: str
     notation: str  # spelling of operations in prompts, a key of SearchSpace.notations

@@ -1,13 +1,19 @@
 """A GGUF model in this process, through llama.cpp (the package xllamacpp): no key, no network, no GPU needed.
 
+`local:<name>` is one of MODELS: the embedded SmolLM2 or the ladder of Qwen2.5-Instruct (`gguf.py`); a path names any
+GGUF file: `local:/models/mine.gguf`. Where llama.cpp finds a GPU, the layers go there.
+
 SmolLM2-135M-Instruct on one thread of a 2-core machine: about 0.4 s to load, 6 ms a prompt token, 13 ms a reply token.
 
 One thread and no prompt cache: the same seed and messages then give the same reply in any order of calls. With the
 cache, or with two threads, some replies change (benchmarks/determinism.py): a resumed run would not be the same run.
 """
 
+import json
+import os
 import secrets
 import time
+import urllib.request
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,24 +22,28 @@ from typing import Any
 from ..assets import fetch, get_asset
 from ..errors import LLMError, look_up
 from .base import Completion, Message
+from .gguf import GGUFS, fetch_gguf, free_memory, get_gguf, gigabytes
 
 
 @dataclass(frozen=True)
 class LocalModel:
     """A model of the registry and how it likes to be asked (docs/embedded_llm.md)."""
 
-    asset: str
+    asset: str  # a name of seki_lib.assets.ASSETS or of GGUFS, or the path of a file
     context: int  # tokens
     notation: str  # spelling of operations in prompts, a key of SearchSpace.notations
     templates: str  # set of prompt templates, a key of seki_lib.prompts.TEMPLATES
     strategy: str  # how OS_i is answered, see SearchConfig.strategy
     chat: bool  # through the chat template, or as plain text to continue
     temperature: float
+    threads: int = 1  # 0: one a core, for models too slow otherwise; then only the transcript makes a run repeatable
 
 
 MODELS: dict[str, LocalModel] = {
     "smollm2-135m": LocalModel("smollm2-135m", 2048, "words", "compact", "edit", chat=False, temperature=1.0),
+    **{name: LocalModel(name, 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0) for name in GGUFS},
 }
+MARGIN = 1.15  # memory that a loaded model takes, as a multiple of its file: its context and llama.cpp's buffers
 
 
 class LocalLLM:
@@ -42,13 +52,38 @@ class LocalLLM:
     def __init__(self, name: str, model: LocalModel):
         self.name = f"local:{name}"
         self.notation, self.templates, self.strategy = model.notation, model.templates, model.strategy
-        self.settings = {"chat": model.chat, "temperature": model.temperature, "sha256": get_asset(model.asset).sha256}
+        self.settings = {"chat": model.chat, "temperature": model.temperature, **_identity(model.asset)}
         self._model = model
+        self._key = secrets.token_urlsafe(32)  # the server opens a loopback port: nobody else may use it
 
     @cached_property
     def _server(self) -> Any:
         """Started when first asked: a run that is replayed or finished needs no model."""
-        return _start(fetch(self._model.asset), self._model.context)
+        return _start(self._file(), self._model, self._key)
+
+    def _file(self) -> Path:
+        if self._model.asset in GGUFS:
+            return fetch_gguf(get_gguf(self._model.asset))
+        path = Path(self._model.asset)
+        return path if path.suffix == ".gguf" else fetch(self._model.asset)
+
+    def count_tokens(self, messages: list[Message]) -> int:
+        """The prompt's length in this model's own tokens, the chat format included."""
+        chat = self._model.chat
+        text = self._post("/apply-template", {"messages": messages})["prompt"] if chat else _plain(messages)
+        return len(self._post("/tokenize", {"content": text, "add_special": True})["tokens"])
+
+    def endpoint(self) -> tuple[str, str]:
+        """The OpenAI-compatible address of the loaded model and the key that it asks for: any client can use it."""
+        return f"{self._server.listening_address}/v1", self._key
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        address = self._server.listening_address + path
+        request = urllib.request.Request(address, json.dumps(body).encode(), headers)  # noqa: S310 - loopback
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            reply: dict[str, Any] = json.load(answer)
+        return reply
 
     def complete(
         self,
@@ -73,15 +108,15 @@ class LocalLLM:
         if self._model.chat:
             answer = self._server.handle_chat_completions(request | {"messages": messages})
         else:
-            prompt = "\n\n".join(message["content"] for message in messages)
-            answer = self._server.handle_completions(request | {"prompt": prompt})
+            answer = self._server.handle_completions(request | {"prompt": _plain(messages)})
         if "error" in answer:
             raise LLMError(f"{self.name}: {answer['error'].get('message', answer['error'])}")
         choice = answer["choices"][0]
         text = choice["message"]["content"] if self._model.chat else choice["text"]
         usage = {key: answer["usage"][key] for key in ("prompt_tokens", "completion_tokens")}
         text = (text or "").strip() if schema is not None else text or ""
-        return Completion(text, usage, time.perf_counter() - started)
+        seconds, finish = time.perf_counter() - started, choice.get("finish_reason") or ""
+        return Completion(text, usage, seconds, model=Path(answer.get("model", "")).name, finish=finish)
 
 
 def after_space(grammar: str) -> str:
@@ -89,17 +124,58 @@ def after_space(grammar: str) -> str:
     return 'root ::= " "? reply\nreply' + grammar.removeprefix("root")
 
 
-def _start(path: Path, context: int) -> Any:
+def _plain(messages: list[Message]) -> str:
+    """The messages as one text to continue."""
+    return "\n\n".join(message["content"] for message in messages)
+
+
+def _identity(asset: str) -> dict[str, Any]:
+    """What tells one model from another in a run's config, without reading gigabytes."""
+    if asset in GGUFS:
+        return {"sha256": [part.sha256 for part in get_gguf(asset).parts]}
+    if asset.endswith(".gguf"):
+        return {"file": Path(asset).name, "bytes": Path(asset).stat().st_size}
+    return {"sha256": get_asset(asset).sha256}
+
+
+def _gpu_memory(devices: list[dict[str, Any]]) -> int:
+    """Free bytes of the GPU that has most, 0 without one. devices: of xllamacpp.get_device_info()."""
+    return max((int(d["memory_free"]) for d in devices if "GPU" in str(d["type"])), default=0)
+
+
+def check_memory(name: str, size: int, free: int | None, gpu: int) -> bool:
+    """Whether all layers fit the GPU. Raises LLMError if model and context fit neither it nor main memory, or both.
+
+    size, free, gpu: bytes of the model's files, of free main memory (None if unknown), of free GPU memory.
+    """
+    need = size * MARGIN
+    if need > (free or need) + gpu:
+        fitting = [n for n, model in GGUFS.items() if model.size * MARGIN <= (free or 0) + gpu]
+        smaller = f"local:{fitting[-1]}" if fitting else "local:smollm2-135m"
+        raise LLMError(
+            f"local:{name} needs about {gigabytes(need)} of memory; {gigabytes(free or 0)} are free"
+            f"{f', {gigabytes(gpu)} on the GPU' if gpu else ''}. Choose a smaller one, such as {smaller}, or a server "
+            "(openai:<model> with OPENAI_BASE_URL, docs/vllm.md)."
+        )
+    return need <= gpu
+
+
+def _start(path: Path, model: LocalModel, key: str) -> Any:
     import xllamacpp
+
+    size = get_gguf(model.asset).size if model.asset in GGUFS else path.stat().st_size
+    gpu = _gpu_memory(xllamacpp.get_device_info())
+    on_gpu = check_memory(model.asset, size, free_memory(), gpu)
 
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
-    params.n_ctx = context
+    params.n_ctx = model.context
     params.n_parallel = 1
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.n_gpu_layers = 999 if on_gpu else -1 if gpu else 0  # all; as many as llama.cpp finds room for; none
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = model.threads or os.cpu_count() or 1
     params.cache_ram_mib = 0
     params.verbosity = -1  # llama.cpp's chatter stays out of notebooks
-    params.api_keys = [secrets.token_urlsafe(32)]  # the server opens a loopback port: nobody else may use it
+    params.api_keys = [key]
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
@@ -107,5 +183,11 @@ def _start(path: Path, context: int) -> Any:
 
 
 def local(model: str) -> LocalLLM:
-    """`local:<name>`: a model of MODELS, fetched when first asked. Raises UnknownName."""
+    """`local:<name>`: a model of MODELS, fetched when first asked; or the path of a GGUF file. Raises UnknownName."""
+    if model.endswith(".gguf"):
+        path = Path(model).expanduser()
+        if not path.is_file():
+            raise LLMError(f"local:{model}: there is no such file.")
+        full = LocalModel(str(path.resolve()), 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0)
+        return LocalLLM(model, full)
     return LocalLLM(model, look_up("local model", MODELS, model))

@@ -16,6 +16,8 @@ class Replay(Recorder):
         self.recorded = recorded
         self.templates: str = recorded["llm"]["templates"]
         self.settings = {"of": recorded["llm"]["name"]}
+        edited = transcript.parent / "prompts"
+        self.texts = {path.name.partition(".")[0]: path.read_text(encoding="utf-8") for path in edited.glob("*.j2")}
 
 
 def replay(folder: str) -> Replay:
@@ -27,4 +29,9 @@ def replay(folder: str) -> Replay:
             raise LLMError(
                 f"{path} does not exist: `replay:` takes a run folder, results/<profile>/searches/…/seed=<n>"
             )
+    if (run / "fork.json").is_file():
+        origin = json.loads((run / "fork.json").read_text())
+        raise LLMError(
+            f"{run} is a fork of {origin['of']} at round {origin['round']}: replay that one, or read its files."
+        )
     return Replay(transcript, json.loads(config.read_text()))

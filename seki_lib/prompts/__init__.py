@@ -2,17 +2,23 @@
 
 Templates are Jinja2 files. A variable that does not exist is an error that lists those that do. Two sets: `full` for
 large models, in the words of Figures 3 and 4, and `compact` for small ones (docs/embedded_llm.md).
+
+A template may begin with a part between `<system>` and `</system>`: it becomes the system message. What stands there
+should be the same in every round, so that a provider's prompt cache can keep it.
 """
 
+import difflib
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
+from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError, meta
 
 from ..errors import SekiError, look_up
+from ..llm import get_llm
 from ..llm.base import Message
 
 HERE = Path(__file__).parent
@@ -54,6 +60,7 @@ class Example(NamedTuple):
     score: float
 
 
+SYSTEM = re.compile(r"\A\s*<system>\n?(.*?)\n?</system>\n?(.*)\Z", re.DOTALL)
 _jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - prompts are plain text
 
 
@@ -71,7 +78,7 @@ class Prompts:
             text = getattr(self, f"{stage}_text")
             try:
                 unknown = meta.find_undeclared_variables(_jinja.parse(text)) - VARIABLES[stage].keys()
-                self._templates[stage] = _jinja.from_string(text)
+                self._templates[stage] = [(role, _jinja.from_string(part)) for role, part in by_role(text)]
             except TemplateSyntaxError as error:
                 raise PromptError(f"template {stage}, line {error.lineno}: {error.message}") from None
             if unknown:
@@ -89,6 +96,28 @@ class Prompts:
         """A short hash of each template, part of a run's config."""
         return {s: hashlib.sha256(getattr(self, f"{s}_text").encode()).hexdigest()[:12] for s in VARIABLES}
 
+    @property
+    def hash(self) -> str:
+        """One short hash of all three, for the name of a run folder."""
+        return hashlib.sha256("".join(self.hashes.values()).encode()).hexdigest()[:8]
+
+    def text(self, stage: str) -> str:
+        """The template of a stage. Raises UnknownName, which lists the stages."""
+        look_up("prompt", VARIABLES, stage)
+        return str(getattr(self, f"{stage}_text"))
+
+    def edited(self, **texts: str) -> "Prompts":
+        """The same prompts with some templates replaced. Raises PromptError."""
+        return Prompts(*(texts.get(stage, self.text(stage)) for stage in VARIABLES))
+
+    def diff(self, other: "Prompts") -> str:
+        """What `other` changes in these templates, as a unified diff; empty if nothing."""
+        lines: list[str] = []
+        for stage in VARIABLES:
+            before, after = self.text(stage).splitlines(), other.text(stage).splitlines()
+            lines += difflib.unified_diff(before, after, f"{stage} (default)", f"{stage} (edited)", lineterm="", n=1)
+        return "\n".join(lines)
+
     def critique(
         self, *, task: str, space: str, architecture: str, score: float, edits: Sequence[str]
     ) -> list[Message]:
@@ -104,4 +133,36 @@ class Prompts:
         return self._render("inspire", task=task, space=space, examples=examples)
 
     def _render(self, stage: str, **variables: Any) -> list[Message]:
-        return [{"role": "user", "content": self._templates[stage].render(**variables)}]
+        try:
+            return [{"role": role, "content": part.render(**variables)} for role, part in self._templates[stage]]
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+            raise PromptError(f"template {stage} cannot be filled in: {error}") from None
+
+
+def prompts_from(llm: str, files: Mapping[str, Path | None]) -> Prompts | None:
+    """The default prompts of an LLM with the templates of these files in their place; None without a file.
+
+    Raises PromptError for a file that cannot be read or is no template of its stage.
+    """
+    texts = {}
+    for stage, path in files.items():
+        if path:
+            try:
+                texts[stage] = Path(path).expanduser().read_text(encoding="utf-8")
+            except (OSError, UnicodeError) as error:
+                raise PromptError(f"template {stage}: {path} cannot be read ({error})") from None
+    return Prompts.load(get_llm(llm).templates, **texts) if texts else None
+
+
+def by_role(text: str) -> list[tuple[str, str]]:
+    """The parts of a template, each with the role it speaks in; split before anything is filled in."""
+    if found := SYSTEM.match(text):
+        return [("system", found[1]), ("user", found[2])]
+    return [("user", text)]
+
+
+def as_text(messages: Sequence[Message]) -> str:
+    """Messages as people read them."""
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in messages)

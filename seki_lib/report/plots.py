@@ -49,22 +49,27 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def draw_cell(cell: SixEdgeCell, title: str = "", axes: Axes | None = None) -> Figure:
-    """A cell of four nodes: node 0 is the input, node 3 the output, one labelled edge per operation."""
+def draw_cell(
+    cell: SixEdgeCell, title: str = "", axes: Axes | None = None, marked: Sequence[tuple[int, int]] = ()
+) -> Figure:
+    """A cell of four nodes: node 0 is the input, node 3 the output, one labelled edge per operation.
+
+    marked: edges that are drawn thick, with a star and a frame around their label.
+    """
     axes = axes or plt.subplots(figsize=(7, 3))[1]
     graph = nx.DiGraph(EDGES)
     nx.draw_networkx_nodes(graph, NODE_AT, ax=axes, node_color="white", edgecolors="black", node_size=620)
     nx.draw_networkx_labels(graph, NODE_AT, {0: "in", 1: "1", 2: "2", 3: "out"}, ax=axes, font_size=10)
     for edge, operation in zip(EDGES, cell.edges, strict=True):
         colour, style = OPERATION_STYLE[operation]
-        bend = f"arc3,rad={BENDS.get(edge, 0)}"
+        bend, star = f"arc3,rad={BENDS.get(edge, 0)}", "★\n" if edge in marked else ""
         nx.draw_networkx_edges(
-            graph, NODE_AT, [edge], ax=axes, edge_color=colour, style=style, width=2, node_size=620,
+            graph, NODE_AT, [edge], ax=axes, edge_color=colour, style=style, width=4 if star else 2, node_size=620,
             connectionstyle=bend, arrowsize=13,
         )  # fmt: skip
         nx.draw_networkx_edge_labels(
-            graph, NODE_AT, {edge: operation}, ax=axes, font_size=8, rotate=False, connectionstyle=bend,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+            graph, NODE_AT, {edge: star + operation}, ax=axes, font_size=8, rotate=False, connectionstyle=bend,
+            bbox={"facecolor": "white", "edgecolor": "#CC0000" if star else "none", "pad": 0.8 + bool(star)},
         )  # fmt: skip
     axes.set_title(title, fontsize=10)
     axes.set_xlim(-0.3, 3.3)

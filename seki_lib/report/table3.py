@@ -10,7 +10,7 @@ from ..evaluators.base import DataSource
 from ..evaluators.nas201_table import COLUMNS
 from ..runs import BaselineRuns, RunSpec, differences, is_finished
 from .paper import paper_table
-from .tables import Cell, Table, mean_std
+from .tables import Cell, Table, describe_cost, mean_std
 
 HEADINGS = (
     "CIFAR-10 valid",
@@ -96,6 +96,7 @@ def table3(runs: Sequence[dict[str, Any]], baselines: BaselineRuns, oracle: dict
         f"Ours: {source}. {held_out}",
         f"n is the number of runs behind mean±standard deviation (n - 1); each of ours is {evaluations} evaluations "
         f"(α0 and {evaluations - 1} more), all methods from the same α0 for a seed.",
+        *(f"LLM, seed {run['config']['run']['seed']}: {describe_cost(run['result'])}." for run in runs),
         "The paper does not say its α0, nor over which training seeds of the benchmark it averages (docs/fidelity.md).",
         *([f"Profile {profile} is shortened: its rows show that the kit runs, not how well the method does."]
           if profile == "smoke" else []),

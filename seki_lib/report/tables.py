@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 LETTERS = {"paper": "P", "measured": "M", "replayed": "R", "not run": "–"}
 LEGEND = {
@@ -102,6 +103,20 @@ tr:first-child th { border-bottom: 2px solid #222; font-weight: bold }
 tr.measured, tr.replayed { background: #eef4fb } tr.measured th, tr.replayed th { font-weight: bold }
 tr { border-bottom: 1px solid #ddd } ul { color: #444; padding-left: 1.2rem }
 </style>"""
+
+
+def describe_cost(took: dict[str, Any]) -> str:
+    """What an LLM took, in words. took: as of seki_lib.llm.transcript.totals, or those fields of a result.json."""
+    tokens = took["tokens"]
+    parts = [f"{took['calls']} calls", f"{tokens['prompt_tokens']:,} + {tokens['completion_tokens']:,} tokens"]
+    if cached := tokens.get("cached_tokens"):
+        parts.append(f"{cached:,} of them read from the prompt cache")
+    if failed := took.get("failed"):
+        parts.append(f"{failed} failed requests")
+    parts.append(f"{took['llm_seconds']:.0f} s")
+    dollars = took.get("dollars")
+    parts.append("price not known" if dollars is None else f"${dollars:.4f}")
+    return ", ".join(parts)
 
 
 def mean_std(values: Sequence[float], digits: int = 2) -> str:

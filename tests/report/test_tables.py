@@ -53,10 +53,10 @@ def test_a_row_of_the_wrong_length_is_refused():
 
 def fake_results(final, seeds=(0, 1), llm="local:x"):
     config = {"llm": {"name": llm}, "run": {"profile": "laptop"}, "data": {"sentence": "a source"}}
-    return [
-        {"config": config | {"run": {"profile": "laptop", "seed": seed}}, "result": {"evaluations": 51, "final": final}}
-        for seed in seeds
-    ]
+    tokens = {"prompt_tokens": 1000, "completion_tokens": 200}
+    took = {"calls": 60, "failed": 0, "tokens": tokens, "dollars": 0.0, "llm_seconds": 9.0}
+    result = {"evaluations": 51, "final": final, **took}
+    return [{"config": config | {"run": {"profile": "laptop", "seed": seed}}, "result": result} for seed in seeds]
 
 
 def test_columns_that_the_source_lacks_read_not_run_and_never_a_stand_in():

@@ -1,0 +1,133 @@
+"""Bounds on what LLMs may cost: MAX_USD, MAX_TOKENS, MAX_CALLS. Kept by every process that works in one folder.
+
+The ledger `<results>/<profile>/spending.json` counts what every LLM ever took in that folder, limits or not. Before a
+request is sent, what it can cost at most is reserved there, under a lock, if it fits; afterwards the reservation gives
+way to what was used. So no bound is ever exceeded, however many seeds run at once. The reservation of a process that
+was killed in between stays: the provider may have charged for it.
+"""
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import LLMError
+from .base import Message
+from .prices import FILE, OWN_VARIABLE, Price, as_of
+
+OVERHEAD = 1024  # tokens that a provider may add to a prompt for its own chat format and structured replies
+
+
+class BudgetError(LLMError):
+    """The next request could exceed a bound. Nothing was sent."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """At most this much in all; None for no bound."""
+
+    usd: float | None = None
+    tokens: int | None = None  # sent and received
+    calls: int | None = None  # requests, repeated ones too
+
+    @classmethod
+    def from_environment(cls) -> "Limits":
+        """`MAX_USD`, `MAX_TOKENS` and `MAX_CALLS`; empty or missing is no bound. Raises LLMError if not a number."""
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            name, kind = f"MAX_{field.name.upper()}", float if field.name == "usd" else int
+            text = os.environ.get(name, "").strip()
+            try:
+                values[field.name] = kind(text) if text else None
+            except ValueError:
+                values[field.name] = -1
+            if text and not 0 <= values[field.name] < float("inf"):
+                raise LLMError(f"{name}={text} is not a bound; valid: a number from 0 on, such as {name}=5")
+        return cls(**values)
+
+
+def worst_usage(messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> dict[str, int]:
+    """An upper bound of what one request can use. No tokenizer makes more tokens than there are UTF-8 bytes."""
+    texts = [message["content"] for message in messages] + ([json.dumps(schema)] if schema else [])
+    sent = sum(len(text.encode("utf-8", "replace")) for text in texts) + OVERHEAD
+    return {"prompt_tokens": sent, "completion_tokens": max_tokens}
+
+
+class Budget:
+    """The ledger of one folder. price: of the LLM that is asked; None if nobody knows it."""
+
+    def __init__(self, folder: Path, limits: Limits | None = None):
+        self.limits = Limits.from_environment() if limits is None else limits
+        self.path = folder / "spending.json"
+
+    def reserve(self, name: str, price: Price | None, worst: dict[str, int]) -> str:
+        """Set aside what one request can take at most. Raises BudgetError if that could exceed a bound."""
+        if self.limits.usd is not None and price is None:
+            raise BudgetError(
+                f"the price of {name} is not known ({FILE.name}, as of {as_of()}), so MAX_USD cannot be kept. Name a "
+                f"file with its price in {OWN_VARIABLE}, or bound it by MAX_TOKENS or MAX_CALLS instead."
+            )
+        ask = {"calls": 1, "tokens": sum(worst.values()), "usd": price.worst(worst) if price else 0.0}
+        with self._ledger() as ledger:
+            for kind, need in ask.items():
+                bound, spent, held = getattr(self.limits, kind), ledger[kind], _held(ledger, kind)
+                if bound is not None and spent + held + need > bound:
+                    raise BudgetError(
+                        f"the budget does not allow another call: MAX_{kind.upper()}={_number(bound)}, spent "
+                        f"{_number(spent)}{f', set aside {_number(held)}' if held else ''}, and the call could take "
+                        f"{_number(need)} ({self.path}). Raise it and give the same command: it goes on from here."
+                    )
+            key = uuid.uuid4().hex[:12]
+            ledger["open"][key] = ask
+        return key
+
+    def settle(self, key: str, usage: dict[str, int], dollars: float) -> None:
+        """Put what was used in place of the reservation."""
+        used = usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
+        with self._ledger() as ledger:
+            ledger["open"].pop(key, None)
+            for kind, amount in {"calls": 1, "tokens": used, "usd": dollars}.items():
+                ledger[kind] += amount
+
+    def keep(self, key: str) -> None:
+        """Count a reservation in full: the request was sent, and nobody knows what became of it."""
+        with self._ledger() as ledger:
+            for kind, amount in ledger["open"].pop(key).items():
+                ledger[kind] += amount
+
+    def spent(self) -> dict[str, Any]:
+        """calls, tokens and usd so far, without what is set aside."""
+        with self._ledger() as ledger:
+            return {kind: ledger[kind] for kind in ("calls", "tokens", "usd")}
+
+    @contextmanager
+    def _ledger(self) -> Iterator[dict[str, Any]]:
+        """The ledger, read and written back under a lock that processes and threads share."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with self.path.open("a+b") as file:
+                file.seek(0)
+                before = file.read()
+                try:
+                    ledger = json.loads(before or '{"calls": 0, "tokens": 0, "usd": 0.0, "open": {}}')
+                except ValueError:
+                    raise LLMError(f"{self.path} is damaged: what was spent is not known. Mend or remove it.") from None
+                yield ledger
+            after = json.dumps(ledger).encode().ljust(len(before))  # one write of the whole, never a shorter one
+            if after != before:
+                with self.path.open("r+b", buffering=0) as file:
+                    file.write(after)
+
+
+def _held(ledger: dict[str, Any], kind: str) -> float:
+    return float(sum(reservation[kind] for reservation in ledger["open"].values()))
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}".rstrip("0").rstrip(".")

@@ -1,0 +1,65 @@
+"""`human:`: you are the LLM. The prompt is shown, the reply is typed or pasted.
+
+A chat window without an API works too: copy the prompt there and its answer back. The same ladder stands behind the
+reply as behind any LLM's: what cannot be read is asked for again, with the reason.
+"""
+
+import sys
+import time
+from typing import Any
+
+from ..errors import LLMError
+from .base import Completion, Message
+from .wire import in_words
+
+NOBODY = "human: nobody is there to answer. Open the notebook in JupyterLab, or search in a terminal with --llm human:"
+
+
+class Human:
+    """Whoever sits before the screen."""
+
+    notation, templates, strategy = "names", "full", "free"
+
+    def __init__(self, who: str = "") -> None:
+        self.name = f"human:{who}"
+        self.settings: dict[str, Any] = {}
+
+    def complete(
+        self,
+        messages: list[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        seed: int | None = None,
+        max_tokens: int = 512,
+    ) -> Completion:
+        """What was typed. In a terminal an empty line ends it. Raises LLMError where nobody can type."""
+        started = time.perf_counter()
+        if schema is not None and "enum" in schema:  # a cell may be written in any way that the prompt shows
+            messages = in_words(messages, schema)
+        for message in messages:
+            print(f"--- {message['role']} ---\n{message['content']}\n", flush=True)
+        return Completion(_typed(), {}, time.perf_counter() - started, finish="stop")
+
+
+def _typed() -> str:
+    if "ipykernel" in sys.modules:
+        from IPython.core.error import StdinNotImplementedError
+
+        try:
+            return input("Your reply (paste it, then Enter): ")
+        except StdinNotImplementedError:
+            raise LLMError(NOBODY) from None
+    if not sys.stdin.isatty():
+        raise LLMError(NOBODY)
+    print("Your reply, then an empty line:", flush=True)
+    lines: list[str] = []
+    while (line := sys.stdin.readline()) and (line.strip() or not lines):
+        lines.append(line)
+    if not lines:
+        raise LLMError(NOBODY)
+    return "".join(lines).strip()
+
+
+def human(who: str) -> Human:
+    """`human:`, or `human:<name>` to keep the runs of several people apart."""
+    return Human(who)

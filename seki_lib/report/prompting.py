@@ -1,0 +1,113 @@
+"""Figures 3 to 6: the prompt frameworks, drawn from the templates themselves, and real exchanges from a transcript."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from ..prompts import VARIABLES, Prompts, by_role
+from ..search import Step
+from ..spaces.nas201 import EDGES, NasBench201Cell
+from .plots import draw_cell
+
+MONO: dict[str, Any] = {"family": "monospace", "fontsize": 7.2, "va": "top"}
+LINE = 0.142  # inches a line of it
+FILL = {"system": "#F2F2F2", "user": "#EEF4FB", "llm": "#FBEFE6"}
+
+
+class Part(NamedTuple):
+    """One paragraph of a template: who says it, the paper's symbols of what is filled in there, its text."""
+
+    role: str
+    symbols: str
+    text: str
+
+
+def parts(prompts: Prompts, stage: str) -> list[Part]:
+    """A template in paragraphs. A line that fills something in stands alone, labelled with the paper's symbol."""
+    found = []
+    for role, text in by_role(prompts.text(stage)):
+        for paragraph in re.split(r"\n\s*\n", text.strip()):
+            lines = paragraph.splitlines()
+            single = all("{{" in line for line in lines) and "{%" not in paragraph
+            for piece in lines if single else [paragraph]:
+                used = [name for name in VARIABLES[stage] if re.search(rf"{{[{{%][^}}]*\b{name}\b", piece)]
+                found.append(Part(role, ", ".join(_symbol(stage, name) for name in used), piece))
+    return found
+
+
+def _symbol(stage: str, name: str) -> str:
+    """The paper's symbol of a variable, which begins its meaning; else its name."""
+    symbol = VARIABLES[stage][name].partition(":")[0]
+    return "ξ cells" if name == "examples" else symbol if len(symbol) <= 10 else name
+
+
+def framework(prompts: Prompts, columns: Sequence[tuple[str, str, str]]) -> Figure:
+    """The templates side by side, each with an arrow to what the LLM makes of it.
+
+    columns: (stage, title, what comes out of it).
+    """
+    drawn = [(title, outcome, _boxes(prompts, stage)) for stage, title, outcome in columns]
+    lines = max(sum(height for *_, height in boxes) for *_, boxes in drawn) + 7
+    figure, axes = plt.subplots(1, len(columns), figsize=(6.6 * len(columns), lines * LINE), squeeze=False)
+    for axis, (title, outcome, boxes) in zip(axes[0], drawn, strict=True):
+        axis.set(xlim=(0, 1), ylim=(lines, 0))
+        axis.set_axis_off()
+        axis.text(0, 0.2, title, fontsize=10, va="top")
+        y = 2.6
+        for part, text, height in boxes:
+            axis.text(0.14, y, text, **MONO, bbox={"facecolor": FILL[part.role], "edgecolor": "#0072B2", "pad": 3})
+            axis.text(0.0, y, part.symbols or "", fontsize=8, va="top", weight="bold")
+            y += height
+        box = {"facecolor": FILL["llm"], "edgecolor": "#D55E00", "boxstyle": "round,pad=0.4"}
+        axis.annotate("", (0.17, y + 1.5), (0.17, y - 0.5), arrowprops={"arrowstyle": "-|>", "color": "#555555"})
+        axis.text(0.14, y + 2.2, f"LLM → {outcome}", fontsize=9, va="top", bbox=box)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 0.99, wspace=0.02)
+    return figure
+
+
+def _boxes(prompts: Prompts, stage: str) -> list[tuple[Part, str, float]]:
+    """Each part of a template, its text wrapped, and the lines of figure that it takes."""
+    boxes = []
+    for part in parts(prompts, stage):
+        text = "\n".join(textwrap.fill(line, 70, subsequent_indent="  ") for line in part.text.splitlines())
+        boxes.append((part, text, text.count("\n") + 2.4))
+    return boxes
+
+
+def changed_edges(before: NasBench201Cell, after: NasBench201Cell) -> list[tuple[int, int]]:
+    """The edges that hold another operation."""
+    return [edge for edge, a, b in zip(EDGES, before.edges, after.edges, strict=True) if a != b]
+
+
+def exchange(step: Step, before: NasBench201Cell, after: NasBench201Cell, titles: tuple[str, str]) -> Figure:
+    """One round: what was asked and answered on the left; the two cells on the right, changed edges marked."""
+    blocks = []
+    for i, asked in enumerate(step.exchanges, start=1):
+        prompt = asked.messages[-1]["content"] if i > 1 else "\n".join(m["content"] for m in asked.messages)
+        blocks += [(f"{asked.stage}, asked", prompt, "user"), (f"{asked.stage}, answered", asked.reply, "llm")]
+    texts = [_lines(text) for _, text, _ in blocks]
+    total = sum(text.count("\n") + 4.2 for text in texts)
+    figure = plt.figure(figsize=(13.2, max(7.0, total * LINE)))
+    grid = figure.add_gridspec(2, 2, width_ratios=[1.15, 1], left=0.01, right=0.99, bottom=0.01, top=0.95, wspace=0.02)
+    axis = figure.add_subplot(grid[:, 0])
+    axis.set(xlim=(0, 1), ylim=(max(7.0 / LINE, total), 0))
+    axis.set_axis_off()
+    y = 0.0
+    for (title, _, role), text in zip(blocks, texts, strict=True):
+        axis.text(0, y, title, fontsize=8.5, weight="bold", va="top")
+        axis.text(0.01, y + 1.7, text, **MONO, bbox={"facecolor": FILL[role], "edgecolor": "#888888", "pad": 3})
+        y += text.count("\n") + 4.2
+    marked = changed_edges(before, after)
+    for row, (cell, title) in enumerate(zip((before, after), titles, strict=True)):
+        draw_cell(cell, title, figure.add_subplot(grid[row, 1]), marked=marked)
+    return figure
+
+
+def _lines(text: str, width: int = 92, most: int = 34) -> str:
+    """Text wrapped to a column; what is longer is cut with a mark."""
+    lines = [piece for line in text.splitlines() or [""] for piece in textwrap.wrap(line, width) or [""]]
+    return "\n".join(lines[:most] + (["…"] if len(lines) > most else []))

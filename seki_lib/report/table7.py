@@ -1,0 +1,159 @@
+"""Table 7: different LLMs. The paper's rows beside ours, for every LLM that a finished search is there for.
+
+The paper's columns are DARTS cells trained from scratch; until the kit has that space, ours are of NAS-Bench-201 and
+named so. Beside the accuracy stands what the LLM's replies were like and what a search took.
+"""
+
+import json
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidArchitecture
+from ..jsonl import read_lines
+from ..llm.gguf import GGUFS, gigabytes
+from ..llm.local import MARGIN
+from ..llm.prices import as_of, price_of
+from ..llm.transcript import recorded_calls, totals
+from ..spaces import get_space
+from .paper import paper_table
+from .tables import Cell, Table, mean_std
+
+PAPER_COLUMNS = {"cifar10_test": "CIFAR-10", "cifar100_test": "CIFAR-100", "imagenet_test": "ImageNet-1K"}
+OURS = (
+    "NAS-Bench-201: CIFAR-10 test", "valid at first try", "repairs", "duplicates", "fallbacks", "calls", "tokens",
+    "seconds", "dollars",
+)  # fmt: skip
+KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5-5", *(
+    f"local:{name}" for name in reversed(GGUFS) if name != "qwen2.5-32b"
+))  # fmt: skip
+"""LLMs that stand in the table even without a search: the paper's two first."""
+
+
+def finished_by_llm(
+    results: Path, profile: str, *, space: str = "nas201", task: str = "cifar10"
+) -> dict[str, list[Path]]:
+    """The folders of finished searches with default settings, by the name of their LLM."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted((results / profile / "searches" / space / task).glob("*/default/seed=*/result.json")):
+        found.setdefault(_config(path.parent)["llm"]["name"], []).append(path.parent)
+    return found
+
+
+def reply_counts(folder: Path) -> dict[str, float]:
+    """What the LLM's architecture replies of a run were like.
+
+    first_valid: share of rounds whose first reply could be read, in %; repairs: replies that could not; duplicates:
+    readable ones of a class seen before; fallbacks: rounds that ended with a random neighbour.
+    """
+    config = _config(folder)
+    space, notation = get_space(config["run"]["space"]), config["search"]["notation"]
+    history = list(read_lines(folder / "history.jsonl"))
+    counts: Counter[str] = Counter()
+    for call in recorded_calls(folder / "transcript.jsonl"):
+        if call["stage"] not in ("refine", "inspire"):
+            continue
+        seen = {record["canonical"] for record in history[: call["round"]]}
+        try:
+            arch = space.read(call["reply"], notation)
+        except InvalidArchitecture:
+            counts["repairs"] += 1
+            continue
+        counts["first"] += call["attempt"] == 0
+        counts["duplicates"] += space.format(space.canonical(arch)) in seen
+    rounds = len(history) - 1
+    fallbacks = sum(record["how"] == "fallback" for record in history)
+    first = 100 * counts["first"] / rounds
+    return {"first_valid": first, "fallbacks": fallbacks} | {k: counts[k] for k in ("repairs", "duplicates")}
+
+
+def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
+    """What a search with this LLM needs that is not there. tokens: of a measured search, for a price."""
+    provider, _, model = llm.partition(":")
+    if model in GGUFS:
+        size = GGUFS[model].size
+        return f"{gigabytes(size)} to download, {gigabytes(size * MARGIN)} of memory"
+    price = price_of(llm)
+    if price and tokens:
+        dollars = price.dollars({kind: round(count) for kind, count in tokens.items()})
+        return f"{KEYS[provider]}, about ${dollars:.3f} a search"
+    return f"{KEYS[provider]}, see docs/cost.md" if provider in KEYS else "an LLM that answers"
+
+
+def table7(results: Path, profile: str) -> Table:
+    """The table of a profile's finished searches."""
+    searches = finished_by_llm(results, profile)
+    columns = [*(f"{name} (DARTS)" for name in PAPER_COLUMNS.values()), *OURS]
+    table = Table("table7", f"Table 7. Different LLMs, top-1 test accuracy (%), profile {profile}", columns)
+    for row in paper_table(7):
+        cells = [Cell(row[column], "paper") for column in PAPER_COLUMNS]
+        table.add(f"{row['base_model']}", cells + [Cell("", "paper", "the paper does not say")] * len(OURS))
+    darts = [Cell("not run", "not run", "needs the DARTS space and training from scratch")] * len(PAPER_COLUMNS)
+    measured: dict[str, float] | None = None
+    for llm, folders in searches.items():
+        table.add(f"SEKI, ours, {llm}", darts + _measured(llm, folders), len(folders))
+        if _config(folders[0])["llm"]["templates"] == "full":  # as hosted LLMs are asked
+            measured = measured or _tokens(folders)
+    for llm in EXPECTED:
+        if llm not in searches:
+            needs = what_it_takes(llm, measured)
+            rest = [Cell("", "not run", needs)] * (len(OURS) - 1)
+            table.add(f"SEKI, ours, {llm}", [*darts, Cell(f"not run ({needs})", "not run", needs), *rest])
+    table.notes = [
+        "The paper's columns are cells of the DARTS space, trained from scratch. Ours are of NAS-Bench-201: the final "
+        "cell of each search, chosen by CIFAR-10 validation. The two cannot be compared with each other.",
+        "Per search: share of rounds whose first architecture could be read; unreadable replies that were asked for "
+        "again; readable ones of a class seen before; rounds that fell back to a random neighbour.",
+        f"Dollars by the prices of {as_of()}. What a search would cost elsewhere is taken from the tokens of a search "
+        "here that was asked with the same templates, if there is one; docs/cost.md has such a measurement.",
+        *(_note(llm, folders) for llm, folders in searches.items()),
+    ]
+    return table
+
+
+def _measured(llm: str, folders: Sequence[Path]) -> list[Cell]:
+    results = [json.loads((folder / "result.json").read_text()) for folder in folders]
+    config = _config(folders[0])
+    counts = [reply_counts(folder) for folder in folders]
+    took = [totals(folder / "transcript.jsonl") for folder in folders]
+    provenance = "replayed" if llm.startswith("replay:") else "measured"
+    detail = f"{len(folders)} searches of {results[0]['evaluations']} evaluations; {config['data']['sentence']}"
+
+    def mean(values: Sequence[float], digits: int = 1) -> Cell:
+        return Cell(f"{statistics.fmean(values):.{digits}f}", provenance, detail)
+
+    tests = [result["final"].get("cifar10_test") for result in results]
+    dollars = [t["dollars"] for t in took]
+    return [
+        Cell("not run", "not run", "the table at hand has no such column")
+        if None in tests
+        else Cell(mean_std(tests), provenance, detail),
+        Cell(f"{statistics.fmean(c['first_valid'] for c in counts):.0f} %", provenance, detail),
+        *(mean([c[kind] for c in counts]) for kind in ("repairs", "duplicates", "fallbacks")),
+        mean([t["calls"] for t in took]),
+        mean([sum(t["tokens"][kind] for kind in ("prompt_tokens", "completion_tokens")) for t in took], 0),
+        mean([t["llm_seconds"] for t in took], 0),
+        Cell("price not known", provenance, detail) if None in dollars else mean(dollars, 4),
+    ]
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    return config
+
+
+def _tokens(folders: Sequence[Path]) -> dict[str, float]:
+    took = [totals(folder / "transcript.jsonl")["tokens"] for folder in folders]
+    return {kind: statistics.fmean(t[kind] for t in took) for kind in ("prompt_tokens", "completion_tokens")}
+
+
+def _note(llm: str, folders: Sequence[Path]) -> str:
+    config = _config(folders[0])
+    search, seeds = config["search"], [folder.name.partition("=")[2] for folder in folders]
+    return (
+        f"{llm}: seeds {', '.join(seeds)}, notation {search['notation']}, templates {config['llm']['templates']}, "
+        f"strategy {search['strategy']}; {config['data']['sentence']}."
+    )

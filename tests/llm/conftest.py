@@ -1,0 +1,50 @@
+"""A loopback server for each provider, and an SDK whose waiting takes no time."""
+
+import types
+
+import pytest
+from loopback import KEY, Loopback
+
+from seki_lib import runs
+from seki_lib.llm import get_llm
+
+MODELS = {"anthropic": "anthropic:claude-haiku-4-5", "openai": "openai:gpt-4o-mini"}
+
+
+class Clock:
+    """Time that passes only by waiting; the waits are kept to be looked at."""
+
+    def __init__(self):
+        self.now, self.waits = 1000.0, []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The SDKs wait on this clock, and so do LLMs that runs make."""
+    import anthropic._base_client
+    import openai._base_client
+
+    clock = Clock()
+    for module in (anthropic._base_client, openai._base_client):
+        time = module.time
+        monkeypatch.setattr(module, "time", types.SimpleNamespace(**vars(time) | {"sleep": clock.sleep}))
+    monkeypatch.setattr(runs, "get_llm", lambda name: get_llm(name, clock=clock))
+    return clock
+
+
+@pytest.fixture(params=["anthropic", "openai"])
+def server(request, monkeypatch):
+    """The loopback server of one provider, with a key and the address in the variables that its SDK reads."""
+    server = Loopback(request.param)
+    monkeypatch.setenv(f"{request.param.upper()}_API_KEY", KEY)
+    monkeypatch.setenv(f"{request.param.upper()}_BASE_URL", server.url)
+    server.name = MODELS[request.param]
+    yield server
+    server.close()

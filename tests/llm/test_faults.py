@@ -1,0 +1,134 @@
+"""What providers do to a search, and what becomes of it: each fault by name, over HTTP, through the official SDKs."""
+
+import itertools
+
+import loopback
+import pytest
+from loopback import status
+
+from seki_lib.errors import LLMError
+from seki_lib.jsonl import read_lines
+from seki_lib.llm import get_llm, wire
+from seki_lib.profiles import Profile
+from seki_lib.runs import RunSpec, search_run
+
+PROFILE = Profile("test", rounds=4, lam=3, k=3, xi=2)
+QUESTION = [{"role": "user", "content": "Which?"}]
+MENDED = {
+    "429": status(429),
+    "429 with retry-after": status(429, retry_after="7"),
+    "500": status(500),
+    "503": status(503),
+    "529": status(529, "overloaded"),
+    "connection reset": loopback.reset,
+    "timeout": loopback.silence,
+    "truncated JSON": loopback.truncated_json,
+    "empty content": loopback.empty_content,
+    "wrong content type": loopback.wrong_content_type,
+}
+
+
+def search(server, results):
+    spec = RunSpec("nas201", "cifar10", server.name, "test", 0)
+    return search_run(spec, PROFILE, results)
+
+
+def history(folder):
+    return (folder / "history.jsonl").read_text()
+
+
+def replies(folder):
+    return [line["reply"] for line in read_lines(folder / "transcript.jsonl") if "reply" in line]
+
+
+def failures(folder):
+    return [line for line in read_lines(folder / "transcript.jsonl") if "error" in line]
+
+
+@pytest.mark.parametrize("fault", MENDED)
+def test_the_history_equals_the_undisturbed_one_after(fault, server, clock, table, tmp_path, monkeypatch):
+    undisturbed = search(server, tmp_path / "undisturbed")
+    monkeypatch.setattr(wire, "TIMEOUT", 0.3 if fault == "timeout" else 30)
+    server.faults = [None, MENDED[fault], None, None, MENDED[fault], MENDED[fault]]
+    disturbed = search(server, tmp_path / "disturbed")
+    assert history(disturbed) == history(undisturbed)
+    assert replies(disturbed) == replies(undisturbed)
+    assert len(failures(disturbed)) == 3
+    assert all(line["error"] and line["messages"] and "reply" not in line for line in failures(disturbed))
+    assert len(clock.waits) == 3
+
+
+def test_retry_after_is_honoured(server, clock, table, tmp_path):
+    server.faults = [status(429, retry_after="7"), status(503, retry_after="11")]
+    search(server, tmp_path)
+    assert clock.waits == [7, 11]
+
+
+def test_a_provider_that_stays_away_stops_the_run_which_goes_on_with_the_same_command(server, clock, table, tmp_path):
+    undisturbed = search(server, tmp_path / "undisturbed")
+    asked = len(server.requests)
+    server.faults = [None, None, None] + [status(529, "overloaded")] * 1000
+    with pytest.raises(LLMError, match=r"HTTP 529: overloaded.*give the same command later") as error:
+        search(server, tmp_path / "stopped")
+    assert "\n" not in str(error.value)
+    server.faults = []
+    stopped = search(server, tmp_path / "stopped")
+    assert history(stopped) == history(undisturbed)
+    answered = len(server.requests) - asked - len(failures(stopped))
+    assert answered == asked  # nothing was asked twice
+
+
+def test_the_total_time_limit_holds_over_all_retries(server, clock):
+    server.faults = [status(500)] * 1000
+    llm = get_llm(server.name, clock=clock, time_limit=20)
+    started = clock.now
+    with pytest.raises(LLMError, match="no reply within 20 s"):
+        llm.complete(QUESTION)
+    assert 20 <= clock.now - started < 20 + 8  # the SDK's own waits are at most 8 s
+
+
+def test_a_wait_longer_than_the_time_limit_is_not_begun(server, clock):
+    server.faults = [status(429, "daily limit", retry_after="3600")]
+    with pytest.raises(LLMError, match=r"daily limit\. It asks to wait 3600 s"):
+        get_llm(server.name, clock=clock, time_limit=600).complete(QUESTION)
+    assert clock.waits == [] and len(server.requests) == 1
+
+
+def test_a_refusal_is_an_unreadable_reply_that_the_ladder_repairs(server, clock, table, tmp_path):
+    server.faults = [None, loopback.refusal]  # the first architecture
+    folder = search(server, tmp_path)
+    lines = list(read_lines(folder / "transcript.jsonl"))
+    assert lines[1]["reply"] == "I cannot help with that." and lines[1]["finish"] == "refusal"
+    assert next(itertools.islice(read_lines(folder / "history.jsonl"), 1, None))["how"] == "repaired"
+    assert len(history(folder).splitlines()) == 5
+
+
+def test_a_reply_cut_off_at_max_tokens_is_asked_for_again(server, clock, table, tmp_path):
+    server.faults = [None, loopback.max_tokens_reached]
+    folder = search(server, tmp_path)
+    lines = list(read_lines(folder / "transcript.jsonl"))
+    assert lines[1]["finish"] == "length"
+    assert next(itertools.islice(read_lines(folder / "history.jsonl"), 1, None))["how"] == "repaired"
+
+
+def test_an_invalid_key_is_not_tried_again_and_its_variable_is_named(server, clock):
+    server.faults = [status(401, "invalid x-api-key")] * 3
+    variable = f"{server.protocol.upper()}_API_KEY"
+    with pytest.raises(LLMError, match=f"the key in {variable} was refused"):
+        get_llm(server.name, clock=clock).complete(QUESTION)
+    assert len(server.requests) == 1 and clock.waits == []
+
+
+@pytest.mark.parametrize("name", ["anthropic:claude-haiku-4-5", "openai:gpt-4o-mini"])
+def test_a_missing_key_is_named_before_anything_is_sent(name, monkeypatch):
+    for variable in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(LLMError, match=rf"needs a key: set {name.partition(':')[0].upper()}_API_KEY"):
+        get_llm(name).complete(QUESTION)
+
+
+def test_an_unknown_model_is_one_sentence(server, clock):
+    server.faults = [status(404, "model not found")]
+    with pytest.raises(LLMError, match=r"there is no model '(claude-haiku-4-5|gpt-4o-mini)'"):
+        get_llm(server.name, clock=clock).complete(QUESTION)
+    assert len(server.requests) == 1

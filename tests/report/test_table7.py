@@ -1,0 +1,101 @@
+import json
+
+import pytest
+from fakes import FakeLLM
+
+from seki_lib import runs
+from seki_lib.jsonl import read_lines
+from seki_lib.llm.gguf import GGUFS
+from seki_lib.profiles import Profile
+from seki_lib.prompts import VARIABLES, Prompts
+from seki_lib.report.paper import paper_table
+from seki_lib.report.prompting import changed_edges, parts
+from seki_lib.report.table7 import EXPECTED, finished_by_llm, reply_counts, table7, what_it_takes
+from seki_lib.runs import RunSpec, search_run
+
+PROFILE = Profile("test", rounds=8, lam=5, k=4, xi=2)
+
+
+@pytest.fixture
+def results(monkeypatch, table, tmp_path):
+    """Two finished searches of one LLM whose replies cannot always be read, and one that was stopped."""
+    monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM(unreadable=3))
+    for seed in (0, 1):
+        search_run(RunSpec("nas201", "cifar10", "fake:llm", "test", seed), PROFILE, tmp_path)
+    stopped = search_run(RunSpec("nas201", "cifar10", "fake:llm", "test", 2), PROFILE, tmp_path)
+    (stopped / "result.json").unlink()
+    return tmp_path
+
+
+def row(table, label):
+    return {
+        c: cell for name, _, cells in table.rows if name == label for c, cell in zip(table.columns, cells, strict=True)
+    }
+
+
+def test_table7_of_the_paper_is_typed_to_the_last_digit():
+    rows = paper_table(7)
+    assert [list(row.values()) for row in rows] == [
+        ["SEKI-Qwen", "97.71", "84.14", "75.58"],
+        ["SEKI-GPT", "97.67", "83.93", "75.68"],
+    ]
+
+
+def test_only_finished_searches_stand_in_the_table(results):
+    assert {llm: len(folders) for llm, folders in finished_by_llm(results, "test").items()} == {"fake:llm": 2}
+    assert finished_by_llm(results, "paper") == {}
+
+
+def test_replies_are_counted_as_the_transcript_has_them(results):
+    for folder in finished_by_llm(results, "test")["fake:llm"]:
+        counts = reply_counts(folder)
+        calls = [c for c in read_lines(folder / "transcript.jsonl") if c["stage"] in ("refine", "inspire")]
+        unreadable = [call for call in calls if call["reply"] == "not a cell"]
+        assert counts["repairs"] == len(unreadable) > 0
+        first = [call for call in calls if call["attempt"] == 0]
+        assert counts["first_valid"] == 100 * (1 - sum(c["reply"] == "not a cell" for c in first) / len(first))
+        how = json.loads((folder / "result.json").read_text())["how"]
+        assert counts["fallbacks"] == how.get("fallback", 0)
+
+
+def test_ours_stand_beside_the_papers_without_standing_in_its_columns(results):
+    table = table7(results, "test")
+    ours, theirs = row(table, "SEKI, ours, fake:llm"), row(table, "SEKI-Qwen")
+    assert ours["CIFAR-10 (DARTS)"].provenance == "not run" and theirs["CIFAR-10 (DARTS)"].text == "97.71"
+    assert ours["NAS-Bench-201: CIFAR-10 test"].provenance == "measured"
+    assert ours["dollars"].text == "price not known"
+    assert any("The two cannot be compared" in note for note in table.notes)
+    table.write(results)
+
+
+def test_an_llm_without_a_search_says_what_it_takes(results):
+    table = table7(results, "test")
+    for llm in EXPECTED:
+        cell = row(table, f"SEKI, ours, {llm}")["NAS-Bench-201: CIFAR-10 test"]
+        assert cell.provenance == "not run" and cell.text.startswith("not run (")
+    assert len(EXPECTED) == len(GGUFS) + 2
+    tokens = {"prompt_tokens": 30_000.0, "completion_tokens": 15_000.0}
+    assert what_it_takes("openai:gpt-4o-mini", tokens) == "OPENAI_API_KEY, about $0.013 a search"
+
+
+@pytest.mark.parametrize("templates", ["full", "compact"])
+@pytest.mark.parametrize("stage", VARIABLES)
+def test_the_frameworks_show_every_word_of_the_template(templates, stage):
+    prompts = Prompts.load(templates)
+    drawn = "".join(part.text for part in parts(prompts, stage))
+    plain = prompts.text(stage).replace("<system>", "").replace("</system>", "")
+    assert "".join(drawn.split()) == "".join(plain.split())
+
+
+def test_each_part_is_labelled_with_its_symbol():
+    symbols = {part.symbols for part in parts(Prompts.load("full"), "critique")}
+    assert {"T", "Ω", "α(i-1)", "f(α(i-1))"} <= symbols
+    assert "ξ cells" in {part.symbols for part in parts(Prompts.load("full"), "inspire")}
+    assert any("OS(i)" in part.symbols for part in parts(Prompts.load("full"), "refine"))
+
+
+def test_changed_edges_are_those_with_another_operation(space):
+    a = space.parse("|none~0|+|none~0|nor_conv_3x3~1|+|nor_conv_3x3~0|none~1|skip_connect~2|")
+    b = space.parse("|none~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|avg_pool_3x3~2|")
+    assert changed_edges(a, b) == [(1, 2), (2, 3)]
+    assert changed_edges(a, a) == []
