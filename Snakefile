@@ -5,6 +5,7 @@ from pathlib import Path
 
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import parse_seeds
+from seki_lib.report.table1 import found_cells, trainings
 from seki_lib.runs import RunSpec
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
@@ -19,6 +20,24 @@ def result(seed):
     return str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json")
 
 
+NO_LLM = COMMON.replace(f"--parameter llm={LLM} ", "")
+TRAININGS = {  # result.json of each final training -> what it trains
+    str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
+    for spec in trainings(RESULTS, PROFILE)
+}
+
+
+def train_command(output):
+    """The command of one training."""
+    spec = TRAININGS[output]
+    arch = spec.name.replace("random-", "random:")
+    if arch.startswith("searched"):
+        arch = found_cells(RESULTS, PROFILE)[0]
+    return (
+        f"{SEKI} train --arch {arch} --dataset {spec.dataset} --profile {PROFILE} --seed {spec.seed} --results {RESULTS}"
+    )
+
+
 def source(name):
     return str(ROOT / "notebooks" / f"{name}.ipynb")
 
@@ -28,9 +47,10 @@ FIGURES = ["figure2_data_flow", "nas201_best_so_far", "nas201_best_cell"]
 
 rule all:
     input:
-        expand("tables/table3.{ending}", ending=["csv", "md", "html"]),
+        expand("tables/{name}.{ending}", name=["table1", "table3"], ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=["00_setup", "02_self_evolution", "03_knowledge_inspiration", "13_table3_nas201"]),
+        expand("notebooks/{name}.ipynb", name=["04_final_training", "11_table1_cifar"]),
 
 
 rule setup:
@@ -86,3 +106,35 @@ rule table3:
         "figures/nas201_best_cell.png",
     shell:
         f"{SEKI} notebook 13_table3_nas201 {COMMON} --parameter seeds={','.join(map(str, SEEDS))} --output {{output[0]}}"
+
+
+rule train:
+    output:
+        "trainings/darts/{dataset}/{name}/seed={seed}/result.json",
+    log:
+        "logs/train-{dataset}-{name}-seed={seed}.log",
+    params:
+        command=lambda wildcards, output: train_command(output[0]),
+    shell:
+        "{params.command} 2>&1 | tee {log}"
+
+
+rule final_training:
+    input:
+        source("04_final_training"),
+        next(iter(TRAININGS)),
+    output:
+        "notebooks/04_final_training.ipynb",
+    shell:
+        f"{SEKI} notebook 04_final_training {NO_LLM} --output {{output}}"
+
+
+rule table1:
+    input:
+        source("11_table1_cifar"),
+        list(TRAININGS),
+    output:
+        "notebooks/11_table1_cifar.ipynb",
+        expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"

@@ -20,7 +20,9 @@ from .profiles import Profile, get_profile, parse_seeds
 from .runs import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
-DEFAULTS: dict[str, Any] = {"profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": ""}
+DEFAULTS: dict[str, Any] = {
+    "profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": "", "arch": "", "dataset": "cifar10",
+}  # fmt: skip
 
 
 class NotebookError(SekiError, ValueError):
@@ -36,6 +38,8 @@ class Setup:
     seed: int
     seeds: tuple[int, ...]
     results: Path
+    arch: str = ""  # a cell, as `seki train --arch` takes it; empty: the notebook's own choice
+    dataset: str = "cifar10"
 
     @property
     def folder(self) -> Path:
@@ -66,7 +70,8 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
     split_name(values["llm"])
     seeds = parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds
     results = Path(values["results"]).expanduser() if values["results"] else ROOT / "results"
-    return Setup(profile, values["llm"], values["seed"], seeds, results if results.is_absolute() else ROOT / results)
+    results = results if results.is_absolute() else ROOT / results
+    return Setup(profile, values["llm"], values["seed"], seeds, results, values["arch"], values["dataset"])
 
 
 def spec_of(setup: Setup, seed: int | None = None, *, space: str = "nas201", task: str = "cifar10") -> RunSpec:

@@ -12,7 +12,7 @@ from .profiles import Profile
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, results: Path) -> None:
-    """Bring `<results>/<profile>` up to date, print Table 3 and what was written. Raises RunError if a step failed.
+    """Bring `<results>/<profile>` up to date, print the tables and what was written. Raises RunError if a step failed.
 
     jobs: how many run at once; 0 for one per core. Safe to stop and to call again: what is done is not done again.
     """
@@ -37,7 +37,8 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, res
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
             )
-    print((folder / "tables" / "table3.md").read_text(encoding="utf-8"))
+    for table in sorted((folder / "tables").glob("*.md")):
+        print(table.read_text(encoding="utf-8"))
     print("Written:")
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):

@@ -54,8 +54,8 @@ PROTOCOLS: dict[str, ClassifierConfig] = {
         channels=4, layers=3, epochs=1, batch=32, train_images=128, test_images=128, threads=1, stand_in=True
     ),
     "laptop": ClassifierConfig(
-        channels=8, layers=5, epochs=6, batch=32, lr=0.05, cutout=0, drop_path=0.0,
-        train_images=2000, test_images=2000, threads=1, stand_in=True,
+        channels=8, layers=5, epochs=5, batch=32, lr=0.05, cutout=0, drop_path=0.0,
+        train_images=1600, test_images=1000, threads=1, stand_in=True,
     ),
     "workstation": ClassifierConfig(epochs=50, precision="bf16"),
     "paper": ClassifierConfig(),
