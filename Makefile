@@ -10,13 +10,6 @@ SEEDS ?=
 JOBS ?=
 BIN := .venv/bin
 
-ifneq ($(SEKI_MIRROR),)
-ifeq ($(findstring ://,$(SEKI_MIRROR)),)
-override SEKI_MIRROR := $(abspath $(SEKI_MIRROR))
-endif
-endif
-export SEKI_MIRROR
-
 .PHONY: reproduce test lint lab setup data preflight
 
 reproduce: data
@@ -29,15 +22,15 @@ lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/nbstripout --verify notebooks/*.ipynb
 
 lab: data
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/seki lab
 
 data: setup
-	@$(BIN)/seki data fetch nas201 smollm2-135m
+	@$(BIN)/seki data need nas201 smollm2-135m
 
 setup: preflight .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt | preflight
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing into .venv (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all]" || \
 	  { echo "make: pip could not install the packages (see above). Is a package index reachable? The same command goes on."; exit 1; }

@@ -2,6 +2,7 @@
 # results/<profile>. The searches keep more files than these outputs, and go on from them when they were stopped.
 import sys
 from pathlib import Path
+from shlex import quote
 
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import parse_seeds
@@ -10,8 +11,8 @@ from seki_lib.runs import RunSpec
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
 SEEDS = parse_seeds(config["seeds"])
-SEKI = f"{sys.executable} -m seki_lib.cli"
-COMMON = f"--parameter profile={PROFILE} --parameter llm={LLM} --parameter results={RESULTS}"
+SEKI = f"{quote(sys.executable)} -m seki_lib.cli"
+COMMON = f"--parameter profile={PROFILE} --parameter {quote(f'llm={LLM}')} --parameter {quote(f'results={RESULTS}')}"
 
 
 def result(seed):
@@ -20,7 +21,7 @@ def result(seed):
     return str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json")
 
 
-NO_LLM = COMMON.replace(f"--parameter llm={LLM} ", "")
+NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
 TRAININGS = {  # result.json of each final training -> what it trains
     str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
     for spec in trainings(RESULTS, PROFILE)
@@ -33,9 +34,8 @@ def train_command(output):
     arch = spec.name.replace("random-", "random:")
     if arch.startswith("searched"):
         arch = found_cells(RESULTS, PROFILE)[0]
-    return (
-        f"{SEKI} train --arch {arch} --dataset {spec.dataset} --profile {PROFILE} --seed {spec.seed} --results {RESULTS}"
-    )
+    where = f"--profile {PROFILE} --results {quote(str(RESULTS))}"
+    return f"{SEKI} train --arch {quote(str(arch))} --dataset {spec.dataset} --seed {spec.seed} {where}"
 
 
 def source(name):
@@ -56,27 +56,28 @@ rule all:
 rule setup:
     input:
         source("00_setup"),
+        "inputs.json",
     output:
         "notebooks/00_setup.ipynb",
     shell:
         f"{SEKI} notebook 00_setup {COMMON} --output {{output}}"
 
 
+# No inputs: a finished search is never made again because something else is newer. `seki search` checks its settings.
 rule search:
-    input:
-        "notebooks/00_setup.ipynb",
     output:
         result("{seed}".replace("{seed}", "0")).replace("seed=0", "seed={seed}"),
     log:
         "logs/search-nas201-seed={seed}.log",
     shell:
-        f"{SEKI} search --space nas201 --task cifar10 --llm {LLM} --profile {PROFILE} --results {RESULTS}"
+        f"{SEKI} search --space nas201 --task cifar10 --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
         " --seed {wildcards.seed} 2>&1 | tee {log}"
 
 
 rule self_evolution:
     input:
         source("02_self_evolution"),
+        "inputs.json",
         result(SEEDS[0]),
     output:
         "notebooks/02_self_evolution.ipynb",
@@ -88,6 +89,7 @@ rule self_evolution:
 rule knowledge_inspiration:
     input:
         source("03_knowledge_inspiration"),
+        "inputs.json",
         "notebooks/02_self_evolution.ipynb",
     output:
         "notebooks/03_knowledge_inspiration.ipynb",
@@ -98,6 +100,7 @@ rule knowledge_inspiration:
 rule table3:
     input:
         source("13_table3_nas201"),
+        "inputs.json",
         [result(seed) for seed in SEEDS],
     output:
         "notebooks/13_table3_nas201.ipynb",
@@ -108,6 +111,7 @@ rule table3:
         f"{SEKI} notebook 13_table3_nas201 {COMMON} --parameter seeds={','.join(map(str, SEEDS))} --output {{output[0]}}"
 
 
+# No inputs, as for searches: `seki train` checks its settings.
 rule train:
     output:
         "trainings/darts/{dataset}/{name}/seed={seed}/result.json",
@@ -122,6 +126,7 @@ rule train:
 rule final_training:
     input:
         source("04_final_training"),
+        "trainings.json",
         next(iter(TRAININGS)),
     output:
         "notebooks/04_final_training.ipynb",
@@ -132,6 +137,7 @@ rule final_training:
 rule table1:
     input:
         source("11_table1_cifar"),
+        "trainings.json",
         list(TRAININGS),
     output:
         "notebooks/11_table1_cifar.ipynb",

@@ -138,10 +138,11 @@ def mirror() -> str:
     return os.environ.get("SEKI_MIRROR", "")
 
 
-def absolute_mirror() -> None:
-    """Make a relative `$SEKI_MIRROR` absolute, for child processes that run in other folders."""
-    if mirror() and "://" not in mirror():
-        os.environ["SEKI_MIRROR"] = str(Path(mirror()).resolve())
+def absolute_folders() -> None:
+    """Make a relative `$SEKI_MIRROR` or `$SEKI_DATA` absolute, for child processes that run in other folders."""
+    for name in ("SEKI_MIRROR", "SEKI_DATA"):
+        if (value := os.environ.get(name)) and "://" not in value:
+            os.environ[name] = str(Path(value).expanduser().resolve())
 
 
 def _folders() -> dict[str, Path]:
@@ -213,6 +214,8 @@ def _download(asset: Asset, url: str) -> Path:
     import pooch  # the download, its hash check and the atomic move are pooch's
 
     cache_dir().mkdir(parents=True, exist_ok=True)
+    pooch.get_logger().setLevel("WARNING")  # its own line would show a mirror's password
+    print(f"downloading {without_credentials(url)}", flush=True)
     downloader = pooch.HTTPDownloader(progressbar=False, timeout=20)
     try:
         pooch.retrieve(url, f"sha256:{asset.sha256}", asset.filename, cache_dir(), downloader=downloader)

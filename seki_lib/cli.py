@@ -1,16 +1,18 @@
 """`seki`: a thin face over the library. `seki <command> --help` lists the options of each command."""
 
 import json
+import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from .assets import ASSETS, absolute_mirror, fetch, locate
-from .errors import RunError, SekiError, UnknownName, look_up
-from .evaluators.tabular import FETCH
+from .assets import ASSETS, absolute_folders, fetch, locate
+from .errors import AssetError, RunError, SekiError, UnknownName, look_up
+from .evaluators.tabular import FETCH, TABLES
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
 from .notebook import ROOT, execute
@@ -138,16 +140,24 @@ def data_status() -> None:
         print(f"{name:22s} {'here   ' if path else 'missing'}  {path or asset.origin}  [{asset.licence}]")
 
 
+def data_need(names: list[str]) -> None:
+    """Have these, whichever source: fetch only what is not here at all, so that a second call needs no network."""
+    for name in names:
+        try:
+            source = look_up("table", TABLES, name)().source if name in TABLES else None
+            print(f"{name}: {source.sentence if source else fetch(name)}")
+        except AssetError:
+            data_fetch([name])
+
+
 def data_fetch(names: list[str]) -> None:
     """Fetch files by name, or the best reachable table of a space."""
-    from .training.protocol import IMAGE_ASSETS
+    from .training.protocol import IMAGE_ASSETS, fetch_images
 
-    for name in names:
+    for name in names or ["nas201", "smollm2-135m"]:
         if name in IMAGE_ASSETS:
-            from .training.images import fetch_dataset
-
-            source = fetch_dataset(name).source
-            print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
+            asset = ASSETS[fetch_images(name)[0]]
+            print(f"{name}: {asset.origin} [{asset.licence}; sha256 {asset.sha256[:12]}…]")
         elif name in FETCH:
             source = FETCH[name]().source
             print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
@@ -160,8 +170,13 @@ def data_fetch(names: list[str]) -> None:
 def data_command(
     action: Annotated[str, tyro.conf.Positional], names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
 ) -> None:
-    """Files from outside: `seki data status`, `seki data fetch nas201 smollm2-135m`."""
-    actions = {"status": lambda: data_status(), "fetch": lambda: data_fetch(list(names))}
+    """Files from outside: `data status`, `data fetch nas201` (the best source), `data need nas201` (any source)."""
+    listed = list(names)
+    actions: dict[str, Callable[[], None]] = {
+        "status": data_status,
+        "fetch": lambda: data_fetch(listed),
+        "need": lambda: data_need(listed),
+    }
     look_up("data action", actions, action)()
 
 
@@ -178,10 +193,16 @@ def notebook(
     values: dict[str, Any] = {}
     for pair in parameter:
         key, _, value = pair.partition("=")
-        values[key] = int(value) if key == "seed" else value
+        values[key] = int(value) if key == "seed" and value.isdigit() else value
     profile = values.get("profile", "laptop")
     results = Path(values.get("results") or ROOT / "results")
     execute(path, output or results / profile / "notebooks" / path.name, values)
+
+
+@app.command
+def lab() -> None:
+    """JupyterLab on the notebooks."""
+    subprocess.run([sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={ROOT / 'notebooks'}"], check=False)
 
 
 @app.command
@@ -201,11 +222,13 @@ def reproduce(
 
 def main() -> None:
     """Entry point: errors that a user can mend are one sentence, not a traceback."""
-    absolute_mirror()
+    absolute_folders()
     try:
         app.cli(prog="seki", description=__doc__)
     except SekiError as error:
         sys.exit(f"seki: {error}")
+    except BrokenPipeError:
+        sys.exit(1)  # the reader of our output, such as `head`, has gone
     except KeyboardInterrupt:
         sys.exit("\nseki: stopped. The same command goes on from here.")
 

@@ -20,6 +20,10 @@ class UnknownName(SekiError, ValueError):
     """A name that no registry holds; the message lists the names that it does hold."""
 
 
+class SettingError(SekiError, ValueError):
+    """A setting outside its range; the message names the range."""
+
+
 class AssetError(SekiError):
     """A file from outside is missing, damaged or out of reach."""
 

@@ -1,8 +1,10 @@
-"""Append-only JSON lines that survive being killed: one flushed line at a time, a half-written last line dropped."""
+"""Files that survive being killed: JSON lines flushed one at a time, and whole files that appear at once."""
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +46,24 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             raise RunError(
                 f"{path}, line {number} is damaged ({error}). Remove the run folder to start it anew."
             ) from None
+
+
+@contextmanager
+def written_at_once(path: Path) -> Iterator[Path]:
+    """A file of this process to write into, which becomes `path` when the block ends well and vanishes when not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=path.suffix)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file that is there whole or not at all."""
+    with written_at_once(path) as part:
+        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -11,8 +11,8 @@ from .errors import RunError
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process. Raises RunError that names who holds it."""
+def locked(folder: Path) -> Iterator[int]:
+    """Hold a folder for this process; yields the lock's file descriptor. Raises RunError that names who holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+") as lock:
         try:
@@ -23,4 +23,4 @@ def locked(folder: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
-        yield
+        yield lock.fileno()

@@ -49,7 +49,7 @@ class Setup:
 
 def versions() -> None:
     """One line: Python, machine, and the packages that numbers can depend on."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("seki-kit", "numpy", "xllamacpp"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("seki-kit", "numpy", "torch", "xllamacpp"))
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}; {packages}")
 
 
@@ -59,9 +59,11 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
     Raises NotebookError on any other name, and UnknownName on a value that no registry holds.
     """
     given = {name: value for name, value in namespace.items() if _is_parameter(name, value)}
-    if unknown := given.keys() - set(known):
+    first = not namespace.get("_started")  # a cell that is run again finds the notebook's own names too
+    if first and (unknown := given.keys() - set(known)):
         raise NotebookError(f"unknown parameter {', '.join(sorted(unknown))}; this notebook has: {', '.join(known)}")
-    values = DEFAULTS | given
+    namespace["_started"] = True
+    values = DEFAULTS | {name: given[name] for name in known if name in given}
     for name in known:
         kinds = (str, int, list, tuple) if name == "seeds" else type(DEFAULTS[name])
         if not isinstance(values[name], kinds) or isinstance(values[name], bool):
@@ -82,12 +84,11 @@ def spec_of(setup: Setup, seed: int | None = None, *, space: str = "nas201", tas
 def require_rounds(spec: RunSpec, results: Path, rounds: int) -> None:
     """Raise NotebookError, naming the next step, unless the transcript of a run reaches this round."""
     calls = read_lines(spec.folder(results) / "transcript.jsonl")
-    there = max((call["round"] for call in calls), default=0)
+    there = max((call["round"] or 0 for call in calls), default=0)
     if there < rounds:
         raise NotebookError(
             f"{spec.folder(results)} holds {there} of the {rounds} rounds needed here. Run notebook 02 first, or: "
-            f"seki search --space {spec.space} --task {spec.task} --llm {spec.llm} --profile {spec.profile} "
-            f"--seed {spec.seed}"
+            f"{spec.command(results)}"
         )
 
 

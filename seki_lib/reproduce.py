@@ -1,14 +1,20 @@
 """Run what is missing of a profile: Snakemake over the DAG of searches and notebooks (see `Snakefile`)."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from .errors import RunError
+from .errors import AssetError, RunError
+from .evaluators.tabular import TABLES
+from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
+from .training.protocol import assets_at_hand, fetch_images
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, results: Path) -> None:
@@ -16,9 +22,17 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, res
 
     jobs: how many run at once; 0 for one per core. Safe to stop and to call again: what is done is not done again.
     """
+    source = TABLES["nas201"]().source.name
+    try:
+        fetch_images("cifar10")
+    except AssetError as error:
+        print(f"{error}\nWhere the profile allows it, scikit-learn's digits take its place, and the table says so.")
     results = results.resolve()
     folder = results / profile.name
-    with locked(folder):
+    llm = _absolute(llm)
+    with locked(folder) as lock:
+        _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": source, "code": code_hash()})
+        _write_if_changed(folder / "trainings.json", {"data": assets_at_hand("cifar10"), "code": code_hash()})
         command = [
             sys.executable,
             "-m",
@@ -32,7 +46,8 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, res
         command += ["--nolock", "--quiet", "rules", "progress", "host"]
         settings = {"profile": profile.name, "llm": llm, "seeds": " ".join(map(str, seeds)), "results": str(results)}
         command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
-        if subprocess.run(command, cwd=ROOT).returncode:
+        # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
+        if subprocess.run(command, cwd=ROOT, pass_fds=[lock]).returncode:
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
@@ -43,3 +58,25 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, res
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def code_hash() -> str:
+    """A hash of the library, its templates and the typed tables: what else decides a notebook's output."""
+    digest = hashlib.sha256()
+    for folder in (ROOT / "seki_lib", ROOT / "data"):
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".j2", ".csv", ".toml")):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
+    """The notebooks' rules depend on this file, so that other settings, data or code make them run again."""
+    value = json.loads(json.dumps(value))
+    if not path.exists() or json.loads(path.read_text()) != value:
+        write_json(path, value)
+
+
+def _absolute(llm: str) -> str:
+    """A replayed run's folder as an absolute path: jobs run in other folders."""
+    provider, _, model = llm.partition(":")
+    return f"replay:{Path(model).resolve()}" if provider == "replay" else llm

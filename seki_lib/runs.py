@@ -11,6 +11,7 @@ The same command goes on where a killed run stopped, and asks the LLM nothing th
 import hashlib
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from . import __version__
 from .baselines import BASELINES, run_baseline
 from .errors import RunError
 from .evaluators import Evaluator, get_evaluator
-from .jsonl import read_lines
+from .jsonl import read_lines, write_json, written_at_once
 from .llm import get_llm
 from .llm.transcript import Recorder
 from .lock import locked
@@ -52,6 +53,12 @@ class RunSpec:
             results / self.profile / "searches" / self.space / self.task / folder_name(self.llm) / self.variant
             / f"seed={self.seed}"
         )  # fmt: skip
+
+    def command(self, results: Path) -> str:
+        """The command that makes or continues this run."""
+        words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
+        words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
+        return shlex.join([*words, "--results", str(results)])
 
 
 def folder_name(llm: str) -> str:
@@ -84,8 +91,9 @@ def search_run(
     with other settings, UnknownName, AssetError or LLMError.
     """
     folder = spec.folder(results)
+    prepared = _prepare(spec, profile, prompts, changes)
     with locked(folder):
-        search = _open(spec, profile, folder, Repository(folder / "history.jsonl"), prompts, changes)
+        search = _open(spec, folder, Repository(folder / "history.jsonl"), *prepared)
         for step in run(search):
             on_step(step)
         if not is_finished(folder):
@@ -102,22 +110,29 @@ def walk(
     What the run's transcript holds is not asked again, and what is asked here is there for `search_run`.
     """
     folder = spec.folder(results)
+    prepared = _prepare(spec, profile, prompts, changes)
     with locked(folder):
-        yield _open(spec, profile, folder, Repository(), prompts, changes)
+        yield _open(spec, folder, Repository(), *prepared)
+
+
+def _prepare(
+    spec: RunSpec, profile: Profile, prompts: Prompts | None, changes: dict[str, Any]
+) -> tuple[Any, Any, Prompts, SearchConfig]:
+    """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
+    evaluator = get_evaluator("tabular", space=spec.space, task=spec.task)
+    llm = get_llm(spec.llm)
+    return evaluator, llm, prompts or Prompts.load(llm.templates), search_config(profile, llm, spec.seed, **changes)
 
 
 def _open(
     spec: RunSpec,
-    profile: Profile,
     folder: Path,
     repository: Repository,
-    prompts: Prompts | None,
-    changes: dict[str, Any],
+    evaluator: Any,
+    llm: Any,
+    prompts: Prompts,
+    config: SearchConfig,
 ) -> Search:
-    evaluator = get_evaluator("tabular", space=spec.space, task=spec.task)
-    llm = get_llm(spec.llm)
-    config = search_config(profile, llm, spec.seed, **changes)
-    prompts = prompts or Prompts.load(llm.templates)
     _claim(folder, _description(spec, config, llm, prompts, evaluator))
     recorder = Recorder(folder / "transcript.jsonl", llm)
     return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
@@ -142,20 +157,27 @@ def _description(
     }
 
 
+def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """What keeps two runs from being one: keys of config.json that differ, code version and file format aside."""
+
+    def decisive(config: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in config.items() if key != "code"} | {"data": config["data"]["name"]}
+
+    return [key for key, value in decisive(b).items() if decisive(a).get(key) != value]
+
+
 def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
     if path.exists():
         there = json.loads(path.read_text())
-        if differing := [key for key in description if there.get(key) != description[key]]:
+        if differing := differences(there, description):
             raise RunError(
                 f"{folder} was made with other settings ({', '.join(differing)} in config.json). "
-                "Remove the folder to start anew, or choose another --variant."
+                "Choose another --variant, or move the folder away to start anew."
             )
         return
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n")
-    part.replace(path)
+    write_json(path, description)
 
 
 def _finish(folder: Path, search: Search) -> None:
@@ -174,9 +196,7 @@ def _finish(folder: Path, search: Search) -> None:
         "tokens": {key: sum(c["usage"].get(key, 0) for c in calls) for key in ("prompt_tokens", "completion_tokens")},
         "llm_seconds": round(sum(c["seconds"] for c in calls), 2),
     }
-    part = folder / "result.part"
-    part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    part.replace(folder / "result.json")
+    write_json(folder / "result.json", result)
 
 
 @dataclass(frozen=True)
@@ -224,11 +244,9 @@ def baseline_runs(
         columns = tuple(finals[0])
         scores[name] = np.array([run.scores for run in runs])
         values[name] = np.array([list(final.values()) for final in finals])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
     arrays = {f"{name}_scores": scores[name] for name in BASELINES} | {
         f"{name}_values": values[name] for name in BASELINES
     }
-    np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
-    part.replace(path)
+    with written_at_once(path) as part:
+        np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
     return BaselineRuns(columns, scores, values)

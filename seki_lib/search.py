@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from .errors import InvalidArchitecture
+from .errors import InvalidArchitecture, SettingError
 from .evaluators.base import Evaluator
 from .llm.base import LLM, CallSeed, Message
 from .prompts import Example, Prompts
@@ -42,13 +42,13 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.xi <= self.k:
-            raise ValueError(f"xi must lie between 1 and k = {self.k}, not {self.xi}")
+            raise SettingError(f"xi must lie between 1 and k = {self.k}, not {self.xi}")
         if not 0 <= self.lam <= self.rounds:
-            raise ValueError(f"lam must lie between 0 and rounds = {self.rounds}, not {self.lam}")
+            raise SettingError(f"lam must lie between 0 and rounds = {self.rounds}, not {self.lam}")
         if self.strategy not in ("free", "edit"):
-            raise ValueError(f"strategy must be 'free' or 'edit', not {self.strategy!r}")
+            raise SettingError(f"strategy must be 'free' or 'edit', not {self.strategy!r}")
         if self.repairs < 0 or self.samples < 1:
-            raise ValueError("repairs must be at least 0 and samples at least 1")
+            raise SettingError("repairs must be at least 0 and samples at least 1")
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import pytest
 
 from seki_lib import get_evaluator, get_llm, get_space
-from seki_lib.assets import absolute_mirror
+from seki_lib.assets import absolute_folders
 from seki_lib.evaluators.nas201_table import fetch_table
 
-absolute_mirror()  # tests start processes in other folders
+absolute_folders()  # tests start processes in other folders
 
 
 @pytest.fixture(scope="session")

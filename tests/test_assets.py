@@ -88,11 +88,12 @@ def test_a_download_with_a_wrong_hash_leaves_nothing_behind_and_names_both_hashe
     assert list((place / "cache" / "seki").iterdir()) == []
 
 
-def test_a_missing_file_names_where_it_was_looked_for_and_what_was_tried(place, monkeypatch, server):
+def test_a_missing_file_names_where_it_was_looked_for_and_what_was_tried(place, monkeypatch, server, capfd):
     url, _ = server
     monkeypatch.setenv("SEKI_MIRROR", url.replace("http://", "http://user:secret@"))
     with pytest.raises(AssetError) as error:
         fetch("thing")
+    assert "secret" not in "".join(capfd.readouterr())
     assert str(place / "cache" / "seki") in str(error.value)
     assert f"{url}/thing.bin" in str(error.value)
     assert "secret" not in str(error.value)

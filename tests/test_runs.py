@@ -136,6 +136,14 @@ def test_a_folder_made_with_other_settings_is_not_continued(fake, tmp_path):
         search_run(SPEC, PROFILE, tmp_path, novelty=False)
 
 
+def test_a_run_is_not_continued_with_other_prompts_either(fake, tmp_path):
+    with walk(SPEC, PROFILE, tmp_path) as search:
+        next(initial(search))
+    edited = runs.Prompts.load("compact", inspire="{{ examples }}")
+    with pytest.raises(RunError, match=r"other settings \(prompts in config.json\)"):
+        search_run(SPEC, PROFILE, tmp_path, prompts=edited)
+
+
 def test_every_number_of_a_run_can_be_traced(fake, tmp_path):
     folder = search_run(SPEC, PROFILE, tmp_path)
     config = json.loads((folder / "config.json").read_text())

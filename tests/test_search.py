@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 from fakes import FakeLLM
 
+from seki_lib.evaluators.tabular import Tabular
 from seki_lib.prompts import Prompts
 from seki_lib.repository import Record, Repository
 from seki_lib.search import Search, SearchConfig, initial, run, self_evolution
@@ -107,10 +108,29 @@ def test_a_search_goes_on_from_any_round_to_the_same_end(space, evaluator):
 
 
 def test_the_search_never_sees_test_values(space, evaluator, monkeypatch):
+    """Whatever stands in the other columns, the search is the same."""
     monkeypatch.setattr(type(evaluator), "final", lambda *a: pytest.fail("test values were read during the search"))
     search = make(space, evaluator)
     list(run(search))
-    assert all(set(record.metrics) == {evaluator.metric} for record in search.repository.records)
+    table, column = evaluator._table, evaluator._table.columns.index(evaluator.metric)
+    blind = {text: tuple(v if i == column else -1.0 for i, v in enumerate(row)) for text, row in table.rows.items()}
+    blinded = make(space, Tabular(space, "cifar10", replace(table, rows=blind)))
+    list(run(blinded))
+    assert blinded.repository.records == search.repository.records
+
+
+def test_which_xi_of_the_k_best_are_shown_is_drawn_anew_each_round(space, evaluator):
+    search = make(space, evaluator, rounds=30, lam=20, k=10, xi=3)
+    steps = list(run(search))[21:]
+    ranks = set()
+    for step in steps:
+        known = Repository()
+        known.records = search.repository.records[: step.record.round]
+        shown = [space.show(space.parse(r.architecture), "words") for r in known.top(10)]
+        prompt = step.exchanges[0].messages[-1]["content"]
+        ranks.add(tuple(rank for rank, cell in enumerate(shown) if f"{cell}\n" in prompt))
+    assert all(len(drawn) == 3 for drawn in ranks)
+    assert len(ranks) > 5
 
 
 @pytest.mark.parametrize("wrong", [{"xi": 0}, {"xi": 5}, {"lam": 13}, {"strategy": "guess"}, {"samples": 0}])

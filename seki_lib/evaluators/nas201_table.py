@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..assets import cache_dir, fetch, get_asset, locate, looked_in
 from ..errors import AssetError
+from ..jsonl import written_at_once
 from ..spaces import get_space
 from ..spaces.nas201 import EDGES, NasBench201Cell
 from .base import DataSource
@@ -156,11 +157,9 @@ def _kept(origin: _Origin, paths: list[Path]) -> tuple[tuple[str, ...], Rows]:
             rows = dict(zip(table["arch"].to_pylist(), zip(*values, strict=True), strict=True))
             return tuple(table.column_names[1:]), rows
         except (OSError, pa.ArrowException):
-            kept.unlink()  # ours, and made again from the verified source
+            kept.unlink(missing_ok=True)  # ours, and made again from the verified source
     columns, rows = origin.read(*paths)
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
     arrays = {"arch": list(rows), **dict(zip(columns, map(list, zip(*rows.values(), strict=True)), strict=True))}
-    pq.write_table(pa.table(arrays), part, write_page_checksum=True)
-    part.replace(kept)
+    with written_at_once(kept) as part:
+        pq.write_table(pa.table(arrays), part, write_page_checksum=True)
     return columns, rows

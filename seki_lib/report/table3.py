@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import RunError
 from ..evaluators.base import DataSource
 from ..evaluators.nas201_table import COLUMNS
-from ..runs import BaselineRuns, RunSpec, is_finished
+from ..runs import BaselineRuns, RunSpec, differences, is_finished
 from .paper import paper_table
 from .tables import Cell, Table, mean_std
 
@@ -36,20 +36,27 @@ def finished_results(specs: Sequence[RunSpec], results: Path, source: DataSource
     for spec in specs:
         folder = spec.folder(results)
         if not is_finished(folder):
-            raise RunError(
-                f"{folder} is not finished. Run: seki search --space {spec.space} --task {spec.task} "
-                f"--llm {spec.llm} --profile {spec.profile} --seed {spec.seed}"
-            )
+            raise RunError(f"{folder} is not finished. Run `make reproduce`, or: {spec.command(results)}")
         read: dict[str, Any] = {
             name: json.loads((folder / f"{name}.json").read_text()) for name in ("config", "result")
         }
-        if (data := read["config"]["data"])["sha256"] != source.sha256:
+        if (data := read["config"]["data"])["name"] != source.name:
             raise RunError(
                 f"{folder} was searched on: {data['sentence']}. The table at hand is: {source.sentence}. "
                 "Remove the folder to search anew, or choose another folder for results."
             )
         found.append(read | {"folder": folder})
+    for other in found[1:]:
+        if differing := differences(_without_seed(found[0]["config"]), _without_seed(other["config"])):
+            raise RunError(
+                f"{found[0]['folder']} and {other['folder']} differ in {', '.join(differing)} and make no common row. "
+                "Move the older ones away and run the same command again."
+            )
     return found
+
+
+def _without_seed(config: dict[str, Any]) -> dict[str, Any]:
+    return config | {part: {k: v for k, v in config[part].items() if k != "seed"} for part in ("run", "search")}
 
 
 def table3(runs: Sequence[dict[str, Any]], baselines: BaselineRuns, oracle: dict[str, float]) -> Table:

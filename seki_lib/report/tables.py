@@ -29,7 +29,7 @@ class Cell:
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.text} [{LETTERS[self.provenance]}]"
+        return f"{self.text} [{LETTERS[self.provenance]}]" if self.text else ""
 
 
 @dataclass
@@ -95,7 +95,8 @@ class Table:
 
 STYLE = """<style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #222 }
-table { border-collapse: collapse } td, th { padding: .25rem .6rem; text-align: left; font-weight: normal; white-space: nowrap }
+table { border-collapse: collapse } td, th { padding: .25rem .6rem; text-align: left; font-weight: normal }
+td, th { white-space: nowrap }
 h1 { font-size: 1.3rem }
 tr:first-child th { border-bottom: 2px solid #222; font-weight: bold }
 tr.measured, tr.replayed { background: #eef4fb } tr.measured th, tr.replayed th { font-weight: bold }

@@ -1,4 +1,5 @@
 import csv
+import json
 import re
 
 import pytest
@@ -12,13 +13,15 @@ from seki_lib.runs import BaselineRuns, RunSpec
 
 
 def test_table3_of_the_paper_is_typed_to_the_last_digit():
-    """Counts that a slip of a finger would change: rows, numbers, deviations, dashes, and the sum of all digits."""
+    """What a slip of a finger would change: rows, deviations, dashes, each column's sum of means and deviations."""
     rows = paper_table(3)
     values = [row[column] for row in rows for column in COLUMNS]
     assert len(rows) == 17
     assert len(values) == 102
     assert values.count("-") == 3
     assert sum("±" in value for value in values) == 69
+    sums = [sum(float(part) for text in values[i::6] if text != "-" for part in text.split("±")) for i in range(6)]
+    assert [f"{total:.2f}" for total in sums] == ["1340.30", "1501.40", "941.28", "1016.92", "608.49", "656.91"]
     assert all(re.fullmatch(r"\d\d\.\d\d(±\d?\d\.\d\d)?|-", value) for value in values)
     assert rows[15]["architecture"] == "SEKI"
     assert rows[15]["imagenet16_test"] == "46.90±0.19"
@@ -83,18 +86,31 @@ def test_a_replayed_search_is_marked_as_replayed():
 
 def test_a_missing_run_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(
-        RunError, match="seki search --space nas201 --task cifar10 --llm local:x --profile smoke --seed 7"
+        RunError, match=r"seki search --space nas201 .* --profile smoke --variant default --seed 7 --results"
     ):
         finished_results([RunSpec("nas201", "cifar10", "local:x", "smoke", 7)], tmp_path, source=None)
 
 
 def test_runs_on_other_data_are_not_mixed_into_the_table(tmp_path, evaluator):
-    import json
-
     spec = RunSpec("nas201", "cifar10", "local:x", "smoke", 7)
     folder = spec.folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / "result.json").write_text("{}")
-    (folder / "config.json").write_text(json.dumps({"data": {"sha256": "0" * 64, "sentence": "another table"}}))
+    (folder / "config.json").write_text(json.dumps({"data": {"name": "other", "sentence": "another table"}}))
     with pytest.raises(RunError, match=r"searched on: another table\. The table at hand is"):
         finished_results([spec], tmp_path, evaluator.source)
+
+
+def test_runs_with_other_settings_make_no_common_row(tmp_path, evaluator):
+    config = {"data": {"name": evaluator.source.name}, "prompts": {"inspire": "a"}, "llm": {}}
+    specs = [RunSpec("nas201", "cifar10", "local:x", "smoke", seed) for seed in (0, 1)]
+    for spec in specs:
+        folder = spec.folder(tmp_path)
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text("{}")
+        own = {"run": {"seed": spec.seed}, "search": {"seed": spec.seed, "k": 16}}
+        (folder / "config.json").write_text(json.dumps(config | own))
+    assert len(finished_results(specs, tmp_path, evaluator.source)) == 2
+    (specs[1].folder(tmp_path) / "config.json").write_text(json.dumps(config | own | {"prompts": {"inspire": "b"}}))
+    with pytest.raises(RunError, match="differ in prompts and make no common row"):
+        finished_results(specs, tmp_path, evaluator.source)

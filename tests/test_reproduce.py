@@ -1,0 +1,100 @@
+"""`seki reproduce`, the whole way: searches by the real embedded LLM, all notebooks, tables and figures."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from seki_lib.reproduce import code_hash
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, table):
+    return tmp_path_factory.mktemp("with a space") / "results"
+
+
+def reproduce(results, *arguments):
+    command = [
+        sys.executable,
+        "-m",
+        "seki_lib.cli",
+        "reproduce",
+        "--profile",
+        "smoke",
+        "--results",
+        results,
+        *arguments,
+    ]
+    done = subprocess.run([*map(str, command), "--jobs", "2"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def our_row(results):
+    with (results / "smoke" / "tables" / "table3.csv").open() as file:
+        return next(row for row in csv.DictReader(file) if row["row"].startswith("SEKI, ours"))
+
+
+def output_of(results, name):
+    cells = nbformat.read(results / "smoke" / "notebooks" / f"{name}.ipynb", 4).cells
+    return "\n".join(json.dumps(output) for cell in cells if cell.cell_type == "code" for output in cell.outputs)
+
+
+def test_one_command_makes_every_table_figure_and_notebook_of_the_profile(results, table):
+    printed = reproduce(results, "--seeds", "0")
+    assert "Table 3. NAS-Bench-201" in printed
+    assert our_row(results)["n"] == "1"
+    assert our_row(results)["CIFAR-10 test provenance"].startswith(
+        "measured: local:smollm2-135m, seeds [0], 7 evaluations"
+    )
+    assert "±" not in our_row(results)["CIFAR-10 test"]
+    for name in ("figure2_data_flow", "nas201_best_so_far", "nas201_best_cell"):
+        for ending in ("png", "svg"):
+            assert (results / "smoke" / "figures" / f"{name}.{ending}").stat().st_size > 5000
+    assert table.source.sentence in output_of(results, "00_setup")
+    walk = output_of(results, "02_self_evolution")
+    assert "Prompt C, Eq. 1" in walk and "Prompt D, Eq. 3" in walk and "image/png" in walk
+    assert "0 new LLM calls" in walk
+    assert "best after inspiration" in output_of(results, "03_knowledge_inspiration")
+
+
+def test_the_cells_of_table_1_are_trained_and_drawn(results):
+    with (results / "smoke" / "tables" / "table1.csv").open() as file:
+        rows = {row["row"]: row for row in csv.DictReader(file)}
+    assert rows["SEKI, ours"]["short: last test error (%)"] == "not run"
+    for name in ("DARTS_V2", "random-0"):
+        assert float(rows[f"{name}, ours"]["short: last test error (%)"]) > 0
+        assert rows[f"{name}, ours"]["CIFAR-10 test error (%)"] == "not run"
+    for name in ("DARTS_V2_normal", "DARTS_V2_reduce", "DARTS_V2_learning_curve", "table1_compared"):
+        assert (results / "smoke" / "figures" / f"{name}.svg").stat().st_size > 5000
+    assert "epoch   1/1" in (results / "smoke" / "logs" / f"train-{_images(results)}-DARTS_V2-seed=0.log").read_text()
+    assert output_of(results, "04_final_training").count("image/png") == 3
+
+
+def _images(results):
+    return next((results / "smoke" / "trainings" / "darts").iterdir()).name
+
+
+def test_a_second_call_redoes_nothing(results):
+    files = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.suffix in (".ipynb", ".png", ".json")}
+    reproduce(results, "--seeds", "0")
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+
+
+def test_other_seeds_make_another_table_and_keep_the_finished_searches(results):
+    finished = next(results.rglob("seed=0/result.json"))
+    before = finished.stat().st_mtime_ns
+    reproduce(results, "--seeds", "0,1")
+    assert our_row(results)["n"] == "2"
+    assert "±" in our_row(results)["CIFAR-10 test"]
+    reproduce(results, "--seeds", "0")
+    assert our_row(results)["n"] == "1"
+    assert finished.stat().st_mtime_ns == before
+
+
+def test_the_code_hash_is_stable_and_short_of_nothing():
+    assert code_hash() == code_hash()
+    assert len(code_hash()) == 64
