@@ -37,6 +37,13 @@ class Repository:
         """Whether a cell of this class was evaluated."""
         return any(record.canonical == canonical for record in self.records)
 
+    def find(self, canonical: str) -> Record:
+        """The first record of this class. Raises KeyError if none was evaluated."""
+        for record in self.records:
+            if record.canonical == canonical:
+                return record
+        raise KeyError(canonical)
+
     def top(self, k: int) -> list[Record]:
         """The k best records, best first, one a class; the earlier one on ties."""
         best: dict[str, Record] = {}

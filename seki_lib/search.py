@@ -36,7 +36,7 @@ class SearchConfig:
     strategy: str = "free"  # OS_i in free words, or "edit": one single change, chosen by constrained decoding
     novelty: bool = True  # a cell of a class seen before is asked for again (the paper does not say)
     repairs: int = 2  # times an unreadable reply is asked for again, with the error
-    samples: int = 4  # samples until a new cell, before the LLM picks a single change
+    samples: int = 1  # samples until a new cell, before the LLM picks a single change
     critique_tokens: int = 400  # longest OS_i
     reply_tokens: int = 200  # longest architecture reply
 
@@ -121,7 +121,7 @@ def self_evolution(search: Search) -> Iterator[Step]:
     space, prompts, config = search.space, search.prompts, search.config
     for i in range(len(search.repository.records), config.lam + 1):
         previous = search.repository.records[i - 1]
-        parent, shown = space.parse(previous.architecture), ""
+        parent = space.parse(previous.architecture)
         shown = space.show(parent, search.notation)
         edits = list(_unseen_edits(search, parent))
         common = {"task": search.evaluator.task, "space": space.describe(search.notation), "architecture": shown}
@@ -159,10 +159,11 @@ def ask_architecture(
     """The LLM's new architecture, by the ladder of docs/fidelity.md; also how it came about and what was asked.
 
     Constrained decoding, then parse; an unreadable reply is asked for again with the error, at most `repairs` times;
-    a cell of a class seen before is sampled anew, at most `samples` times, then the LLM picks one single change under
-    a grammar. Only if all that fails: a random neighbour of the parent, recorded as `fallback`.
+    a cell of a class seen before is sampled anew, at most `samples` times, then shown by the critique prompt (Eq. 1)
+    and the LLM picks one single change of it under a grammar. Only if all that fails: a random neighbour of the
+    parent, recorded as `fallback`.
     """
-    space, config = search.space, search.config
+    space, prompts, config = search.space, search.prompts, search.config
     exchanges: list[Exchange] = []
     schema = space.reply_schema(search.notation)
     repairs, samples, attempt, messages, seen = 0, 0, 0, prompt, None
@@ -183,17 +184,22 @@ def ask_architecture(
             return child, "duplicate", exchanges
         samples, messages, seen = samples + 1, prompt, child
     edits = _unseen_edits(search, seen or parent)
-    if seen and edits:
-        question = [*prompt, {"role": "assistant", "content": space.show(seen, search.notation)}]
-        question.append({"role": "user", "content": "This is known already. Its one change:"})
+    if seen:
+        known = search.repository.find(space.format(space.canonical(seen)))
+        question = prompts.critique(
+            task=search.evaluator.task,
+            space=space.describe(search.notation),
+            architecture=space.show(seen, search.notation),
+            score=known.score,
+            edits=list(edits),
+        )
         seed = CallSeed(config.seed, round, "edit", 0)
         choice = ReplySchema.one_of(list(edits))
         reply = search.llm.complete(question, schema=choice, seed=seed, max_tokens=config.reply_tokens).text
         exchanges.append(Exchange("edit", question, reply))
-        if reply.strip() in edits:
-            return edits[reply.strip()], "repaired", exchanges
-    unseen = list(edits.values()) or list(space.neighbors(parent))
-    return draws(config, round, "fallback").choice(unseen), "fallback", exchanges
+        if child := edits.get(reply.strip()):
+            return child, "duplicate" if _is_seen(search, child) else "repaired", exchanges
+    return draws(config, round, "fallback").choice(list(edits.values())), "fallback", exchanges
 
 
 def _unseen_edits(search: Search, arch: Any) -> dict[str, Any]:

@@ -2,19 +2,30 @@ import pytest
 
 from seki_lib.prompts import TEMPLATES, VARIABLES, Example, PromptError, Prompts
 
+COMMON = {"task": "TASK", "space": "SPACE", "architecture": "CELL", "score": 12.3456}
+
 
 @pytest.mark.parametrize("templates", TEMPLATES)
-def test_default_templates_show_the_cell_the_score_and_the_space(templates):
+def test_default_templates_show_the_cell_its_score_and_the_strategy(templates):
     prompts = Prompts.load(templates)
-    common = {"task": "TASK", "space": "SPACE", "architecture": "CELL", "score": 12.3456}
-    critique = prompts.critique(**common, edits=["change A"])[-1]["content"]
-    refine = prompts.refine(**common, strategy="STRATEGY")[-1]["content"]
-    inspire = prompts.inspire(task="TASK", space="SPACE", examples=[Example("X", 90.0), Example("Y", 80.0)])[-1][
-        "content"
-    ]
-    assert "SPACE" in critique and "CELL" in critique and "12.3" in critique
+    critique = prompts.critique(**COMMON, edits=["change A"])[-1]["content"]
+    refine = prompts.refine(**COMMON, strategy="STRATEGY")[-1]["content"]
+    assert "CELL" in critique and "12.3" in critique
     assert "CELL" in refine and "STRATEGY" in refine
-    assert "X" in inspire and "Y" in inspire and "80" in inspire
+
+
+def test_full_templates_explain_the_space_and_print_every_score():
+    prompts = Prompts.load("full")
+    examples = [Example("X", 90.0), Example("Y", 80.0)]
+    inspire = prompts.inspire(task="TASK", space="SPACE", examples=examples)[-1]["content"]
+    assert "SPACE" in prompts.critique(**COMMON, edits=["change A"])[-1]["content"]
+    assert "SPACE" in inspire and "X  90.00" in inspire and "Y  80.00" in inspire
+
+
+def test_the_compact_inspiration_shows_better_cells_last_and_more_often():
+    examples = [Example(letter, 90.0 - i) for i, letter in enumerate("ABCDEFGH")]
+    inspire = Prompts.load("compact").inspire(task="TASK", space="SPACE", examples=examples)[-1]["content"]
+    assert inspire.replace("Cell: ", "").split() == [*"HGFFEEDDDCCCBBBBAAAA", "Cell:"]
 
 
 def test_an_unknown_variable_lists_the_known_ones_with_their_meaning():

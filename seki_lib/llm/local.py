@@ -68,7 +68,7 @@ class LocalLLM:
             request["seed"] = int(seed)
         if schema is not None:
             grammar = getattr(schema, "grammar", None)
-            request |= {"grammar": grammar} if grammar else {"json_schema": dict(schema)}
+            request |= {"grammar": after_space(grammar)} if grammar else {"json_schema": dict(schema)}
         started = time.perf_counter()
         if self._model.chat:
             answer = self._server.handle_chat_completions(request | {"messages": messages})
@@ -80,7 +80,13 @@ class LocalLLM:
         choice = answer["choices"][0]
         text = choice["message"]["content"] if self._model.chat else choice["text"]
         usage = {key: answer["usage"][key] for key in ("prompt_tokens", "completion_tokens")}
-        return Completion(text or "", usage, time.perf_counter() - started)
+        text = (text or "").strip() if schema is not None else text or ""
+        return Completion(text, usage, time.perf_counter() - started)
+
+
+def after_space(grammar: str) -> str:
+    """The same replies, with or without a space before: most words of the model are tokens that begin with one."""
+    return 'root ::= " "? reply\nreply' + grammar.removeprefix("root")
 
 
 def _start(path: Path, context: int) -> Any:

@@ -131,7 +131,7 @@ class NasBench201(SearchSpace[NasBench201Cell]):
         for neighbor in self.neighbors(arch):
             edge = next(e for e in range(len(EDGES)) if arch.edges[e] != neighbor.edges[e])
             before, after = word_of[arch.edges[edge]], word_of[neighbor.edges[edge]]
-            edits[f"change edge {edge + 1} from {before} to {after}"] = neighbor
+            edits[f"edge {edge + 1} from {before} to {after}"] = neighbor
         return edits
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:

@@ -7,6 +7,7 @@ import pytest
 from seki_lib import get_llm
 from seki_lib.errors import LLMError, UnknownName
 from seki_lib.llm import CallSeed
+from seki_lib.llm.local import after_space
 from seki_lib.spaces import ReplySchema
 
 
@@ -81,3 +82,8 @@ def test_call_seeds_depend_on_every_part_of_the_place():
     assert len({CallSeed(*place) for place in places}) == 5
     assert CallSeed(*places[0]) == CallSeed(*places[0])
     assert all(0 <= CallSeed(*place) < 2**31 for place in places)
+
+
+def test_a_constrained_reply_may_begin_with_a_space():
+    grammar = after_space('root ::= word " " word\nword ::= "a"')
+    assert grammar == 'root ::= " "? reply\nreply ::= word " " word\nword ::= "a"'

@@ -63,7 +63,7 @@ def test_every_edit_is_one_neighbor_in_words(cell):
     edits = SPACE.edits(cell, "words")
     assert list(edits.values()) == list(SPACE.neighbors(cell))
     text, neighbor = next(iter(edits.items()))
-    edge, before, after = int(text.split()[2]), text.split()[4], text.split()[6]
+    edge, before, after = int(text.split()[1]), text.split()[3], text.split()[5]
     shown = SPACE.show(cell, "words").split()
     assert shown[edge - 1] == before
     assert SPACE.show(neighbor, "words").split()[edge - 1] == after

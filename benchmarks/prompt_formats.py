@@ -1,0 +1,443 @@
+"""Which prompt formats suit the embedded model on NAS-Bench-201? The tables of docs/embedded_llm.md come from here.
+
+    python benchmarks/prompt_formats.py screen                          # about 20 minutes
+    python benchmarks/prompt_formats.py search --seeds 100-129          # whole searches as shipped, about 1 minute each
+    python benchmarks/prompt_formats.py search --seeds 100-129 --permute
+    python benchmarks/prompt_formats.py search --seeds 0-7 --variant NAME   # one of COMBINATIONS
+    python benchmarks/prompt_formats.py baselines --seeds 100-129       # seconds
+    python benchmarks/prompt_formats.py summary
+
+One thread of a 2-core x86 machine, no GPU. Rows go to benchmarks/results/prompt_formats_*.csv; `search` skips seeds
+that are there already. Screening asks for several replies to one prompt and keeps the prompt in the model's cache,
+so single replies may differ on another machine; searches keep no cache and repeat exactly.
+"""
+
+import argparse
+import csv
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from seki_lib import get_evaluator
+from seki_lib.baselines import BASELINES, run_baseline
+from seki_lib.llm.base import CallSeed, Completion, Message
+from seki_lib.llm.local import MODELS, LocalLLM, LocalModel, after_space
+from seki_lib.prompts import Example, Prompts
+from seki_lib.repository import Repository
+from seki_lib.search import Search, SearchConfig, run
+from seki_lib.spaces import get_space
+from seki_lib.spaces.base import Notation, ReplySchema
+from seki_lib.spaces.nas201 import NasBench201, NasBench201Cell
+
+RESULTS = Path(__file__).parent / "results"
+SPACE: NasBench201 = get_space("nas201")
+EVALUATOR = get_evaluator("tabular", space="nas201", task="cifar10")
+SHIPPED = MODELS["smollm2-135m"]
+NOTATIONS: dict[str, Notation] = {
+    **SPACE.notations,
+    "digits": Notation("digits", ("0", "1", "2", "3", "4")),
+    "letters": Notation("letters", ("A", "B", "C", "D", "E")),
+    "colours": Notation("colours", ("red", "blue", "green", "black", "white")),
+    "words2": Notation("words2", ("none", "same", "light", "full", "mean")),
+}
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to ask: a template and how its reply is written and sampled."""
+
+    template: str
+    notation: str = "words"
+    chat: bool = False
+    temperature: float = 1.0
+
+
+INTRO = "Cell: {{ architecture }}\nAccuracy: {{ '%.2f'|format(score) }}\n"
+OMEGA = "{{ space }}\n"
+ASCENDING = "{% for e in examples|reverse %}\n{LINE}\n{% endfor %}\n"
+
+
+def lines(line: str) -> str:
+    return ASCENDING.replace("{LINE}", line)
+
+
+CRITIQUE: dict[str, Format] = {
+    "Ω": Format(OMEGA + INTRO + "To raise the accuracy, change"),
+    "plain": Format(INTRO + "To raise the accuracy, change"),
+    "without score": Format(OMEGA + "Cell: {{ architecture }}\nTo raise the accuracy, change"),
+    "names of the field": Format(OMEGA + INTRO + "To raise the accuracy, change", notation="names"),
+    "letters": Format(OMEGA + INTRO + "To raise the accuracy, change", notation="letters"),
+    "chat": Format(OMEGA + INTRO + "Which one change raises the accuracy?", chat=True),
+    "temperature 0.7": Format(OMEGA + INTRO + "To raise the accuracy, change", temperature=0.7),
+    "temperature 1.3": Format(OMEGA + INTRO + "To raise the accuracy, change", temperature=1.3),
+}
+"""Screened alone: the change that the strategy names is applied by the benchmark."""
+
+REFINE: dict[str, Format] = {
+    "plain": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:"),
+    "Ω": Format(OMEGA + "Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:"),
+    "accuracies, target + 1": Format(
+        "Cells and their accuracy:\n{{ '%.2f'|format(score) }}: {{ architecture }}\nchange {{ strategy }}\n"
+        "{{ '%.2f'|format(score + 1) }}:"
+    ),
+    "accuracies, target + 5": Format(
+        "Cells and their accuracy:\n{{ '%.2f'|format(score) }}: {{ architecture }}\nchange {{ strategy }}\n"
+        "{{ '%.2f'|format(score + 5) }}:"
+    ),
+    "a worked example": Format(
+        "Cell: A B C D E F\nchange edge 3 from C to G.\nNew cell: A B G D E F\n\n"
+        "Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:"
+    ),
+    "parent three times": Format(
+        "Cell: {{ architecture }}\nCell: {{ architecture }}\nCell: {{ architecture }}\nchange {{ strategy }}.\nCell:"
+    ),
+    "letters": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:", notation="letters"),
+    "names of the field": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:", notation="names"),
+    "chat": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nWrite the new cell.", chat=True),
+    "temperature 0.5": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:", temperature=0.5),
+}
+"""Screened alone: the strategy is a random single change, the same for all formats."""
+
+SCORED = lines('{{ "%.2f"|format(e.score) }}: {{ e.architecture }}') + '{{ "%.2f"|format(examples[0].score + 0.5) }}:'
+REPEATED = (
+    "{% for e in examples|reverse %}\n{% for _ in range((loop.index + 1) // 2) %}\nCell: {{ e.architecture }}\n"
+    "{% endfor %}\n{% endfor %}\nCell:"
+)
+INSPIRE: dict[str, Format] = {
+    "Ω, 89.95: cell, best last": Format(OMEGA + "Good cells and their accuracy:\n" + SCORED),
+    "without Ω": Format("Good cells and their accuracy:\n" + SCORED),
+    "best first, no target": Format(
+        "Cells and their accuracy:\n{% for e in examples %}\n{{ '%.2f'|format(e.score) }}: {{ e.architecture }}\n"
+        "{% endfor %}\n"
+    ),
+    "rounded scores": Format(
+        lines('{{ "%.0f"|format(e.score) }}: {{ e.architecture }}') + '{{ "%.0f"|format(examples[0].score + 1) }}:'
+    ),
+    "ranks": Format("Cells by rank:\n" + lines("{{ loop.revindex }}. {{ e.architecture }}") + "0."),
+    "no scores, best last": Format(lines("Cell: {{ e.architecture }}") + "Cell:"),
+    "no scores, good ones repeated": Format(REPEATED),
+    "the same, temperature 0.7": Format(REPEATED, temperature=0.7),
+    "the same, temperature 1.3": Format(REPEATED, temperature=1.3),
+    "digits": Format("Good cells and their accuracy:\n" + SCORED, notation="digits"),
+    "letters": Format("Good cells and their accuracy:\n" + SCORED, notation="letters"),
+    "colours": Format("Good cells and their accuracy:\n" + SCORED, notation="colours"),
+    "names of the field": Format("Good cells and their accuracy:\n" + SCORED, notation="names"),
+    "chat": Format("Good cells and their accuracy:\n" + SCORED + " ?\nName a better cell.", chat=True),
+}
+
+
+class Asker:
+    """The embedded model with a format's settings. Screening keeps the prompt in the cache between its samples."""
+
+    def __init__(self) -> None:
+        self._server = LocalLLM("smollm2-135m", SHIPPED)._server
+
+    def __call__(self, prompt: str, schema: ReplySchema, asked: Format, seed: CallSeed) -> str:
+        """The reply to a prompt under a schema's grammar."""
+        request = {
+            "grammar": after_space(schema.grammar),
+            "temperature": asked.temperature,
+            "seed": int(seed),
+            "max_tokens": 80,
+        }
+        if asked.chat:
+            messages = [{"role": "user", "content": prompt}]
+            answer = self._server.handle_chat_completions(request | {"messages": messages, "cache_prompt": True})
+            return str(answer["choices"][0]["message"]["content"]).strip()
+        answer = self._server.handle_completions(request | {"prompt": prompt, "cache_prompt": True})
+        return str(answer["choices"][0]["text"]).strip()
+
+
+def score(cell: NasBench201Cell) -> float:
+    """True validation accuracy on CIFAR-10 in %."""
+    return float(EVALUATOR(cell).score)
+
+
+def notation_of(asked: Format, context: int, permute: bool) -> Notation:
+    notation = NOTATIONS[asked.notation]
+    return notation.permuted(Random(f"words/{context}")) if permute else notation
+
+
+def distance(a: NasBench201Cell, b: NasBench201Cell) -> int:
+    """Edges on which two cells differ, 0 to 6."""
+    return sum(x != y for x, y in zip(a.edges, b.edges, strict=True))
+
+
+def random_parents(count: int = 16) -> list[NasBench201Cell]:
+    rng = Random("parents")
+    return [SPACE.random(rng) for _ in range(count)]
+
+
+def random_histories(count: int = 12) -> Iterator[tuple[list[NasBench201Cell], list[NasBench201Cell]]]:
+    """36 random cells of different classes, and 8 of the best 16 of them, best first: what E sees at its start."""
+    for context in range(count):
+        rng, cells = Random(f"history/{context}"), {}
+        while len(cells) < 36:
+            cell = SPACE.random(rng)
+            cells.setdefault(SPACE.canonical(cell), cell)
+        known = sorted(cells.values(), key=score, reverse=True)
+        yield known, [known[j] for j in sorted(rng.sample(range(16), 8))]
+
+
+def screen_critique(ask: Asker, asked: Format, permute: bool) -> dict[str, float]:
+    """16 random parents, 6 strategies each."""
+    template = Prompts.load("compact", critique=asked.template)
+    gains, chosen = [], set()
+    for context, parent in enumerate(random_parents()):
+        notation = notation_of(asked, context, permute)
+        edits = SPACE.edits(parent, notation)
+        messages = template.critique(
+            task=EVALUATOR.task, space=SPACE.describe(notation), architecture=SPACE.show(parent, notation),
+            score=score(parent), edits=list(edits),
+        )  # fmt: skip
+        for attempt in range(6):
+            reply = ask(
+                messages[0]["content"],
+                ReplySchema.one_of(list(edits)),
+                asked,
+                CallSeed(context, 0, "critique", attempt),
+            )
+            chosen.add((context, reply))
+            gains.append(score(edits[reply]) - score(parent))
+    return {
+        "samples": len(gains),
+        "better_than_parent": statistics.mean(gain > 0 for gain in gains),
+        "mean_valid": statistics.mean(gains) + statistics.mean(map(score, random_parents())),
+        "different": len(chosen) / len(gains),
+    }
+
+
+def screen_refine(ask: Asker, asked: Format, permute: bool) -> dict[str, float]:
+    """16 random parents, 6 random strategies each."""
+    template = Prompts.load("compact", refine=asked.template)
+    better, values, obeyed, changed = [], [], [], []
+    for context, parent in enumerate(random_parents()):
+        notation, rng = notation_of(asked, context, permute), Random(f"strategy/{context}")
+        edits = SPACE.edits(parent, notation)
+        for attempt in range(6):
+            number = rng.randrange(len(edits))
+            strategy, target = list(edits.items())[number]
+            messages = template.refine(
+                task=EVALUATOR.task, space=SPACE.describe(notation), architecture=SPACE.show(parent, notation),
+                score=score(parent), strategy=strategy,
+            )  # fmt: skip
+            reply = ask(
+                messages[0]["content"], SPACE.reply_schema(notation), asked, CallSeed(context, 0, "refine", attempt)
+            )
+            child = SPACE.read(reply, notation)
+            edge = next(e for e in range(6) if target.edges[e] != parent.edges[e])
+            better.append(score(child) > score(parent))
+            values.append(score(child))
+            obeyed.append(child.edges[edge] == target.edges[edge])
+            changed.append(distance(child, parent))
+    return {
+        "samples": len(values),
+        "better_than_parent": statistics.mean(better),
+        "mean_valid": statistics.mean(values),
+        "strategy_obeyed": statistics.mean(obeyed),
+        "edges_changed": statistics.mean(changed),
+    }
+
+
+def screen_inspire(ask: Asker, asked: Format, permute: bool) -> dict[str, float]:
+    """12 histories of random cells, 10 proposals each."""
+    template = Prompts.load("compact", inspire=asked.template)
+    values, new, beats, gains, nearest = [], [], [], [], []
+    for context, (known, shown) in enumerate(random_histories()):
+        notation = notation_of(asked, context, permute)
+        examples = [Example(SPACE.show(cell, notation), score(cell)) for cell in shown]
+        messages = template.inspire(task=EVALUATOR.task, space=SPACE.describe(notation), examples=examples)
+        seen, best = {SPACE.canonical(cell) for cell in known}, score(known[0])
+        for attempt in range(10):
+            reply = ask(
+                messages[0]["content"], SPACE.reply_schema(notation), asked, CallSeed(context, 0, "inspire", attempt)
+            )
+            cell = SPACE.read(reply, notation)
+            new.append(SPACE.canonical(cell) not in seen)
+            seen.add(SPACE.canonical(cell))
+            values.append(score(cell))
+            beats.append(score(cell) > examples[0].score)
+            nearest.append(min(distance(cell, other) for other in shown))
+            best = max(best, score(cell))
+        gains.append(best - score(known[0]))
+    return {
+        "samples": len(values),
+        "better_than_parent": statistics.mean(b and n for b, n in zip(beats, new, strict=True)),
+        "mean_valid": statistics.mean(values),
+        "new": statistics.mean(new),
+        "edges_changed": statistics.mean(nearest),
+        "gain": statistics.mean(gains),
+    }
+
+
+COMBINATIONS: dict[str, tuple[dict[str, str], dict[str, Any], dict[str, Any]]] = {
+    "shipped": ({}, {}, {}),
+    "repeated": ({"inspire": REPEATED}, {}, {}),
+    "scored": ({"inspire": "Good cells and their accuracy:\n" + SCORED}, {}, {}),
+}
+"""Whole searches: changed templates, changed settings of the model, changed SearchConfig fields."""
+
+SCREENS: dict[str, tuple[dict[str, Format], Callable[[Asker, Format, bool], dict[str, float]]]] = {
+    "critique": (CRITIQUE, screen_critique),
+    "refine": (REFINE, screen_refine),
+    "inspire": (INSPIRE, screen_inspire),
+}
+SCREEN_COLUMNS = (
+    "stage", "format", "words", "samples", "better_than_parent", "mean_valid", "new", "gain", "strategy_obeyed",
+    "edges_changed", "different", "seconds_a_sample",
+)  # fmt: skip
+SEARCH_COLUMNS = (
+    "variant", "words", "seed", "valid", "test", "best_of_first_36", "mean_evolution", "mean_inspiration", "first_try",
+    "distinct", "calls", "seconds",
+)  # fmt: skip
+
+
+def screen() -> None:
+    """All formats with the words' own meanings, then prompt E with permuted ones."""
+    ask = Asker()
+    for stage, (formats, measure) in SCREENS.items():
+        for name, asked in formats.items():
+            for permute in (False, True) if stage == "inspire" else (False,):
+                started = time.process_time()
+                row = measure(ask, asked, permute)
+                seconds = (time.process_time() - started) / row["samples"]
+                words = "permuted" if permute else "own"
+                write(
+                    "screening",
+                    SCREEN_COLUMNS,
+                    {"stage": stage, "format": name, "words": words, "seconds_a_sample": seconds, **row},
+                )
+
+
+class Counted:
+    """The embedded model, with the calls counted."""
+
+    def __init__(self, model: LocalModel) -> None:
+        self._llm = LocalLLM("smollm2-135m", model)
+        self.name, self.notation, self.templates = self._llm.name, self._llm.notation, self._llm.templates
+        self.strategy, self.settings = self._llm.strategy, self._llm.settings
+        self.calls = 0
+
+    def complete(self, messages: list[Message], **options: Any) -> Completion:
+        """As `LLM.complete`."""
+        self.calls += 1
+        return self._llm.complete(messages, **options)
+
+
+def search(variant: str, seeds: range, permute: bool) -> None:
+    """Whole searches; one row a seed. The test accuracy is read for the final cell only."""
+    templates, settings, changes = COMBINATIONS[variant]
+    model, words = replace(SHIPPED, **settings), "permuted" if permute else "own"
+    done = {(r["variant"], r["words"], r["seed"]) for r in read("searches")}
+    llm = Counted(model)
+    for seed in seeds:
+        if (variant, words, str(seed)) in done:
+            continue
+        config = replace(
+            SearchConfig(seed=seed, notation=model.notation, strategy=model.strategy, permute_words=permute), **changes
+        )
+        prompts = Prompts.load(model.templates, **templates)
+        started, llm.calls = time.process_time(), 0
+        walk = Search(SPACE, EVALUATOR, llm, prompts, Repository(), config)
+        for _ in run(walk):
+            pass
+        records, best = walk.repository.records, walk.repository.best()
+        evolved, inspired = records[1 : config.lam + 1], records[config.lam + 1 :]
+        write("searches", SEARCH_COLUMNS, {
+            "variant": variant, "words": words, "seed": seed, "valid": best.score,
+            "test": EVALUATOR.final(SPACE.parse(best.architecture))["cifar10_test"],
+            "best_of_first_36": max(r.score for r in records[: config.lam + 1]),
+            "mean_evolution": statistics.mean(r.score for r in evolved),
+            "mean_inspiration": statistics.mean(r.score for r in inspired),
+            "first_try": sum(r.how == "llm" for r in records) / config.rounds,
+            "distinct": len({r.canonical for r in records}),
+            "calls": llm.calls, "seconds": time.process_time() - started,
+        })  # fmt: skip
+
+
+def baselines(seeds: range) -> None:
+    """The methods without an LLM, from the same α0 as the search of the same seed."""
+    for name in BASELINES:
+        for seed in seeds:
+            done = run_baseline(name, SPACE, EVALUATOR, evaluations=51, seed=seed)
+            test = EVALUATOR.final(done.best)["cifar10_test"]
+            write(
+                "searches",
+                SEARCH_COLUMNS,
+                {"variant": name, "words": "", "seed": seed, "valid": max(done.scores), "test": test},
+            )
+
+
+def read(table: str) -> list[dict[str, str]]:
+    path = RESULTS / f"prompt_formats_{table}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write(table: str, columns: tuple[str, ...], row: dict[str, Any]) -> None:
+    """Append one row and print it."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"prompt_formats_{table}.csv"
+    row = {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in row.items()}
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerow(row)
+    print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+
+
+def summary() -> None:
+    """Mean ± standard deviation of the test accuracy, and the paired difference to each baseline on the same seeds."""
+    groups: dict[tuple[str, str], dict[int, dict[str, str]]] = {}
+    for row in read("searches"):
+        groups.setdefault((row["variant"], row["words"]), {})[int(row["seed"])] = row
+    for (variant, words), rows in groups.items():
+        for low, high in ((0, 99), (100, 199)):
+            seeds = [seed for seed in rows if low <= seed <= high]
+            if len(seeds) < 2:
+                continue
+            line = f"{variant:22s} {words:9s} seeds {min(seeds)}-{max(seeds)} n={len(seeds):2d}"
+            for column in SEARCH_COLUMNS[3:]:
+                values = [float(rows[seed][column]) for seed in seeds if rows[seed][column]]
+                if values:
+                    line += f"  {column} {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+            for baseline in BASELINES:
+                other = groups.get((baseline, ""), {})
+                gaps = [float(rows[s]["test"]) - float(other[s]["test"]) for s in seeds if s in other]
+                if len(gaps) > 1 and variant != baseline:
+                    error = statistics.stdev(gaps) / len(gaps) ** 0.5
+                    line += f"  minus {baseline} {statistics.mean(gaps):+.2f} ± {error:.2f} (s.e.)"
+            print(line)
+
+
+def seed_range(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("screen", "search", "baselines", "summary"))
+    parser.add_argument("--seeds", type=seed_range, default=range(8), help="first-last")
+    parser.add_argument("--variant", default="shipped", choices=COMBINATIONS)
+    parser.add_argument("--permute", action="store_true", help="shuffle what the words mean, by the seed")
+    asked = parser.parse_args()
+    if asked.action == "screen":
+        screen()
+    elif asked.action == "search":
+        search(asked.variant, asked.seeds, asked.permute)
+    elif asked.action == "baselines":
+        baselines(asked.seeds)
+    else:
+        summary()
+
+
+if __name__ == "__main__":
+    main()
