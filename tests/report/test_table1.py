@@ -30,7 +30,8 @@ def test_table1_of_the_paper_is_typed_to_the_last_digit():
 def result(error, seed=0, **changes):
     return {
         "architecture": "", "dataset": "cifar10", "data": "CIFAR-10, toy", "seed": seed, "epochs": 5,
-        "train_images": 1500, "test_images": 1000, "last_test_error": error, "best_test_error": error - 1, "best_epoch": 4, "params_m": 0.04,
+        "train_images": 1500, "test_images": 1000, "last_test_error": error, "best_test_error": error - 1,
+        "best_epoch": 4, "params_m": 0.04,
         "paper_params_m": 3.349, "madds_m": 7.0, "seconds": 1.0,
     } | changes  # fmt: skip
 
