@@ -8,6 +8,7 @@ from seki_lib.errors import AssetError
 from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import parse_seeds
+from seki_lib.report.table1 import found_cells, trainings
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
 
@@ -21,6 +22,23 @@ def result(seed, space="nas201", task="cifar10"):
     """The file that closes one search, relative to the profile's folder."""
     spec = RunSpec(space, task, LLM, PROFILE, int(seed))
     return str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json")
+
+
+NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
+TRAININGS = {  # result.json of each final training -> what it trains
+    str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
+    for spec in trainings(RESULTS, PROFILE)
+}
+
+
+def train_command(output):
+    """The command of one training."""
+    spec = TRAININGS[output]
+    arch = spec.name.replace("random-", "random:")
+    if arch.startswith("searched"):
+        arch = found_cells(RESULTS, PROFILE)[0]
+    where = f"--profile {PROFILE} --results {quote(str(RESULTS))}"
+    return f"{SEKI} train --arch {quote(str(arch))} --dataset {spec.dataset} --seed {spec.seed} {where}"
 
 
 def source(name):
@@ -44,6 +62,8 @@ NOTEBOOKS = [
     "00_setup",
     "02_self_evolution",
     "03_knowledge_inspiration",
+    "04_final_training",
+    "11_table1_cifar",
     "13_table3_nas201",
     "17_table7_llms",
     "20_figures",
@@ -56,7 +76,7 @@ if not NO_TRANS101:
 
 rule all:
     input:
-        expand("tables/{table}.{ending}", table=["table3", "table4", "table7"], ending=["csv", "md", "html"]),
+        expand("tables/{table}.{ending}", table=["table1", "table3", "table4", "table7"], ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
 
@@ -167,3 +187,38 @@ rule figures:
         expand("figures/{name}.png", name=FIGURES3TO6),
     shell:
         f"{SEKI} notebook 20_figures {COMMON} --parameter seed={SEEDS[0]} --output {{output[0]}}"
+
+
+# No inputs, as for searches: `seki train` checks its settings.
+rule train:
+    output:
+        "trainings/darts/{dataset}/{name}/seed={seed}/result.json",
+    log:
+        "logs/train-{dataset}-{name}-seed={seed}.log",
+    params:
+        command=lambda wildcards, output: train_command(output[0]),
+    shell:
+        "{params.command} 2>&1 | tee {log}"
+
+
+rule final_training:
+    input:
+        source("04_final_training"),
+        "trainings.json",
+        next(iter(TRAININGS)),
+    output:
+        "notebooks/04_final_training.ipynb",
+    shell:
+        f"{SEKI} notebook 04_final_training {NO_LLM} --output {{output}}"
+
+
+rule table1:
+    input:
+        source("11_table1_cifar"),
+        "trainings.json",
+        list(TRAININGS),
+    output:
+        "notebooks/11_table1_cifar.ipynb",
+        expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"

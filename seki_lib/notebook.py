@@ -23,7 +23,7 @@ from .runs import RunSpec, with_prompts
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULTS: dict[str, Any] = {
     "profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": "",
-    "critique": "", "refine": "", "inspire": "",
+    "critique": "", "refine": "", "inspire": "", "arch": "", "dataset": "cifar10",
 }  # fmt: skip
 
 
@@ -41,6 +41,8 @@ class Setup:
     seeds: tuple[int, ...]
     results: Path
     prompts: Prompts | None = None
+    arch: str = ""  # a cell, as `seki train --arch` takes it; empty: the notebook's own choice
+    dataset: str = "cifar10"
 
     @property
     def folder(self) -> Path:
@@ -50,7 +52,7 @@ class Setup:
 
 def versions() -> None:
     """One line: Python, machine, and the packages that numbers can depend on."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("seki-kit", "numpy", "xllamacpp"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("seki-kit", "numpy", "torch", "xllamacpp"))
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}; {packages}")
 
 
@@ -75,7 +77,8 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
     results = Path(values["results"]).expanduser() if values["results"] else ROOT / "results"
     results = results if results.is_absolute() else ROOT / results
     prompts = prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES})
-    return Setup(profile, values["llm"], values["seed"], seeds, results, prompts)
+    cell = values["arch"], values["dataset"]
+    return Setup(profile, values["llm"], values["seed"], seeds, results, prompts, *cell)
 
 
 def spec_of(setup: Setup, seed: int | None = None, *, space: str = "nas201", task: str = "cifar10") -> RunSpec:

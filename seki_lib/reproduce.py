@@ -14,6 +14,7 @@ from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
+from .training.protocol import assets_at_hand, fetch_images
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
@@ -22,11 +23,16 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core. Safe to stop
     and to call again: what is done is not done again.
     """
+    try:
+        fetch_images("cifar10")
+    except AssetError as error:
+        print(f"{error}\nWhere the profile allows it, scikit-learn's digits take its place, and the table says so.")
     results = results.resolve()
     folder = results / profile.name
     llm = _absolute(llm)
     with locked(folder) as lock:
         _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
+        _write_if_changed(folder / "trainings.json", {"data": assets_at_hand("cifar10"), "code": code_hash()})
         command = [
             sys.executable,
             "-m",
@@ -52,8 +58,8 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
             )
-    for table in ("table3", "table4"):
-        print((folder / "tables" / f"{table}.md").read_text(encoding="utf-8"))
+    for table in sorted((folder / "tables").glob("*.md")):
+        print(table.read_text(encoding="utf-8"))
     print("Written:")
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -80,3 +81,32 @@ def test_make_stops_at_a_wrong_setting_before_any_work(settings, sentence):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("make: unknown") and sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--arch", "DARTS_V9"], "'DARTS_V9' is no architecture: give its text, one of DARTS_V1, DARTS_V2, PC_DARTS"),
+        (["--arch", "Genotype(normal=[])"], "darts: no normal_concat="),
+        (["--arch", "DARTS_V2", "--dataset", "mnist"], "unknown data set 'mnist'; valid: cifar10, cifar100, digits"),
+        (["--arch", "DARTS_V2", "--precision", "int8"], "precision must be 'fp32' or 'bf16'"),
+        (["--arch", "DARTS_V2", "--profile", "paper"], "cifar10: no images found. Looked in $SEKI_DATA"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_in_one_sentence(arguments, sentence, tmp_path):
+    place = {"SEKI_DATA": str(tmp_path), "SEKI_MIRROR": "", "XDG_CACHE_HOME": str(tmp_path)}
+    done = seki("train", *arguments, "--results", tmp_path, **place)
+    assert done.returncode == 1 and sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cell_is_trained_from_the_command_line_on_what_is_there(tmp_path):
+    place = {"SEKI_DATA": str(tmp_path), "SEKI_MIRROR": "", "XDG_CACHE_HOME": str(tmp_path)}
+    done = seki("train", "--arch", "random:0", "--profile", "smoke", "--results", tmp_path, **place)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "cifar10 is not on this machine: digits take its place (seki data fetch cifar10)"
+    assert lines[1].startswith("random-0  epoch   1/1  lr 0.02500") and "ETA 0 s" in lines[1]
+    folder = Path(lines[-1].partition("done: ")[2])
+    assert folder == tmp_path / "smoke" / "trainings" / "darts" / "digits" / "random-0" / "seed=0"
+    assert json.loads((folder / "result.json").read_text())["data"].startswith("scikit-learn's 8x8 digits")

@@ -76,6 +76,23 @@ def test_one_command_makes_every_table_figure_and_notebook_of_the_profile(result
     assert "not run (19.9 GB to download" in next(row for row in rows if "ours, local:qwen2.5-32b" in row)
 
 
+def test_the_cells_of_table_1_are_trained_and_drawn(results):
+    with (results / "smoke" / "tables" / "table1.csv").open() as file:
+        rows = {row["row"]: row for row in csv.DictReader(file)}
+    assert rows["SEKI, ours"]["short: last test error (%)"] == "not run"
+    for name in ("DARTS_V2", "random-0"):
+        assert float(rows[f"{name}, ours"]["short: last test error (%)"]) > 0
+        assert rows[f"{name}, ours"]["CIFAR-10 test error (%)"] == "not run"
+    for name in ("DARTS_V2_normal", "DARTS_V2_reduce", "DARTS_V2_learning_curve", "table1_compared"):
+        assert (results / "smoke" / "figures" / f"{name}.svg").stat().st_size > 5000
+    assert "epoch   1/1" in (results / "smoke" / "logs" / f"train-{_images(results)}-DARTS_V2-seed=0.log").read_text()
+    assert output_of(results, "04_final_training").count("image/png") == 3
+
+
+def _images(results):
+    return next((results / "smoke" / "trainings" / "darts").iterdir()).name
+
+
 def test_a_second_call_redoes_nothing(results):
     files = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.suffix in (".ipynb", ".png", ".json")}
     reproduce(results, "--seeds", "0")

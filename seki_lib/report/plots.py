@@ -151,3 +151,45 @@ def data_flow() -> Figure:
     axes.set_ylim(-1.5 * len(stages) + 0.75, 0.75)
     axes.set_axis_off()
     return figure
+
+
+def learning_curve(epochs: Sequence[dict[str, float]], title: str = "") -> Figure:
+    """Training and test error and the learning rate against epochs. epochs: lines of `metrics.jsonl`, errors in %."""
+    figure, axes = plt.subplots(figsize=(7, 3.8))
+    x = [epoch["epoch"] for epoch in epochs]
+    marker = "o" if len(x) < 25 else ""
+    for key, label, colour, style in (
+        ("train_error", "training images, augmented", "#0072B2", "--"),
+        ("test_error", "test images", "#D55E00", "-"),
+    ):
+        axes.plot(x, [epoch[key] for epoch in epochs], style, marker=marker, color=colour, label=f"error, {label}")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("error (%)")
+    axes.set_ylim(0, None)
+    rate = axes.twinx()
+    rate.plot(x, [epoch["lr"] for epoch in epochs], ":", color="#555555", label="learning rate")
+    rate.set_ylabel("learning rate")
+    rate.set_ylim(0, None)
+    lines = [*axes.get_lines(), *rate.get_lines()]
+    axes.legend(lines, [str(line.get_label()) for line in lines], fontsize=8, loc="lower left")
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top"]].set_visible(False)
+    rate.spines[["top"]].set_visible(False)
+    return figure
+
+
+def compared_errors(rows: Sequence[tuple[str, float, int]], title: str = "") -> Figure:
+    """Test errors of trainings under one protocol. rows: (cell, error in %, test images behind it), best first.
+
+    Bars of error are two standard errors from the test images alone.
+    """
+    figure, axes = plt.subplots(figsize=(7, 0.5 + 0.42 * len(rows)))
+    for y, (name, error, images) in enumerate(reversed(rows)):
+        spread = 2 * (error * (100 - error) / images) ** 0.5
+        colour, marker = ("#999999", "s") if name.startswith("random") else ("#D55E00", "o")
+        axes.errorbar(error, y, xerr=spread, fmt=marker, color=colour, capsize=3)
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)], fontsize=9)
+    axes.set_xlabel("test error after the last epoch (%), ± 2 standard errors of the test images")
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -30,7 +30,7 @@ class Cell:
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.text} [{LETTERS[self.provenance]}]"
+        return f"{self.text} [{LETTERS[self.provenance]}]" if self.text else ""
 
 
 @dataclass

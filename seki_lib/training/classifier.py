@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from .. import __version__
 from ..errors import RunError, TrainingError
-from ..jsonl import append_line, read_lines
+from ..jsonl import append_line, read_lines, write_json, written_at_once
 from ..lock import locked
 from ..nn import build_network, count
 from ..spaces import get_space
@@ -37,6 +37,7 @@ from .images import Dataset, Images, load_dataset
 from .protocol import ClassifierConfig, TrainingSpec, get_protocol
 
 TEST_BATCH = 200
+PAPER_SIZES: dict[str, dict[str, Any]] = {"darts": {"channels": 36, "layers": 20}}  # what tables count
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
 
 
@@ -136,6 +137,8 @@ class _Training:
         self.device, self.say, self.checkpoint_seconds = torch.device(device), say, checkpoint_seconds
         sizes: dict[str, Any] = {"channels": config.channels, "layers": config.layers, "classes": data.classes}
         self.size = count(space, arch, **sizes)
+        paper = PAPER_SIZES.get(space)
+        self.paper_params_m = count(space, arch, classes=data.classes, **paper).params_m if paper else None
         torch.manual_seed(_draw(seed, 0, "weights"))
         network: Any = build_network(space, arch, auxiliary=config.auxiliary > 0 and space == "darts", **sizes)
         if config.drop_path and not hasattr(network, "drop_path_prob"):
@@ -332,6 +335,7 @@ class _Training:
             "last_test_error": self.errors[-1],
             "best_test_error": best,
             "best_epoch": self.errors.index(best) + 1,
+            "paper_params_m": self.paper_params_m,
             "params_m": self.size.params_m,
             "madds_m": self.size.madds_m,
             "seconds": round(self.seconds, 2),
@@ -339,7 +343,7 @@ class _Training:
             "peak_memory_mb": _peak_memory_mb(self.device),
             "torch": torch.__version__,
         }
-        _write(self.folder / "result.json", result)
+        write_json(self.folder / "result.json", result)
         return result
 
 
@@ -371,7 +375,7 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
     if not path.exists():
-        _write(path, description)
+        write_json(path, description)
         return
     there = json.loads(path.read_text())
     if different := [f"{key} was {there.get(key)!r}, now {description[key]!r}" for key in description
@@ -382,19 +386,12 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
         )
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    part.replace(path)
-
-
 def _keep_lines(path: Path, epochs: int) -> None:
     """Cut off the lines of epochs that the checkpoint does not know: they are trained again."""
     lines = list(read_lines(path))
     if len(lines) > epochs:
-        part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(line) + "\n" for line in lines[:epochs]))
-        part.replace(path)
+        with written_at_once(path) as part:
+            part.write_text("".join(json.dumps(line) + "\n" for line in lines[:epochs]))
 
 
 def _peak_memory_mb(device: torch.device) -> float:

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..assets import fetch, get_asset, locate, looked_in
+from ..assets import get_asset, locate, looked_in
 from ..errors import AssetError, look_up
 from ..evaluators.base import DataSource
-from .protocol import IMAGE_ASSETS, assets_at_hand
+from .protocol import assets_at_hand
 
 
 class Images(NamedTuple):
@@ -67,27 +67,14 @@ def load_dataset(name: str, *, train: int = 0, test: int = 0, stand_in: bool = F
         parts = (_read_archive if len(group) == 1 else _read_parquet)(paths, name, train, test)
         for part in parts:
             _check(part, CLASSES[name], paths[0])
-        return Dataset(name, CLASSES[name], *parts, _source(name, group))
+        return Dataset(name, CLASSES[name], *parts, image_source(name, group))
     if stand_in:
         return _digits(train, test)
     raise AssetError(f'{name}: no images found. Looked in {looked_in()}. Run "seki data fetch {name}".')
 
 
-def fetch_dataset(name: str) -> Dataset:
-    """`load_dataset` of one image each, after fetching the best source that can be reached. Raises AssetError."""
-    refused = []
-    for group in ((), *IMAGE_ASSETS.get(name, ())):
-        try:
-            for asset in group:
-                fetch(asset)
-            return load_dataset(name, train=1, test=1)
-        except AssetError as error:
-            refused.append(str(error))
-    raise AssetError(f"{name}: no source could be reached.\n" + "\n".join(refused))
-
-
-def _source(name: str, group: tuple[str, ...]) -> DataSource:
-    """What these assets are, for provenance."""
+def image_source(name: str, group: tuple[str, ...]) -> DataSource:
+    """What these assets of a data set are, for provenance."""
     title, asset = name.upper().replace("CIFAR", "CIFAR-"), get_asset(group[0])
     what = "the original images" if len(group) == 1 else "recompressed as JPEG (not bit-identical to the original)"
     return DataSource(group[0], f"{title}, {what}", asset.licence, asset.sha256)

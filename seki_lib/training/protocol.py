@@ -11,8 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ..assets import locate
-from ..errors import RunError, look_up
+from ..assets import fetch, locate
+from ..errors import AssetError, RunError, look_up
 from ..spaces import get_space
 from ..spaces.darts import PUBLIC_GENOTYPES
 
@@ -54,8 +54,8 @@ PROTOCOLS: dict[str, ClassifierConfig] = {
         channels=4, layers=3, epochs=1, batch=32, train_images=128, test_images=128, threads=1, stand_in=True
     ),
     "laptop": ClassifierConfig(
-        channels=8, layers=5, epochs=6, batch=32, lr=0.05, cutout=0, drop_path=0.0,
-        train_images=2000, test_images=2000, threads=1, stand_in=True,
+        channels=6, layers=5, epochs=5, batch=32, lr=0.05, cutout=0, drop_path=0.0,
+        train_images=1500, test_images=1000, threads=1, stand_in=True,
     ),
     "workstation": ClassifierConfig(epochs=50, precision="bf16"),
     "paper": ClassifierConfig(),
@@ -109,6 +109,7 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
 
 
+DATASETS = ("cifar10", "cifar100", "digits")
 IMAGE_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
     name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")
 }
@@ -123,8 +124,27 @@ def assets_at_hand(dataset: str) -> tuple[str, ...]:
     return ()
 
 
+def fetch_images(dataset: str) -> tuple[str, ...]:
+    """The assets of a data set, fetched from the best source in reach. Raises AssetError naming all tried."""
+    refused = []
+    if group := assets_at_hand(dataset):
+        return group
+    for group in look_up("data set", IMAGE_ASSETS, dataset):
+        try:
+            for asset in group:
+                fetch(asset)
+            return group
+        except AssetError as error:
+            refused.append(str(error))
+    raise AssetError(f"{dataset}: no source could be reached. " + " ".join(refused))
+
+
 def dataset_at_hand(dataset: str, config: ClassifierConfig) -> str:
-    """The data set itself, or "digits" where its images are not on this machine and the config allows a stand-in."""
+    """The data set itself, or "digits" where its images are not here and the config allows a stand-in.
+
+    Raises UnknownName.
+    """
+    look_up("data set", dict.fromkeys(DATASETS), dataset)
     return "digits" if config.stand_in and dataset != "digits" and not assets_at_hand(dataset) else dataset
 
 
