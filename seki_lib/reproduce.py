@@ -8,25 +8,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .errors import RunError
+from .errors import AssetError, RunError
 from .evaluators.tabular import TABLES
 from .jsonl import write_json
+from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
-from .runs import locked
 
 
-def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, results: Path) -> None:
-    """Bring `<results>/<profile>` up to date, print Table 3 and what was written. Raises RunError if a step failed.
+def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
+    """Bring `<results>/<profile>` up to date, print its tables and what was written. Raises RunError if a step failed.
 
-    jobs: how many run at once; 0 for one per core. Safe to stop and to call again: what is done is not done again.
+    seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core. Safe to stop
+    and to call again: what is done is not done again.
     """
-    source = TABLES["nas201"]().source.name
     results = results.resolve()
     folder = results / profile.name
     llm = _absolute(llm)
     with locked(folder) as lock:
-        _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": source, "code": code_hash()})
+        _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
         command = [
             sys.executable,
             "-m",
@@ -38,7 +38,13 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, res
         ]
         command += ["--cores", str(jobs or os.cpu_count() or 1), "--rerun-incomplete", "--rerun-triggers", "mtime"]
         command += ["--nolock", "--quiet", "rules", "progress", "host"]
-        settings = {"profile": profile.name, "llm": llm, "seeds": " ".join(map(str, seeds)), "results": str(results)}
+        settings = {
+            "profile": profile.name,
+            "llm": llm,
+            "seeds": " ".join(map(str, seeds or profile.seeds)),
+            "trans101_seeds": " ".join(map(str, seeds or profile.trans101_seeds)),
+            "results": str(results),
+        }
         command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
         if subprocess.run(command, cwd=ROOT, pass_fds=[lock]).returncode:
@@ -46,11 +52,25 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...], jobs: int, res
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
             )
-    print((folder / "tables" / "table3.md").read_text(encoding="utf-8"))
+    for table in ("table3", "table4"):
+        print((folder / "tables" / f"{table}.md").read_text(encoding="utf-8"))
     print("Written:")
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def _sources() -> dict[str, str]:
+    """The data that searches will see, by space. Raises AssetError without a table of nas201; the others may lack."""
+    sources = {}
+    for space, load in TABLES.items():
+        try:
+            sources[space] = load().source.name
+        except AssetError:
+            if space == "nas201":
+                raise
+            sources[space] = "none"
+    return sources
 
 
 def code_hash() -> str:

@@ -4,19 +4,17 @@
 - `transcript.jsonl`  every LLM call
 - `history.jsonl`     every evaluated architecture
 - `result.json`       the final cell and its test values, read once, when all rounds are done
-- `prompts/`          the templates, where they are not the default ones
+- `prompts/`          the templates, as they were
 - `fork.json`         for a fork: the run and the round that it goes on from
 
 The same command goes on where a killed run stopped, and asks the LLM nothing that was answered.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shlex
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +33,7 @@ from .jsonl import write_json, written_at_once
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
+from .lock import locked
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
 from .repository import Record, Repository
@@ -184,7 +183,11 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
 def kept_prompts(folder: Path) -> Prompts | None:
     """The templates of a run that are not the default ones, or None."""
     paths = [folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES]
-    return Prompts(*(path.read_text(encoding="utf-8") for path in paths)) if paths[0].exists() else None
+    if not paths[0].exists():
+        return None
+    prompts = Prompts(*(path.read_text(encoding="utf-8") for path in paths))
+    default = Prompts.load(json.loads((folder / "config.json").read_text())["llm"]["templates"])
+    return None if prompts == default else prompts
 
 
 def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
@@ -215,11 +218,10 @@ def _open(
 ) -> Search:
     folder = spec.folder(results)
     _claim(folder, _description(spec, config, llm, prompts, evaluator))
-    if prompts != Prompts.load(llm.templates):
-        for stage in VARIABLES:
-            path = folder / "prompts" / f"{stage}.md.j2"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(prompts.text(stage), encoding="utf-8")
+    for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
+        path = folder / "prompts" / f"{stage}.md.j2"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(prompts.text(stage), encoding="utf-8")
     recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(results / spec.profile))
     return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
 
@@ -227,22 +229,6 @@ def _open(
 def is_finished(folder: Path) -> bool:
     """Whether all rounds were run and the final cell was read."""
     return (folder / "result.json").is_file()
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Hold a folder for this process; yields the lock's file descriptor. Raises RunError that names who holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise RunError(f"{folder} is in use by {lock.read().strip() or 'another process'}: wait for it.") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
-        yield lock.fileno()
 
 
 def _description(
@@ -332,7 +318,8 @@ def baseline_runs(
     settings = json.dumps(
         {"data": evaluator.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": __version__}
     )
-    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}.npz"
+    start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
+    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}{start}.npz"
     if path.exists():
         with np.load(path) as kept:
             if str(kept["settings"]) == settings:

@@ -20,6 +20,17 @@ def table():
 
 
 @pytest.fixture(scope="session")
+def trans101_table():
+    from seki_lib.errors import AssetError
+    from seki_lib.evaluators.trans101_table import fetch_table
+
+    try:
+        return fetch_table()
+    except AssetError as error:
+        pytest.skip(f"needs TransNAS-Bench-101's table: {error}")
+
+
+@pytest.fixture(scope="session")
 def evaluator(table):
     return get_evaluator("tabular", space="nas201", task="cifar10")
 

@@ -14,15 +14,15 @@ class FakeLLM:
 
     name, notation, templates, strategy = "fake:llm", "words", "compact", "edit"
 
-    def __init__(self, *replies, unreadable=0):
-        self.replies = list(replies)
+    def __init__(self, *replies, unreadable=0, space="nas201"):
+        self.replies, self.space = list(replies), space
         self.unreadable = unreadable
         self.settings = {"unreadable": unreadable}
         self.calls = []
 
     def complete(self, messages, *, schema=None, seed=None, max_tokens=512):
         self.calls.append((messages, schema, seed))
-        rng, space = random.Random(seed), get_space("nas201")
+        rng, space = random.Random(seed), get_space(self.space)
         if schema and "enum" in schema:
             text = rng.choice(schema["enum"])
         elif self.replies:

@@ -34,3 +34,24 @@ def test_means_are_those_known_of_the_benchmark(space, evaluator, table):
 def test_an_unknown_baseline_lists_the_known_ones(space, evaluator):
     with pytest.raises(UnknownName, match="random_search, regularized_evolution, local_search"):
         run_baseline("guessing", space, evaluator, evaluations=1, seed=0)
+
+
+def test_average_ranks_on_transnas_are_those_known_of_the_benchmark(trans101_table):
+    """51 evaluations: 78, 51 and 43 from random α0, local search 36 from all-3x3 (docs/fidelity.md); 150 seeds here."""
+    from seki_lib import get_evaluator, get_space
+    from seki_lib.evaluators.trans101_table import TASKS
+
+    space = get_space("trans101")
+    evaluators = [get_evaluator("tabular", space="trans101", task=task) for task in TASKS]
+    for name, alpha0, known in [
+        ("random_search", "random", 78),
+        ("regularized_evolution", "random", 51),
+        ("local_search", "random", 43),
+        ("local_search", "64-41414-3_33_333", 36),
+    ]:
+        settings = {"evaluations": 51, "alpha0": alpha0}
+        ranks = np.array([
+            [e.rank(max(run_baseline(name, space, e, seed=seed, **settings).scores)) for e in evaluators]
+            for seed in range(150)
+        ]).mean(axis=1)  # fmt: skip
+        assert ranks.mean() == pytest.approx(known, abs=4 * ranks.std() / 150**0.5)

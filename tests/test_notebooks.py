@@ -1,5 +1,6 @@
 """The notebooks as they are kept and as they are started; tests/test_reproduce.py runs them."""
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -56,3 +57,32 @@ def test_a_setup_cell_can_be_run_again_with_another_seed():
     start(namespace, "profile", "seed")
     namespace |= {"setup": object(), "step": object(), "seed": 3}
     assert start(namespace, "profile", "seed").seed == 3
+
+
+def test_table_4_is_made_from_one_search_a_task(tmp_path, monkeypatch, trans101_table):
+    """The searches are answered by a fake LLM; the notebook reads their files as it reads those of a real one."""
+    from fakes import FakeLLM
+
+    from seki_lib import runs
+    from seki_lib.evaluators.trans101_table import TASKS
+    from seki_lib.profiles import get_profile
+
+    monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM(space="trans101"))
+    path = next(p for p in NOTEBOOKS if p.stem == "14_table4_trans101")
+    parameters = {"profile": "smoke", "results": str(tmp_path)}
+    with pytest.raises(NotebookError, match="seki search --space trans101 --task class_object"):
+        execute(path, tmp_path / "14.ipynb", parameters)
+    for task in TASKS:
+        runs.search_run(
+            runs.RunSpec("trans101", task, "local:smollm2-135m", "smoke", 0), get_profile("smoke"), tmp_path
+        )
+    execute(path, tmp_path / "14.ipynb", parameters)
+    shown = "\n".join(json.dumps(dict(output)) for cell in nbformat.read(tmp_path / "14.ipynb", 4).cells
+                      for output in cell.get("outputs", []))  # fmt: skip
+    assert "all-3x3" in shown and "(n = 200)" in shown and shown.count("image/png") == 3
+    written = (tmp_path / "smoke" / "tables" / "table4.md").read_text()
+    row = next(line for line in written.splitlines() if "SEKI, ours, fake:llm" in line)
+    assert row.count("[M]") == 8 and "±" not in row  # one seed: no deviation
+    assert {p.name for p in (tmp_path / "smoke" / "figures").glob("*.png")} == {
+        "trans101_ranks.png", "trans101_best_cells.png", "trans101_transfer.png",
+    }  # fmt: skip

@@ -144,3 +144,15 @@ def test_the_final_cell_is_the_earliest_of_the_highest_score():
     for round, score in enumerate([1.0, 3.0, 2.0, 3.0]):
         repository.append(Record(round, "s", f"a{round}", f"c{round}", score))
     assert repository.best().round == 1
+
+
+def test_algorithm_1_runs_unchanged_on_the_other_space_and_takes_the_task_from_the_evaluator(trans101_table):
+    from seki_lib import get_evaluator, get_space
+
+    space, evaluator = get_space("trans101"), get_evaluator("tabular", space="trans101", task="room_layout")
+    search = Search(space, evaluator, FakeLLM(space="trans101"), Prompts.load("full"), Repository(), CONFIG)
+    steps = list(run(search))
+    assert len(steps) == 13 and len({step.record.canonical for step in steps}) == 13
+    assert steps[-1].best == max(evaluator(space.parse(step.record.architecture)).score for step in steps) < 0
+    asked = [step.exchanges[0].messages[-1]["content"] for step in steps[1:]]
+    assert all("room layout" in prompt and "lower loss, so higher score is better" in prompt for prompt in asked)

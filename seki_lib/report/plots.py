@@ -18,7 +18,7 @@ from ..prompts import Prompts
 from ..repository import Repository
 from ..runs import BaselineRuns
 from ..spaces import SearchSpace
-from ..spaces.nas201 import EDGES, NasBench201Cell
+from ..spaces.six_edges import EDGES, SixEdgeCell
 
 OPERATION_STYLE = {  # operation -> (colour, line style)
     "none": ("#BBBBBB", (0, (1, 3))),
@@ -50,9 +50,9 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 
 def draw_cell(
-    cell: NasBench201Cell, title: str = "", axes: Axes | None = None, marked: Sequence[tuple[int, int]] = ()
+    cell: SixEdgeCell, title: str = "", axes: Axes | None = None, marked: Sequence[tuple[int, int]] = ()
 ) -> Figure:
-    """A NAS-Bench-201 cell: node 0 is the input, node 3 the output, one labelled edge per operation.
+    """A cell of four nodes: node 0 is the input, node 3 the output, one labelled edge per operation.
 
     marked: edges that are drawn thick, with a star and a frame around their label.
     """

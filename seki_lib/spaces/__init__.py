@@ -4,18 +4,24 @@ from typing import Any
 
 from ..errors import look_up
 from .base import InvalidArchitecture, Notation, ReplySchema, SearchSpace
+from .darts import Darts, DartsGenotype
 from .nas201 import NasBench201, NasBench201Cell
+from .trans101 import TransNasBench101, TransNasBench101Cell
 
-SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201()}
+SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201(), "trans101": TransNasBench101(), "darts": Darts()}
 
 __all__ = [
     "SPACES",
+    "Darts",
+    "DartsGenotype",
     "InvalidArchitecture",
     "NasBench201",
     "NasBench201Cell",
     "Notation",
     "ReplySchema",
     "SearchSpace",
+    "TransNasBench101",
+    "TransNasBench101Cell",
     "get_space",
 ]
 

@@ -12,8 +12,8 @@ def test_the_score_is_the_searched_column_and_nothing_of_the_test_set_leaks(spac
         assert table.searched == "cifar10_valid"
     evaluation = evaluator(cell)
     row = dict(zip(table.columns, table.rows[space.format(cell)], strict=True))
-    assert evaluation.score == row[table.searched]
-    assert evaluation.metrics == {table.searched: evaluation.score}
+    assert evaluation.score == row[table.searched["cifar10"]]
+    assert evaluation.metrics == {table.searched["cifar10"]: evaluation.score}
     assert evaluator.final(cell) == row
 
 

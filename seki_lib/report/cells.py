@@ -1,0 +1,109 @@
+"""Figures 7-10: a DARTS cell as a wiring diagram in which nothing overlaps.
+
+Every intermediate node stands one step to the right of and below the one before it; its two operations are boxes to its
+left, a row each. A state runs down from its node, and right along the row of each operation that reads it. Colours are
+Okabe and Ito's; every box is labelled and lines differ in style, so that the figure survives a grey print.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ..spaces.darts import DartsGenotype
+
+EDGE_STYLE: dict[str, tuple[str, Any]] = {  # operation -> (colour, line style)
+    "max_pool_3x3": ("#CC79A7", ":"),
+    "avg_pool_3x3": ("#009E73", ":"),
+    "skip_connect": ("#000000", "--"),
+    "sep_conv_3x3": ("#D55E00", "-"),
+    "sep_conv_5x5": ("#E69F00", "-"),
+    "dil_conv_3x3": ("#0072B2", "-."),
+    "dil_conv_5x5": ("#56B4E9", "-."),
+    "sep_conv_7x7": ("#8C5A00", "-"),
+    "conv_7x1_1x7": ("#555555", "-"),
+}
+STEP = 2.5  # from one node to the next, to the right
+ROW = 0.62  # from one row to the next, down
+HALF = 0.29  # of a node's box
+
+
+def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
+    """The normal or the reduction cell of a genotype. which: "normal" or "reduce"."""
+    edges: Sequence[tuple[str, int]] = getattr(genotype, which)
+    concat: Sequence[int] = getattr(genotype, f"{which}_concat")
+    nodes = len(edges) // 2
+    at = {0: (0.0, 0.0), 1: (0.85, -1.2 * ROW)}
+    row = {}  # of each edge
+    for i in range(len(edges)):
+        row[i] = -(2.6 + i + 0.35 * (i // 2)) * ROW
+    for node in range(nodes):
+        at[2 + node] = (3.05 + STEP * node, (row[2 * node] + row[2 * node + 1]) / 2)
+    right = at[1 + nodes][0] + 1.5
+    figure, axes = plt.subplots(figsize=(0.62 * (right + 1.4), 0.62 * (1.6 - row[len(edges) - 1])))
+    _trunks(axes, edges, at, row)
+    for i, (operation, source) in enumerate(edges):
+        _edge(axes, operation, at[source][0], at[2 + i // 2], row[i])
+    _output(axes, [at[node] for node in concat], right)
+    names = {0: "$c_{k-2}$", 1: "$c_{k-1}$"} | {2 + node: str(node) for node in range(nodes)}
+    for node, (x, y) in at.items():
+        _box(axes, x, y, names[node], "#EEF4FB" if node > 1 else "#DDEEDD")
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_xlim(-0.6, right + 0.6)
+    axes.set_ylim(row[len(edges) - 1] - 0.5, 0.55)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    return figure
+
+
+def _trunks(
+    axes: Axes, edges: Sequence[tuple[str, int]], at: dict[int, tuple[float, float]], row: dict[int, float]
+) -> None:
+    """The line down from each state to the last row that reads it."""
+    for node, (x, y) in at.items():
+        rows = [row[i] for i, (_, source) in enumerate(edges) if source == node]
+        if rows:
+            axes.plot([x, x], [y, min(rows)], color="#444444", linewidth=1.3, zorder=1)
+            axes.plot([x] * len(rows), rows, "o", color="#444444", markersize=3.5, zorder=3)
+
+
+def _edge(axes: Axes, operation: str, start: float, target: tuple[float, float], y: float) -> None:
+    """One operation: its row from the trunk to the box, and from the box into the node."""
+    colour, style = EDGE_STYLE[operation]
+    x = target[0] - 1.18
+    axes.plot([start, x], [y, y], color=colour, linestyle=style, linewidth=2, zorder=2)
+    axes.annotate(
+        "", (target[0] - HALF, target[1] + 0.35 * (y - target[1])), (x + 0.3, y), zorder=2,
+        arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0},
+    )  # fmt: skip
+    axes.text(
+        x, y, operation.replace("_", " ").replace("3x3", "3×3").replace("5x5", "5×5"), ha="center", va="center",
+        fontsize=6.8, zorder=5,
+        bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "edgecolor": colour, "linewidth": 1.5},
+    )  # fmt: skip
+
+
+def _output(axes: Axes, parts: Sequence[tuple[float, float]], right: float) -> None:
+    """c_k: the nodes of the concat, side by side."""
+    for x, y in parts:
+        axes.annotate(
+            "", (right - 0.3, y), (x + HALF, y), zorder=1,
+            arrowprops={"arrowstyle": "-|>", "color": "#888888", "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+    heights = [y for _, y in parts]
+    middle = (max(heights) + min(heights)) / 2
+    axes.add_patch(
+        Rectangle(
+            (right - 0.3, min(heights) - 0.3), 0.6, max(heights) - min(heights) + 0.6,
+            facecolor="#FFF3D6", edgecolor="black", zorder=4,
+        )
+    )  # fmt: skip
+    axes.text(right, middle, "$c_k$", ha="center", va="center", fontsize=10, zorder=5)
+
+
+def _box(axes: Axes, x: float, y: float, name: str, colour: str) -> None:
+    axes.add_patch(Rectangle((x - HALF, y - HALF), 2 * HALF, 2 * HALF, facecolor=colour, edgecolor="black", zorder=4))
+    axes.text(x, y, name, ha="center", va="center", fontsize=7.5, zorder=5)

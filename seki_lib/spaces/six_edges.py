@@ -1,0 +1,161 @@
+"""What NAS-Bench-201 and TransNAS-Bench-101 share: a cell of 4 nodes with one operation on each of its 6 edges.
+
+Node 0 is the input and node 3 the output. A space adds its operations, the text of its field, and which of its cells
+compute the same function.
+"""
+
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import ClassVar, TypeVar
+
+from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
+
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
+EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
+
+
+@dataclass(frozen=True, slots=True)
+class SixEdgeCell:
+    """One operation name for each of the six edges 0->1, 0->2, 1->2, 0->3, 1->3, 2->3."""
+
+    edges: tuple[str, ...]
+    space: ClassVar[str]
+    operations: ClassVar[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if len(self.edges) != len(EDGES):
+            raise InvalidArchitecture(f"{self.space}: {len(EDGES)} edges expected, {len(self.edges)} given")
+        for edge, operation in zip(EDGE_NAMES, self.edges, strict=True):
+            if operation not in self.operations:
+                raise InvalidArchitecture(
+                    f"{self.space}: edge {edge}: operation {clip(operation)} is not one of {', '.join(self.operations)}"
+                )
+
+
+Cell = TypeVar("Cell", bound=SixEdgeCell)
+
+
+def clip(text: object) -> str:
+    """A text short enough for an error message."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+class SixEdgeSpace(SearchSpace[Cell]):
+    """All cells over a set of operations. `field_text` matches the text of the field inside an LLM's reply."""
+
+    cell: type[Cell]
+    meanings: tuple[str, ...]  # of the operations, for prompts
+    field_text: str
+
+    def random(self, rng: RandomSource) -> Cell:
+        return self.cell(tuple(self.operations[int(rng.random() * len(self.operations))] for _ in EDGES))
+
+    def neighbors(self, arch: Cell) -> Sequence[Cell]:
+        neighbors: tuple[Cell, ...] = _neighbors(arch)
+        return neighbors
+
+    def canonical(self, arch: Cell) -> Cell:
+        representative: Cell = _representatives(self)[self.signature(arch.edges)]
+        return representative
+
+    @abstractmethod
+    def signature(self, operations: Sequence[str]) -> str:
+        """A text that exactly those cells share that compute the same function."""
+
+    def describe(self, notation: str | Notation) -> str:
+        spelling = self.notation(notation).spelling
+        meanings = ", ".join(f"{word} ({meaning})" for word, meaning in zip(spelling, self.meanings, strict=True))
+        return (
+            "A cell has 4 nodes (0 is the input, 3 the output) and one operation on each of its 6 edges, "
+            f"in the order {', '.join(EDGE_NAMES)}. Operations: {meanings}."
+        )
+
+    def show(self, arch: Cell, notation: str | Notation) -> str:
+        n = self.notation(notation)
+        if n.name == "names":
+            return self.format(arch)
+        return " ".join(n.spelling[self.operations.index(operation)] for operation in arch.edges)
+
+    def read(self, reply: str, notation: str | Notation) -> Cell:
+        n = self.notation(notation)
+        operation_of = dict(zip(n.spelling, self.operations, strict=True))
+        if cells := re.findall(self.field_text, reply):
+            return self.parse(cells[-1])
+        if found := dict(re.findall(r'"(\d->\d)"\s*:\s*"([^"\n]*)"', reply)):  # the last value of an edge stands
+            if missing := [edge for edge in EDGE_NAMES if edge not in found]:
+                raise InvalidArchitecture(f"{self.name}: the reply names no operation for edge {missing[0]}")
+            words = [found[edge] for edge in EDGE_NAMES]
+        else:
+            word = "|".join(re.escape(w) for w in n.spelling)
+            rows = re.findall(rf"\b(?:{word})(?:[ ,]+(?:{word}))*\b", reply)
+            if not rows:
+                raise InvalidArchitecture(f"{self.name}: no cell found in the reply {clip(reply)}")
+            words = re.split(r"[ ,]+", rows[-1])
+            if len(words) != len(EDGES):
+                raise InvalidArchitecture(
+                    f"{self.name}: {len(EDGES)} operations expected, {len(words)} found in the reply"
+                )
+        return self.cell(tuple(operation_of.get(w, w) for w in words))
+
+    def edits(self, arch: Cell, notation: str | Notation) -> dict[str, Cell]:
+        n = self.notation(notation)
+        word_of = dict(zip(self.operations, n.spelling, strict=True))
+        edits = {}
+        for neighbor in self.neighbors(arch):
+            edge = next(e for e in range(len(EDGES)) if arch.edges[e] != neighbor.edges[e])
+            before, after = word_of[arch.edges[edge]], word_of[neighbor.edges[edge]]
+            edits[f"edge {edge + 1} from {before} to {after}"] = neighbor
+        return edits
+
+    def reply_schema(self, notation: str | Notation) -> ReplySchema:
+        n = self.notation(notation)
+        schema = {
+            "type": "object",
+            "properties": {edge: {"type": "string", "enum": list(n.spelling)} for edge in EDGE_NAMES},
+            "required": list(EDGE_NAMES),
+            "additionalProperties": False,
+        }
+        return ReplySchema(schema, self.reply_grammar(n))
+
+    def reply_grammar(self, notation: str | Notation) -> str:
+        n = self.notation(notation)
+        if n.name == "names":
+            return self.field_grammar()
+        return 'root ::= word " " word " " word " " word " " word " " word\nword ::= ' + choice_of(n.spelling)
+
+    @abstractmethod
+    def field_grammar(self) -> str:
+        """GBNF of the text of the field."""
+
+
+def choice_of(texts: Sequence[str]) -> str:
+    """GBNF of a choice between texts."""
+    return " | ".join(gbnf_literal(text) for text in texts)
+
+
+@cache
+def _neighbors(arch: Cell) -> tuple[Cell, ...]:
+    """The cells that differ on one edge."""
+    edges, cell = arch.edges, type(arch)
+    return tuple(
+        cell((*edges[:e], operation, *edges[e + 1 :]))
+        for e in range(len(EDGES))
+        for operation in arch.operations
+        if operation != edges[e]
+    )
+
+
+@cache
+def _representatives(space: SixEdgeSpace[Cell]) -> dict[str, Cell]:
+    """The first cell of each class, in the order of the operations."""
+    first: dict[str, Cell] = {}
+    for operations in product(space.operations, repeat=len(EDGES)):
+        signature = space.signature(operations)
+        if signature not in first:
+            first[signature] = space.cell(operations)
+    return first

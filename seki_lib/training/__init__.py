@@ -1,0 +1,1 @@
+"""How networks are trained. Imports with torch and numpy alone; files of images are read with pyarrow and pillow."""

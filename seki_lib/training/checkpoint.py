@@ -1,0 +1,109 @@
+"""Checkpoints that are whole or not there, and the one before as well.
+
+`checkpoint.pt` is an ordinary torch file. It is written beside its place, flushed to disk and moved there at once; the
+one before stays as `checkpoint.before.pt`. Every byte of a torch file stands under a CRC-32: damage is seen before use.
+"""
+
+import io
+import os
+import random
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import RunError, TrainingError
+
+NAME, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
+State = dict[str, Any]  # tensors, numbers, texts, and lists and dicts of these
+
+
+def save(folder: Path, state: State) -> None:
+    """Write the newest checkpoint. Raises TrainingError if the disk does not take it; the last good one stays."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    part = folder / "checkpoint.part"
+    try:
+        with part.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        if (folder / NAME).exists():
+            (folder / NAME).replace(folder / BEFORE)
+        part.replace(folder / NAME)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{folder / NAME} could not be written ({error.strerror or error}): the last good checkpoint is kept. "
+            "Make room, and the same command goes on from it."
+        ) from None
+
+
+def load(folder: Path, identity: dict[str, Any]) -> tuple[State | None, str]:
+    """The newest good checkpoint, or None if there never was one; and a sentence if one was passed over.
+
+    Raises RunError if it was made with other settings than `identity`, or if all that exist are damaged.
+    """
+    damaged = []
+    for name in (NAME, BEFORE):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            state = _read(path)
+        except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            damaged.append(f"{path} is damaged ({str(error).splitlines()[0][:80] or type(error).__name__})")
+            continue
+        except Exception as error:  # torch wraps what its unpickler refuses in an error of its own
+            if type(error).__name__ != "UnpicklingError":
+                raise
+            damaged.append(f"{path} is damaged (not a checkpoint)")
+            continue
+        _require_same(path, state["identity"], identity)
+        return state, f"{damaged[0]}: going on from {name}, the one before" if damaged else ""
+    if damaged:
+        raise RunError(f"{'; '.join(damaged)}. Nothing was changed: remove the folder to start anew.")
+    return None, ""
+
+
+def _read(path: Path) -> State:
+    with zipfile.ZipFile(path) as archive:
+        if bad := archive.testzip():
+            raise ValueError(f"wrong checksum of {bad}")
+    state: State = torch.load(path, weights_only=True, map_location="cpu")
+    return state
+
+
+def _require_same(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    different = [f"{key} was {there.get(key)!r}, now {here.get(key)!r}" for key in {**there, **here}
+                 if there.get(key) != here.get(key)]  # fmt: skip
+    if different:
+        raise RunError(
+            f"{path} was made with other settings: {'; '.join(different)}. It was left as it is: "
+            "use the settings it was made with, or another folder (--variant)."
+        )
+
+
+def rng_states() -> State:
+    """The state of every random number generator of this process: Python, numpy, torch on CPU and on each GPU."""
+    _, numbers, position, has_gauss, cached = np.random.get_state(legacy=True)
+    version, words, gauss = random.getstate()
+    return {
+        "python": [version, list(words), gauss],
+        "numpy": [torch.from_numpy(np.asarray(numbers, np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_rng(states: State) -> None:
+    """Put every generator back to where `rng_states` found it."""
+    version, words, gauss = states["python"]
+    random.setstate((version, tuple(words), gauss))
+    numbers, position, has_gauss, cached = states["numpy"]
+    np.random.set_state(("MT19937", numbers.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])

@@ -1,0 +1,159 @@
+"""Labelled images as two tensors: CIFAR-10, CIFAR-100, and scikit-learn's digits where no CIFAR is at hand.
+
+    data = load_dataset("cifar10")          # data.train.images: (50000, 3, 32, 32) uint8
+
+Looked for in this order: the original Toronto archive; all 60,000 images as Parquet of JPEGs; if `stand_in` is allowed,
+the digits. `data.source` says which it was, and goes with every number.
+"""
+
+import io
+import pickle
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..assets import fetch, get_asset, locate, looked_in
+from ..errors import AssetError, look_up
+from ..evaluators.base import DataSource
+from .protocol import IMAGE_ASSETS, assets_at_hand
+
+
+class Images(NamedTuple):
+    """images: (N, 3, 32, 32) uint8. labels: (N,) int64 in [0, classes)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device | str) -> "Images":
+        """The same images on a device."""
+        return Images(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and test images of one data set, and where they come from."""
+
+    name: str
+    classes: int
+    train: Images
+    test: Images
+    source: DataSource
+
+
+CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10}
+_LABEL_KEY = {"cifar10": "label", "cifar100": "fine_label"}
+_MEMBERS = {
+    "cifar10": ([f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)], ["cifar-10-batches-py/test_batch"]),
+    "cifar100": (["cifar-100-python/train"], ["cifar-100-python/test"]),
+}
+
+
+def load_dataset(name: str, *, train: int = 0, test: int = 0, stand_in: bool = False) -> Dataset:
+    """A data set from the best source on this machine; never touches the network.
+
+    train, test: how many images, the first of the files' order; 0 for all. stand_in: the digits may take its place.
+    Raises UnknownName, or AssetError that names the next step.
+    """
+    look_up("data set", CLASSES, name)
+    if name == "digits":
+        return _digits(train, test)
+    if group := assets_at_hand(name):
+        paths = [path for path in map(locate, group) if path]
+        parts = (_read_archive if len(group) == 1 else _read_parquet)(paths, name, train, test)
+        for part in parts:
+            _check(part, CLASSES[name], paths[0])
+        return Dataset(name, CLASSES[name], *parts, _source(name, group))
+    if stand_in:
+        return _digits(train, test)
+    raise AssetError(f'{name}: no images found. Looked in {looked_in()}. Run "seki data fetch {name}".')
+
+
+def fetch_dataset(name: str) -> Dataset:
+    """`load_dataset` of one image each, after fetching the best source that can be reached. Raises AssetError."""
+    refused = []
+    for group in ((), *IMAGE_ASSETS.get(name, ())):
+        try:
+            for asset in group:
+                fetch(asset)
+            return load_dataset(name, train=1, test=1)
+        except AssetError as error:
+            refused.append(str(error))
+    raise AssetError(f"{name}: no source could be reached.\n" + "\n".join(refused))
+
+
+def _source(name: str, group: tuple[str, ...]) -> DataSource:
+    """What these assets are, for provenance."""
+    title, asset = name.upper().replace("CIFAR", "CIFAR-"), get_asset(group[0])
+    what = "the original images" if len(group) == 1 else "recompressed as JPEG (not bit-identical to the original)"
+    return DataSource(group[0], f"{title}, {what}", asset.licence, asset.sha256)
+
+
+def _check(part: Images, classes: int, path: Path) -> None:
+    """Raise AssetError unless these are labelled images of so many classes."""
+    if len(part.labels) == 0:
+        raise AssetError(f"{path} holds no images: move it away and fetch it again.")
+    if int(part.labels.min()) < 0 or int(part.labels.max()) >= classes:
+        raise AssetError(f"{path}: labels lie in [0, {classes}), found {int(part.labels.max())}: another data set?")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Allows arrays of numbers and nothing else: no import, no call of foreign code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = {"_reconstruct": np.empty(0).__reduce__()[0], "ndarray": np.ndarray, "dtype": np.dtype}
+        if module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") and name in allowed:
+            return allowed[name]
+        raise AssetError(f"CIFAR archive: the file asks for {module}.{name}, which it has no business to need")
+
+
+def _read_archive(paths: list[Path], name: str, train: int, test: int) -> tuple[Images, Images]:
+    key = f"{_LABEL_KEY[name]}s".encode()
+    with tarfile.open(paths[0]) as archive:
+
+        def read(members: list[str], wanted: int) -> Images:
+            batches = []
+            for member in members:
+                if file := archive.extractfile(member):
+                    batches.append(_ArrayUnpickler(file, encoding="bytes").load())
+            images = np.concatenate([np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32) for batch in batches])
+            labels = np.concatenate([np.asarray(batch[key], np.int64) for batch in batches])
+            return Images(torch.from_numpy(images[: wanted or None]), torch.from_numpy(labels[: wanted or None]))
+
+        return read(_MEMBERS[name][0], train), read(_MEMBERS[name][1], test)
+
+
+def _read_parquet(paths: list[Path], name: str, train: int, test: int) -> tuple[Images, Images]:
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    def read(path: Path, wanted: int) -> Images:
+        table = pq.read_table(path)
+        table = table.slice(0, wanted or table.num_rows)
+        labels = table[_LABEL_KEY[name]].to_numpy().astype(np.int64)
+        pixels = np.empty((len(labels), 32, 32, 3), np.uint8)
+        for i, image in enumerate(table["img"].to_pylist()):
+            pixels[i] = np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
+        return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels))
+
+    return read(paths[0], train), read(paths[1], test)
+
+
+def _digits(train: int, test: int) -> Dataset:
+    """1,797 handwritten digits of 8x8 grey pixels, each pixel as 4x4: the first 1,500 to train, the rest to test."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    grey = np.kron(np.round(digits.images * (255 / 16)), np.ones((1, 4, 4))).astype(np.uint8)
+    images = torch.from_numpy(grey)[:, None].repeat(1, 3, 1, 1)
+    labels = torch.from_numpy(digits.target.astype(np.int64))
+    parts = (
+        Images(images[:1500][: train or None], labels[:1500][: train or None]),
+        Images(images[1500:][: test or None], labels[1500:][: test or None]),
+    )
+    sentence = "scikit-learn's 8x8 digits, enlarged: no CIFAR was at hand"
+    return Dataset("digits", 10, *parts, DataSource("digits", sentence, "BSD-3-Clause (scikit-learn)", ""))

@@ -1,0 +1,132 @@
+"""What decides a final training: sizes by profile, the cell, the data, the seed. Nothing here needs torch.
+
+A training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name of the cell>/seed=<n>/`.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ..assets import locate
+from ..errors import RunError, look_up
+from ..spaces import get_space
+from ..spaces.darts import PUBLIC_GENOTYPES
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Settings of a final training on CIFAR; the defaults are the paper's (§5.1.1: those of PC-DARTS)."""
+
+    channels: int = 36  # C of the first cells (PC-DARTS)
+    layers: int = 20  # L, cells (PC-DARTS)
+    epochs: int = 600  # §5.1.1
+    batch: int = 96  # §5.1.1; the last, smaller batch of an epoch is kept
+    lr: float = 0.025  # SGD; lr·(1 + cos(π·epoch / epochs)) / 2, constant within an epoch (PC-DARTS)
+    momentum: float = 0.9  # PC-DARTS
+    weight_decay: float = 3e-4  # PC-DARTS
+    clip: float = 5.0  # largest norm of the gradient (PC-DARTS)
+    auxiliary: float = 0.4  # weight of the auxiliary head's loss (PC-DARTS)
+    cutout: int = 16  # side of the hole in pixels ("+ cutout" in Table 1)
+    drop_path: float = 0.3  # p·epoch / epochs (PC-DARTS; DARTS 0.2)
+    train_images: int = 0  # 0: all 50,000, as the field trains before it reports a test error
+    test_images: int = 0  # 0: all 10,000
+    precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
+    channels_last: bool = True  # memory layout, 1.2 times as fast on a CPU
+    compile: str = ""  # "": eager; else torch.compile's mode: "default", or "reduce-overhead" with CUDA graphs
+    threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
+    stand_in: bool = False  # scikit-learn's digits may take the place of images that are not at hand
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
+        if self.compile not in ("", "default", "reduce-overhead"):
+            raise ValueError(f"compile must be '', 'default' or 'reduce-overhead', not {self.compile!r}")
+        if min(self.channels, self.layers, self.epochs, self.batch) < 1:
+            raise ValueError("channels, layers, epochs and batch must be at least 1")
+
+
+PROTOCOLS: dict[str, ClassifierConfig] = {
+    "smoke": ClassifierConfig(
+        channels=4, layers=3, epochs=1, batch=32, train_images=128, test_images=128, threads=1, stand_in=True
+    ),
+    "laptop": ClassifierConfig(
+        channels=8, layers=5, epochs=6, batch=32, lr=0.05, cutout=0, drop_path=0.0,
+        train_images=2000, test_images=2000, threads=1, stand_in=True,
+    ),
+    "workstation": ClassifierConfig(epochs=50, precision="bf16"),
+    "paper": ClassifierConfig(),
+}  # fmt: skip
+"""The protocol of each profile. `paper` is the real thing; the others are short and compare with themselves only."""
+
+
+def get_protocol(profile: str) -> ClassifierConfig:
+    """The protocol of a profile by its name. Raises UnknownName."""
+    return look_up("profile", PROTOCOLS, profile)
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """One training: which cell on which images, in which profile, with which seed."""
+
+    name: str  # of the cell, for people and folders: "DARTS_V2", "random-0", "searched-1a2b3c4d"
+    architecture: str  # the field's text
+    dataset: str
+    profile: str
+    seed: int = 0
+    space: str = "darts"
+    variant: str = "default"  # set when the settings differ from the profile's
+
+    def folder(self, results: Path) -> Path:
+        """Where this training lives."""
+        name = self.name if self.variant == "default" else f"{self.name},{self.variant}"
+        return results / self.profile / "trainings" / self.space / self.dataset / name / f"seed={self.seed}"
+
+
+def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
+    """A cell as (name, text of the field).
+
+    arch: a public genotype ("DARTS_V2"), "random:<seed>", the folder of a finished search, or the text itself.
+    Raises UnknownName, InvalidArchitecture or RunError.
+    """
+    home = get_space(space)
+    if space == "darts" and arch in PUBLIC_GENOTYPES:
+        return arch, PUBLIC_GENOTYPES[arch]
+    if match := re.fullmatch(r"random:([0-9]{1,9})", arch):
+        return f"random-{match[1]}", home.format(home.random(Random(int(match[1]))))
+    if "(" not in arch and "|" not in arch and (result := Path(arch) / "result.json").is_file():
+        text = home.format(home.parse(_read(result)["architecture"]))
+        return f"searched-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
+    if "(" not in arch and "|" not in arch:
+        raise RunError(
+            f"{arch!r} is no architecture: give its text, one of {', '.join(PUBLIC_GENOTYPES)}, random:<seed>, or the "
+            "folder of a finished search (results/<profile>/searches/…/seed=<n>)"
+        )
+    text = home.format(home.parse(arch))
+    return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
+
+
+IMAGE_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
+    name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")
+}
+"""The assets of each data set: any one of these groups holds it, the first that is here is taken."""
+
+
+def assets_at_hand(dataset: str) -> tuple[str, ...]:
+    """The first group of assets of a data set that is complete on this machine, or nothing."""
+    for group in IMAGE_ASSETS.get(dataset, ()):
+        if all(locate(asset) for asset in group):
+            return group
+    return ()
+
+
+def dataset_at_hand(dataset: str, config: ClassifierConfig) -> str:
+    """The data set itself, or "digits" where its images are not on this machine and the config allows a stand-in."""
+    return "digits" if config.stand_in and dataset != "digits" and not assets_at_hand(dataset) else dataset
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text())

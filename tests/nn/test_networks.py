@@ -1,0 +1,255 @@
+"""Networks equal the public reference code: trainable parameters, multiply-adds, forward values in float64."""
+
+import json
+import math
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from seki_lib.errors import InvalidArchitecture, UnknownName
+from seki_lib.nn import Size, build_network, count
+from seki_lib.spaces import DartsGenotype, get_space
+from seki_lib.spaces.nas201 import OPERATIONS as NAS201_OPERATIONS
+
+VECTORS = json.loads((Path(__file__).parent / "reference_networks.json").read_text())
+
+
+def edges(text):
+    names = VECTORS["abbreviations"] | {"s7": "sep_conv_7x7", "c7": "conv_7x1_1x7"}
+    return tuple((names[name], int(source)) for name, _, source in (edge.partition(":") for edge in text.split()))
+
+
+GENOTYPES = {
+    name: DartsGenotype(edges(entry["normal"]), edges(entry["reduce"]), entry["concat"], entry["concat"])
+    for name, entry in VECTORS["genotypes"].items()
+}
+
+
+def nas201(digits):
+    order = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+    a, b, c, d, e, f = (order[int(digit)] for digit in digits)
+    return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+
+
+@torch.no_grad()
+def fill(network):
+    """The rule of the reference values; modules are found by type."""
+    network.double()  # first: weights rounded to float32 miss the auxiliary values by 5e-5
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            o, i, a, b = torch.meshgrid(*(torch.arange(n) for n in module.weight.shape), indexing="ij")
+            fan = module.weight[0].numel()
+            module.weight.copy_(torch.sin((1 + o + 2 * i + 3 * a + 5 * b).double()) * math.sqrt(2 / fan))
+        elif isinstance(module, nn.BatchNorm2d):
+            c = torch.arange(module.num_features).double()
+            if module.affine:
+                module.weight.copy_(1 + 0.1 * torch.cos(c))
+                module.bias.copy_(0.1 * torch.sin(c))
+            module.running_mean.copy_(0.05 * torch.cos(c))
+            module.running_var.copy_(1 + 0.2 * torch.sin(c) ** 2)
+        elif isinstance(module, nn.Linear):
+            o, i = torch.meshgrid(*(torch.arange(n) for n in module.weight.shape), indexing="ij")
+            module.weight.copy_(torch.sin((1 + o + 2 * i).double()) / math.sqrt(module.in_features))
+            module.bias.copy_(0.01 * torch.arange(module.out_features).double())
+    return network
+
+
+def images(n, size=32):
+    n, c, h, w = torch.meshgrid(*(torch.arange(k).double() for k in (n, 3, size, size)), indexing="ij")
+    return torch.sin(0.3 * n + 0.7 * c + 0.05 * h * (1 + c) + 0.11 * w)
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_cifar_networks_have_the_reference_parameters(name):
+    for classes in (10, 100):
+        for auxiliary in (False, True):
+            sizes = {"channels": 36, "layers": 20, "classes": classes, "auxiliary": auxiliary}
+            expected = VECTORS["cifar_C36_L20"][name][f"c{classes}{'_aux' * auxiliary}"]
+            assert parameters(build_network("darts", GENOTYPES[name], **sizes)) == expected
+            macs = VECTORS["cifar_C36_L20"][name]["macs_32"] + (classes - 10) * 576
+            assert count("darts", GENOTYPES[name], **sizes) == Size(expected, macs)
+
+
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_imagenet_networks_have_the_reference_parameters(name):
+    for auxiliary in (False, True):
+        sizes = {"channels": 48, "layers": 14, "classes": 1000, "auxiliary": auxiliary, "stem": "imagenet"}
+        expected = VECTORS["imagenet_C48_L14"][name]
+        total = expected["params" + "_aux" * auxiliary]
+        assert parameters(build_network("darts", GENOTYPES[name], **sizes)) == total
+        assert count("darts", GENOTYPES[name], **sizes) == Size(total, expected["macs_224"])
+
+
+def test_nas201_networks_have_the_reference_parameters():
+    entries = {k: v for k, v in VECTORS["nas201_C16_N5_cifar10"].items() if k != "digits"}
+    assert len(entries) == 5
+    for digits, (total, macs) in entries.items():
+        sizes = {"channels": 16, "layers": 5, "classes": 10}
+        assert parameters(build_network("nas201", nas201(digits), **sizes)) == total
+        assert count("nas201", nas201(digits), **sizes) == Size(total, macs)
+
+
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_cifar_networks_compute_the_reference_values(name):
+    expected = VECTORS["forward_values"]["cifar_C4_L5_10classes"][name]
+    network = fill(build_network("darts", GENOTYPES[name], channels=4, layers=5, classes=10, auxiliary=True))
+    with torch.no_grad():
+        logits = network.eval()(images(2))
+        assert logits[0, :3].tolist() == pytest.approx(expected["eval"], abs=1e-9)
+        assert float(logits[0].sum()) == pytest.approx(expected["eval_sum"], abs=1e-9)
+        logits, auxiliary = network.train()(images(2))
+    assert logits[0, :3].tolist() == pytest.approx(expected["train"], abs=1e-9)
+    assert auxiliary[0, :3].tolist() == pytest.approx(expected["aux_train"], abs=1e-9)
+
+
+def test_nas201_networks_compute_the_reference_values():
+    for digits, expected in VECTORS["forward_values"]["nas201_C4_N1_eval"].items():
+        network = fill(build_network("nas201", nas201(digits), channels=4, layers=1, classes=10)).eval()
+        with torch.no_grad():
+            assert network(images(2))[0, :3].tolist() == pytest.approx(expected, abs=1e-9)
+
+
+NASNET = DartsGenotype(
+    edges("s5:1 s3:0 s5:0 s3:0 av:1 sk:0 av:0 av:0 s3:1 sk:1"),
+    edges("s5:1 s7:0 mx:1 s7:0 av:1 s5:0 sk:3 av:2 s3:2 mx:1"),
+    (2, 3, 4, 5, 6),
+    (4, 5, 6),
+)
+AMOEBANET = DartsGenotype(
+    edges("av:0 mx:1 s3:0 s5:2 s3:0 av:3 s3:1 sk:1 sk:0 av:1"),
+    edges("av:0 s3:1 mx:0 s7:2 s7:0 av:1 mx:0 mx:1 c7:0 s3:5"),
+    (4, 5, 6),
+    (3, 4, 6),
+)
+
+
+def measured(network, size):
+    """Parameters, and multiply-adds of a real forward pass."""
+    total = 0
+
+    def add(module, _, output):
+        nonlocal total
+        total += module.weight.numel() * (output.shape[2] * output.shape[3] if output.dim() == 4 else 1)
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(add)
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, 3, size, size))
+    return Size(parameters(network), total)
+
+
+@pytest.mark.parametrize("genotype", [NASNET, AMOEBANET], ids=["nasnet_a", "amoebanet_a"])
+def test_cells_with_other_nodes_and_concats_are_built_and_counted(genotype):
+    for stem, size in (("cifar", 32), ("imagenet", 224)):
+        sizes = {"channels": 6, "layers": 5, "classes": 7, "stem": stem}
+        network = build_network("darts", get_space("darts").format(genotype), **sizes)
+        assert measured(network, size) == count("darts", genotype, **sizes)
+        assert network.classifier.in_features == 24 * len(genotype.normal_concat)
+
+
+def test_the_count_is_that_of_a_real_forward_pass():
+    rng = random.Random(0)
+    for layers in (1, 2, 3, 4, 7):
+        for stem, size in (("cifar", 32), ("imagenet", 64)):
+            genotype = get_space("darts").random(rng)
+            sizes = {"channels": 8, "layers": layers, "classes": 5, "stem": stem}
+            network = build_network("darts", genotype, **sizes)
+            assert measured(network, size) == count("darts", genotype, **sizes, resolution=size)
+        sizes = {"channels": 4, "layers": layers, "classes": 5}
+        cell = get_space("nas201").random(rng)
+        assert measured(build_network("nas201", cell, **sizes), 32) == count("nas201", cell, **sizes)
+
+
+def test_counting_makes_no_weights():
+    kept = []
+    with torch.utils._python_dispatch._disable_current_modes(), Allocations(kept):
+        count("darts", GENOTYPES["DARTS_V2"], channels=36, layers=20, classes=10, auxiliary=True)
+    assert not kept
+
+
+class Allocations(torch.utils._python_dispatch.TorchDispatchMode):
+    """Notes every tensor that is made on a real device."""
+
+    def __init__(self, kept):
+        super().__init__()
+        self.kept = kept
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.device.type != "meta":
+            self.kept.append((function, result.shape))
+        return result
+
+
+def test_channels_last_computes_the_same():
+    network = fill(build_network("darts", GENOTYPES["PC_DARTS_cifar"], channels=4, layers=5, classes=10)).eval()
+    with torch.no_grad():
+        plain = network(images(2))
+        network.to(memory_format=torch.channels_last)
+        torch.testing.assert_close(network(images(2).to(memory_format=torch.channels_last)), plain)
+
+
+def test_drop_path_drops_whole_images_of_every_path_but_identities():
+    everywhere = DartsGenotype((("skip_connect", 0), ("skip_connect", 1)) * 4, (("skip_connect", 0),) * 2 * 4)
+    network = build_network("darts", everywhere, channels=4, layers=4, classes=3)
+    normal, reduction = network.cells[0], network.cells[2]
+    assert reduction.operations[0](torch.ones(2, 16, 4, 4)).shape == (2, 16, 2, 2)
+    assert normal._dropped == [False] * 8
+    assert all(reduction._dropped)  # a skip of stride 2 is a convolution, and is dropped
+
+
+def test_dropped_paths_keep_their_mean():
+    genotype = DartsGenotype((("max_pool_3x3", 0), ("avg_pool_3x3", 1)) * 4, (("max_pool_3x3", 0),) * 2 * 4)
+    network = build_network("darts", genotype, channels=2, layers=4, classes=3)
+    torch.manual_seed(0)
+    paths = network.cells[0]._paths(torch.zeros(5000, 2, 1, 1), torch.tensor(0.7))
+    assert paths.shape == (8, 5000, 1, 1, 1)
+    assert sorted(set(paths.flatten().tolist())) == pytest.approx([0.0, 1 / 0.7])
+    assert float(paths.mean()) == pytest.approx(1.0, abs=0.02)
+    network.train()
+    network.drop_path_prob = 0.3
+    assert network.drop_path_prob == pytest.approx(0.3)
+    x = torch.randn(4, 3, 32, 32)
+    assert not torch.equal(network(x), network(x))
+    network.eval()
+    assert torch.equal(network(x), network(x))
+    with pytest.raises(ValueError, match="drop_path_prob"):
+        network.drop_path_prob = 1.0
+
+
+def test_every_parameter_of_a_network_gets_a_gradient():
+    rng = random.Random(3)
+    for arch in (get_space("darts").random(rng), GENOTYPES["PC_DARTS_cifar"]):
+        network = build_network("darts", arch, channels=4, layers=4, classes=10, auxiliary=True)
+        logits, auxiliary = network(torch.randn(2, 3, 32, 32))
+        (logits.sum() + auxiliary.sum()).backward()
+        reached = set(get_space("darts").require(arch).normal_concat)
+        assert reached and all(p.grad is not None for p in network.parameters())
+    cell = nas201("023014")
+    assert set(NAS201_OPERATIONS) >= set(get_space("nas201").parse(cell).edges)
+    network = build_network("nas201", cell, channels=4, layers=1, classes=10)
+    network(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_what_cannot_be_built_is_named():
+    v2 = GENOTYPES["DARTS_V2"]
+    sizes = {"channels": 4, "layers": 2, "classes": 10}
+    with pytest.raises(UnknownName, match="unknown stem 'mnist'; valid: cifar, imagenet"):
+        build_network("darts", v2, **sizes, stem="mnist")
+    with pytest.raises(InvalidArchitecture):
+        build_network("darts", "Genotype()", **sizes)
+    with pytest.raises(TypeError, match="DartsGenotype or its text expected"):
+        build_network("darts", get_space("nas201").parse(nas201("333333")), **sizes)
+    with pytest.raises(ValueError, match="auxiliary"):
+        build_network("nas201", nas201("333333"), **sizes, auxiliary=True)
+    with pytest.raises(ValueError, match="channels must be even"):
+        build_network("darts", v2, channels=5, layers=2, classes=10)
