@@ -101,7 +101,7 @@ class PickleReader:
         self._fresh: list[int] = []
         self._settled: deque[int] = deque()
 
-    def settle(self, replacements: dict[int, Any], keep: int = 50_000) -> None:
+    def settle(self, replacements: dict[int, Any], keep: int = 5_000) -> None:
         """Let go of dictionaries that were boiled down. replacements: `id` of each -> what stands for it from now on.
 
         A file may refer to the same dictionary again; the last `keep` replacements are at hand for that.

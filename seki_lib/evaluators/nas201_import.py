@@ -173,11 +173,12 @@ def _curve(values: np.ndarray | None, images: int) -> tuple[float | None, Any]:
 def _rows_of(results: dict[Any, Any], space: Any) -> list[dict[str, Any]]:
     """The rows of one cell, from the states of its ArchResults by hp; they are emptied."""
     rows = []
-    for name, state in results.items():
-        if name in HP:
-            space.parse(state["arch_str"])  # what is no cell is refused
-            for (dataset, seed), training in state["all_results"].items():
-                key = {"arch": state["arch_str"], "hp": HP[name], "dataset": dataset, "seed": seed}
-                rows.append(key | training["row"])
+    for name in results.keys() & HP.keys():
+        arch, trainings = results[name]["arch_str"], results[name]["all_results"]
+        space.parse(arch)  # what is no cell is refused
+        for (dataset, seed), training in trainings.items():
+            rows.append({"arch": arch, "hp": HP[name], "dataset": dataset, "seed": seed} | training["row"])
+    for state in results.values():
+        state.clear()  # the reader still knows it, should the file refer to it again
     results.clear()
     return rows

@@ -54,14 +54,13 @@ def rank_by_task(ours: Method, baselines: Sequence[Method], paper: Mapping[str, 
 
 def best_cells(found: Mapping[str, str], evaluators: Mapping[str, Tabular]) -> Figure:
     """The best cell found for each task. found[task]: its text."""
-    figure, grid = plt.subplots(4, 2, figsize=(13, 11.5))
+    figure, grid = plt.subplots(4, 2, figsize=(11.5, 12.5))
     space = get_space("trans101")
     panels: list[Axes] = list(grid.flat)
     for axes, (task, text) in zip(panels, found.items(), strict=False):
         arch = space.parse(text)
         rank = evaluators[task].rank(evaluators[task](arch).score)
         draw_cell(arch, f"{TASKS[task].heading}  {text}  rank {rank:,} of {space.size:,}", axes)
-        axes.set_ylim(-0.85, 1.15)  # the panels are flatter than a figure of one cell: room for the highest edge
     for axes in panels[len(found) :]:
         axes.set_axis_off()
     figure.tight_layout()

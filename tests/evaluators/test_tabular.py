@@ -9,7 +9,7 @@ def test_the_score_is_the_searched_column_and_nothing_of_the_test_set_leaks(spac
         "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
     )
     if table.source.name == "nas201_hp200_mean":
-        assert table.searched == "cifar10_valid"
+        assert table.searched == {"cifar10": "cifar10_valid"}
     evaluation = evaluator(cell)
     row = dict(zip(table.columns, table.rows[space.format(cell)], strict=True))
     assert evaluation.score == row[table.searched["cifar10"]]
