@@ -154,5 +154,5 @@ def test_algorithm_1_runs_unchanged_on_the_other_space_and_takes_the_task_from_t
     steps = list(run(search))
     assert len(steps) == 13 and len({step.record.canonical for step in steps}) == 13
     assert steps[-1].best == max(evaluator(space.parse(step.record.architecture)).score for step in steps) < 0
-    asked = [step.exchanges[0].messages[-1]["content"] for step in steps[1:]]
+    asked = [" ".join(m["content"] for m in step.exchanges[0].messages) for step in steps[1:]]
     assert all("room layout" in prompt and "lower loss, so higher score is better" in prompt for prompt in asked)
