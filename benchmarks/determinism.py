@@ -1,8 +1,8 @@
 """Does the embedded model answer a call the same way whatever was asked before? With a prompt cache or two threads?
 
-    python benchmarks/determinism.py        # about 2 minutes on a 2-core x86 machine
+    python benchmarks/determinism.py        # minutes on an idle 2-core x86 machine; two threads crawl on a busy one
 
-24 calls like those of a search, each with its own seed, are asked in order and then in two shuffled orders. Printed is
+20 calls like those of a search, each with its own seed, are asked in order and then in two shuffled orders. Printed is
 how many calls got more than one reply. The figures of the last run stand in docs/embedded_llm.md.
 """
 
@@ -25,7 +25,7 @@ def server(threads: int) -> xllamacpp.Server:
     return xllamacpp.Server(params)
 
 
-def requests(count: int = 24) -> list[dict[str, object]]:
+def requests(count: int = 20) -> list[dict[str, object]]:
     """Prompts that share a beginning of many lengths, as a search's do."""
     space, rng = get_space("nas201"), Random("determinism")
     cells = [space.show(space.random(rng), "words") for _ in range(8)]

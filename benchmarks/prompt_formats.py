@@ -1,6 +1,6 @@
 """Which prompt formats suit the embedded model on NAS-Bench-201? The tables of docs/embedded_llm.md come from here.
 
-    python benchmarks/prompt_formats.py screen                          # about 20 minutes
+    python benchmarks/prompt_formats.py screen                          # 0.2 to 0.4 s a reply, about 20 minutes in all
     python benchmarks/prompt_formats.py search --seeds 100-129          # whole searches as shipped, about 1 minute each
     python benchmarks/prompt_formats.py search --seeds 100-129 --permute
     python benchmarks/prompt_formats.py search --seeds 0-7 --variant NAME   # one of COMBINATIONS
@@ -54,80 +54,119 @@ class Format:
     notation: str = "words"
     chat: bool = False
     temperature: float = 1.0
+    truncated: bool = True  # llama.cpp's defaults: top_k 40, top_p 0.95, min_p 0.05
+    marked: bool = False  # a letter before each operation: "a large b pool ..."
 
 
-INTRO = "Cell: {{ architecture }}\nAccuracy: {{ '%.2f'|format(score) }}\n"
 OMEGA = "{{ space }}\n"
-ASCENDING = "{% for e in examples|reverse %}\n{LINE}\n{% endfor %}\n"
-
-
-def lines(line: str) -> str:
-    return ASCENDING.replace("{LINE}", line)
-
-
+SCORED_CELL = "Cell: {{ architecture }}\nAccuracy: {{ '%.2f'|format(score) }}\n"
+CHANGE = SCORED_CELL + "To raise the accuracy, change"
 CRITIQUE: dict[str, Format] = {
-    "Ω": Format(OMEGA + INTRO + "To raise the accuracy, change"),
-    "plain": Format(INTRO + "To raise the accuracy, change"),
-    "without score": Format(OMEGA + "Cell: {{ architecture }}\nTo raise the accuracy, change"),
-    "names of the field": Format(OMEGA + INTRO + "To raise the accuracy, change", notation="names"),
-    "letters": Format(OMEGA + INTRO + "To raise the accuracy, change", notation="letters"),
-    "chat": Format(OMEGA + INTRO + "Which one change raises the accuracy?", chat=True),
-    "temperature 0.7": Format(OMEGA + INTRO + "To raise the accuracy, change", temperature=0.7),
-    "temperature 1.3": Format(OMEGA + INTRO + "To raise the accuracy, change", temperature=1.3),
+    "Ω, cell, accuracy": Format(OMEGA + CHANGE),
+    "cell, accuracy": Format(CHANGE),
+    "cell, accuracy, untruncated": Format(CHANGE, truncated=False),
+    "cell without accuracy": Format("Cell: {{ architecture }}\nTo raise the accuracy, change"),
+    "cell after accuracy": Format(
+        "{{ '%.2f'|format(score) }}: {{ architecture }}\n{{ '%.2f'|format(score + 5) }}: change"
+    ),
+    "letters": Format(CHANGE, notation="letters"),
+    "names of the field": Format(CHANGE, notation="names"),
+    "chat": Format(SCORED_CELL + "Which one change raises the accuracy?", chat=True),
+    "temperature 0.7": Format(CHANGE, temperature=0.7),
+    "temperature 1.3": Format(CHANGE, temperature=1.3),
 }
 """Screened alone: the change that the strategy names is applied by the benchmark."""
 
+APPLY = "Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:"
+TARGET = (
+    "Cells and their accuracy:\n{{ '%.2f'|format(score) }}: {{ architecture }}\nchange {{ strategy }}\n"
+    "{{ '%.2f'|format(score + STEP) }}:"
+)
+EXAMPLE = "Cell: A B C D E F\nchange edge 3 from C to G.\nNew cell: A B G D E F\n\n"
 REFINE: dict[str, Format] = {
-    "plain": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:"),
-    "Ω": Format(OMEGA + "Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:"),
-    "accuracies, target + 1": Format(
-        "Cells and their accuracy:\n{{ '%.2f'|format(score) }}: {{ architecture }}\nchange {{ strategy }}\n"
-        "{{ '%.2f'|format(score + 1) }}:"
-    ),
-    "accuracies, target + 5": Format(
-        "Cells and their accuracy:\n{{ '%.2f'|format(score) }}: {{ architecture }}\nchange {{ strategy }}\n"
-        "{{ '%.2f'|format(score + 5) }}:"
-    ),
-    "a worked example": Format(
-        "Cell: A B C D E F\nchange edge 3 from C to G.\nNew cell: A B G D E F\n\n"
-        "Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:"
-    ),
-    "parent three times": Format(
-        "Cell: {{ architecture }}\nCell: {{ architecture }}\nCell: {{ architecture }}\nchange {{ strategy }}.\nCell:"
-    ),
-    "letters": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:", notation="letters"),
-    "names of the field": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:", notation="names"),
+    "Ω, cell": Format(OMEGA + APPLY),
+    "cell": Format(APPLY),
+    "cell, untruncated": Format(APPLY, truncated=False),
+    "accuracies, target + 1": Format(TARGET.replace("STEP", "1")),
+    "accuracies, target + 5": Format(TARGET.replace("STEP", "5")),
+    "accuracies, target 94": Format(TARGET.replace("score + STEP", "94")),
+    "accuracies, target 94, untruncated": Format(TARGET.replace("score + STEP", "94"), truncated=False),
+    "one worked example, temperature 0.7": Format(EXAMPLE + APPLY, temperature=0.7),
+    "letters": Format(APPLY, notation="letters"),
     "chat": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nWrite the new cell.", chat=True),
-    "temperature 0.5": Format("Cell: {{ architecture }}\nchange {{ strategy }}.\nNew cell:", temperature=0.5),
 }
 """Screened alone: the strategy is a random single change, the same for all formats."""
 
-SCORED = lines('{{ "%.2f"|format(e.score) }}: {{ e.architecture }}') + '{{ "%.2f"|format(examples[0].score + 0.5) }}:'
+
+def best_last(line: str) -> str:
+    """Template text that repeats a line for each example, the best one last."""
+    return "{% for e in examples|reverse %}\n" + line + "\n{% endfor %}\n"
+
+
+SCORED = (
+    "Good cells and their accuracy:\n"
+    + best_last('{{ "%.2f"|format(e.score) }}: {{ e.architecture }}')
+    + '{{ "%.2f"|format(examples[0].score + 0.5) }}:'
+)
+THRICE = "{% for _ in range(3) %}\n" + best_last("Cell: {{ e.architecture }}") + "{% endfor %}\nCell:"
 REPEATED = (
-    "{% for e in examples|reverse %}\n{% for _ in range((loop.index + 1) // 2) %}\nCell: {{ e.architecture }}\n"
+    "{% for e in examples|reverse %}\n{% for _ in range(TIMES) %}\nCell: {{ e.architecture }}\n"
     "{% endfor %}\n{% endfor %}\nCell:"
 )
+SHIPPED_INSPIRE = REPEATED.replace("TIMES", "(loop.index + 1) // 2")
 INSPIRE: dict[str, Format] = {
-    "Ω, 89.95: cell, best last": Format(OMEGA + "Good cells and their accuracy:\n" + SCORED),
-    "without Ω": Format("Good cells and their accuracy:\n" + SCORED),
-    "best first, no target": Format(
+    "Ω, scores, best last": Format(OMEGA + SCORED),
+    "scores, best last": Format(SCORED),
+    "scores, best last, untruncated": Format(SCORED, truncated=False),
+    "scores, edges marked": Format(SCORED, marked=True),
+    "scores, best first": Format(
         "Cells and their accuracy:\n{% for e in examples %}\n{{ '%.2f'|format(e.score) }}: {{ e.architecture }}\n"
         "{% endfor %}\n"
     ),
-    "rounded scores": Format(
-        lines('{{ "%.0f"|format(e.score) }}: {{ e.architecture }}') + '{{ "%.0f"|format(examples[0].score + 1) }}:'
+    "rounded scores, untruncated": Format(
+        "Good cells and their accuracy:\n"
+        + best_last('{{ "%.0f"|format(e.score) }}: {{ e.architecture }}')
+        + '{{ "%.0f"|format(examples[0].score + 1) }}:',
+        truncated=False,
     ),
-    "ranks": Format("Cells by rank:\n" + lines("{{ loop.revindex }}. {{ e.architecture }}") + "0."),
-    "no scores, best last": Format(lines("Cell: {{ e.architecture }}") + "Cell:"),
-    "no scores, good ones repeated": Format(REPEATED),
-    "the same, temperature 0.7": Format(REPEATED, temperature=0.7),
-    "the same, temperature 1.3": Format(REPEATED, temperature=1.3),
-    "digits": Format("Good cells and their accuracy:\n" + SCORED, notation="digits"),
-    "letters": Format("Good cells and their accuracy:\n" + SCORED, notation="letters"),
-    "colours": Format("Good cells and their accuracy:\n" + SCORED, notation="colours"),
-    "names of the field": Format("Good cells and their accuracy:\n" + SCORED, notation="names"),
-    "chat": Format("Good cells and their accuracy:\n" + SCORED + " ?\nName a better cell.", chat=True),
+    "ranks, untruncated": Format(
+        "Cells by rank:\n" + best_last("{{ loop.revindex }}. {{ e.architecture }}") + "0.", truncated=False
+    ),
+    "scores, digits, untruncated": Format(SCORED, notation="digits", truncated=False),
+    "scores, letters, untruncated": Format(SCORED, notation="letters", truncated=False),
+    "scores, colours, untruncated": Format(SCORED, notation="colours", truncated=False),
+    "scores, other words": Format(SCORED, notation="words2"),
+    "scores, chat": Format(SCORED + " ?\nName a better cell.", chat=True),
+    "no scores, best last": Format("Good cells:\n" + best_last("Cell: {{ e.architecture }}") + "Cell:"),
+    "list three times, untruncated": Format(THRICE, truncated=False),
+    "repeated 1 to 8 times, untruncated": Format(REPEATED.replace("TIMES", "loop.index"), truncated=False),
+    "repeated 1 to 4 times": Format(SHIPPED_INSPIRE),
+    "repeated 1 to 4 times, untruncated, temperature 1.2": Format(SHIPPED_INSPIRE, truncated=False, temperature=1.2),
 }
+
+
+class Marked(NasBench201):
+    """The same cells with a letter before each operation."""
+
+    def show(self, arch: NasBench201Cell, notation: str | Notation) -> str:
+        """`a large b pool c skip d large e zero f large`."""
+        return " ".join(f"{m} {w}" for m, w in zip("abcdef", super().show(arch, notation).split(), strict=True))
+
+    def read(self, reply: str, notation: str | Notation) -> NasBench201Cell:
+        """The cell without its letters."""
+        return super().read(" ".join(reply.split()[1::2]), notation)
+
+    def reply_grammar(self, notation: str | Notation) -> str:
+        """As `show` spells it."""
+        first, _, rest = super().reply_grammar(notation).partition("\n")
+        for mark in "abcdef":
+            first = first.replace(" word", f' "{mark} " WORD', 1)
+        return first.replace("WORD", "word") + "\n" + rest
+
+
+def space_of(asked: Format) -> NasBench201:
+    """How the format spells cells."""
+    return Marked() if asked.marked else SPACE
 
 
 class Asker:
@@ -143,7 +182,7 @@ class Asker:
             "temperature": asked.temperature,
             "seed": int(seed),
             "max_tokens": 80,
-        }
+        } | ({} if asked.truncated else {"top_k": 0, "top_p": 1.0, "min_p": 0.0})
         if asked.chat:
             messages = [{"role": "user", "content": prompt}]
             answer = self._server.handle_chat_completions(request | {"messages": messages, "cache_prompt": True})
@@ -159,7 +198,7 @@ def score(cell: NasBench201Cell) -> float:
 
 def notation_of(asked: Format, context: int, permute: bool) -> Notation:
     notation = NOTATIONS[asked.notation]
-    return notation.permuted(Random(f"words/{context}")) if permute else notation
+    return notation.permuted(Random(context)) if permute else notation
 
 
 def distance(a: NasBench201Cell, b: NasBench201Cell) -> int:
@@ -168,14 +207,14 @@ def distance(a: NasBench201Cell, b: NasBench201Cell) -> int:
 
 
 def random_parents(count: int = 16) -> list[NasBench201Cell]:
-    rng = Random("parents")
+    rng = Random(77)
     return [SPACE.random(rng) for _ in range(count)]
 
 
 def random_histories(count: int = 12) -> Iterator[tuple[list[NasBench201Cell], list[NasBench201Cell]]]:
     """36 random cells of different classes, and 8 of the best 16 of them, best first: what E sees at its start."""
     for context in range(count):
-        rng, cells = Random(f"history/{context}"), {}
+        rng, cells = Random(1000 + context), {}
         while len(cells) < 36:
             cell = SPACE.random(rng)
             cells.setdefault(SPACE.canonical(cell), cell)
@@ -184,7 +223,7 @@ def random_histories(count: int = 12) -> Iterator[tuple[list[NasBench201Cell], l
 
 
 def screen_critique(ask: Asker, asked: Format, permute: bool) -> dict[str, float]:
-    """16 random parents, 6 strategies each."""
+    """16 random parents, 4 strategies each."""
     template = Prompts.load("compact", critique=asked.template)
     gains, chosen = [], set()
     for context, parent in enumerate(random_parents()):
@@ -194,7 +233,7 @@ def screen_critique(ask: Asker, asked: Format, permute: bool) -> dict[str, float
             task=EVALUATOR.task, space=SPACE.describe(notation), architecture=SPACE.show(parent, notation),
             score=score(parent), edits=list(edits),
         )  # fmt: skip
-        for attempt in range(6):
+        for attempt in range(4):
             reply = ask(
                 messages[0]["content"],
                 ReplySchema.one_of(list(edits)),
@@ -216,11 +255,10 @@ def screen_refine(ask: Asker, asked: Format, permute: bool) -> dict[str, float]:
     template = Prompts.load("compact", refine=asked.template)
     better, values, obeyed, changed = [], [], [], []
     for context, parent in enumerate(random_parents()):
-        notation, rng = notation_of(asked, context, permute), Random(f"strategy/{context}")
+        notation, rng = notation_of(asked, context, permute), Random(context)
         edits = SPACE.edits(parent, notation)
         for attempt in range(6):
-            number = rng.randrange(len(edits))
-            strategy, target = list(edits.items())[number]
+            strategy, target = rng.choice(list(edits.items()))
             messages = template.refine(
                 task=EVALUATOR.task, space=SPACE.describe(notation), architecture=SPACE.show(parent, notation),
                 score=score(parent), strategy=strategy,
@@ -246,17 +284,18 @@ def screen_refine(ask: Asker, asked: Format, permute: bool) -> dict[str, float]:
 def screen_inspire(ask: Asker, asked: Format, permute: bool) -> dict[str, float]:
     """12 histories of random cells, 10 proposals each."""
     template = Prompts.load("compact", inspire=asked.template)
+    space = space_of(asked)
     values, new, beats, gains, nearest = [], [], [], [], []
     for context, (known, shown) in enumerate(random_histories()):
         notation = notation_of(asked, context, permute)
-        examples = [Example(SPACE.show(cell, notation), score(cell)) for cell in shown]
+        examples = [Example(space.show(cell, notation), score(cell)) for cell in shown]
         messages = template.inspire(task=EVALUATOR.task, space=SPACE.describe(notation), examples=examples)
         seen, best = {SPACE.canonical(cell) for cell in known}, score(known[0])
         for attempt in range(10):
             reply = ask(
-                messages[0]["content"], SPACE.reply_schema(notation), asked, CallSeed(context, 0, "inspire", attempt)
+                messages[0]["content"], space.reply_schema(notation), asked, CallSeed(context, 0, "inspire", attempt)
             )
-            cell = SPACE.read(reply, notation)
+            cell = space.read(reply, notation)
             new.append(SPACE.canonical(cell) not in seen)
             seen.add(SPACE.canonical(cell))
             values.append(score(cell))
@@ -276,8 +315,7 @@ def screen_inspire(ask: Asker, asked: Format, permute: bool) -> dict[str, float]
 
 COMBINATIONS: dict[str, tuple[dict[str, str], dict[str, Any], dict[str, Any]]] = {
     "shipped": ({}, {}, {}),
-    "repeated": ({"inspire": REPEATED}, {}, {}),
-    "scored": ({"inspire": "Good cells and their accuracy:\n" + SCORED}, {}, {}),
+    "scored": ({"inspire": SCORED}, {}, {}),
 }
 """Whole searches: changed templates, changed settings of the model, changed SearchConfig fields."""
 
@@ -298,10 +336,12 @@ SEARCH_COLUMNS = (
 
 def screen() -> None:
     """All formats with the words' own meanings, then prompt E with permuted ones."""
-    ask = Asker()
+    ask, done = Asker(), {(r["stage"], r["format"], r["words"]) for r in read("screening")}
     for stage, (formats, measure) in SCREENS.items():
         for name, asked in formats.items():
             for permute in (False, True) if stage == "inspire" else (False,):
+                if (stage, name, "permuted" if permute else "own") in done:
+                    continue
                 started = time.process_time()
                 row = measure(ask, asked, permute)
                 seconds = (time.process_time() - started) / row["samples"]
