@@ -166,7 +166,7 @@ def show(run: Annotated[Path, tyro.conf.Positional]) -> None:
 def cost(run: Annotated[Path, tyro.conf.Positional]) -> None:
     """What the calls of a run would cost on every LLM with a known price, from the tokens that it was measured to take.
 
-    Tokenizers differ: another LLM may count up to a third more or fewer for the same words.
+    Tokenizers differ: another LLM counts other numbers for the same words.
     """
     if not (run / "transcript.jsonl").is_file():
         raise RunError(f"{run} has no transcript.jsonl. Runs live in results/<profile>/searches/…")

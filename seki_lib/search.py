@@ -21,7 +21,6 @@ from .repository import Record, Repository
 from .spaces.base import Notation, ReplySchema, SearchSpace
 
 NOTHING = Completion("")
-LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 LONGEST_QUOTE = 4000  # characters of an unreadable reply that are shown to the LLM again
 
 
@@ -42,7 +41,7 @@ class SearchConfig:
     repairs: int = 2  # times an unreadable reply is asked for again, with the error
     samples: int = 1  # samples until a new cell, before the LLM picks a single change
     critique_tokens: int = 400  # longest OS_i
-    reply_tokens: int = 200  # longest architecture reply
+    reply_tokens: int = 400  # longest architecture reply; a DARTS genotype in the field's names takes 340
 
     def __post_init__(self) -> None:
         if not 1 <= self.xi <= self.k:
@@ -114,6 +113,12 @@ class Search:
         if self.config.permute_words:
             self.notation = self.notation.permuted(draws(self.config, 0, "words"))
 
+    @property
+    def subject(self) -> dict[str, Any]:
+        """T, its metric and Ω: what every prompt is about."""
+        metric = getattr(self.evaluator, "called", "accuracy")
+        return {"task": self.evaluator.task, "metric": metric, "space": self.space.describe(self.notation)}
+
 
 def draws(config: SearchConfig, round: int, stage: str) -> Random:
     """The random numbers of one place in the run."""
@@ -147,13 +152,13 @@ def self_evolution(search: Search) -> Iterator[Step]:
         parent = space.parse(previous.architecture)
         shown = space.show(parent, search.notation)
         edits = list(_unseen_edits(search, parent))
-        common = {"task": search.evaluator.task, "space": space.describe(search.notation), "architecture": shown}
-        critique = prompts.critique(**common, score=previous.score, edits=edits)  # Eq. 1
+        common = {**search.subject, "architecture": shown, "score": previous.score}
+        critique = prompts.critique(**common, edits=edits)  # Eq. 1
         choice = ReplySchema.one_of(edits) if config.strategy == "edit" else None
         seed = CallSeed(config.seed, i, "critique", 0)
         answer = search.llm.complete(critique, schema=choice, seed=seed, max_tokens=config.critique_tokens)
         strategy = answer.text  # Eq. 2
-        refine = prompts.refine(**common, score=previous.score, strategy=strategy)  # Eq. 3
+        refine = prompts.refine(**common, strategy=strategy)  # Eq. 3
         child, how, asked = ask_architecture(search, refine, i, "refine", parent)  # Eq. 4
         asked.insert(0, Exchange("critique", critique, strategy, answer))
         yield _evaluate(search, i, "self_evolution", child, how, asked)
@@ -168,9 +173,7 @@ def knowledge_inspiration(search: Search) -> Iterator[Step]:
         examples = [
             Example(space.show(space.parse(top[j].architecture), search.notation), top[j].score) for j in chosen
         ]
-        inspire = search.prompts.inspire(
-            task=search.evaluator.task, space=space.describe(search.notation), examples=examples
-        )
+        inspire = search.prompts.inspire(**search.subject, examples=examples)
         best = space.parse(top[0].architecture)
         child, how, asked = ask_architecture(search, inspire, i, "inspire", best)  # line 12
         yield _evaluate(search, i, "knowledge_inspiration", child, how, asked)
@@ -197,7 +200,7 @@ def ask_architecture(
         exchanges.append(Exchange(stage, messages, reply, answer))
         attempt += 1
         try:
-            child = space.read(reply[-LONGEST_READ:], search.notation)
+            child = space.read(reply, search.notation)
         except InvalidArchitecture as error:
             repairs += 1
             shown = reply[-LONGEST_QUOTE:] or "(nothing)"
@@ -211,13 +214,8 @@ def ask_architecture(
     edits = _unseen_edits(search, seen or parent)
     if seen:
         known = search.repository.find(space.format(space.canonical(seen)))
-        question = prompts.critique(
-            task=search.evaluator.task,
-            space=space.describe(search.notation),
-            architecture=space.show(seen, search.notation),
-            score=known.score,
-            edits=list(edits),
-        )
+        shown = space.show(seen, search.notation)
+        question = prompts.critique(**search.subject, architecture=shown, score=known.score, edits=list(edits))
         seed = CallSeed(config.seed, round, "edit", 0)
         choice = ReplySchema.one_of(list(edits))
         answer = search.llm.complete(question, schema=choice, seed=seed, max_tokens=config.reply_tokens)

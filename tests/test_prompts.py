@@ -2,7 +2,7 @@ import pytest
 
 from seki_lib.prompts import TEMPLATES, VARIABLES, Example, PromptError, Prompts, as_text, prompts_from
 
-COMMON = {"task": "TASK", "space": "SPACE", "architecture": "CELL", "score": 12.3456}
+COMMON = {"task": "TASK", "metric": "METRIC", "space": "SPACE", "architecture": "CELL", "score": 12.3456}
 
 
 @pytest.mark.parametrize("templates", TEMPLATES)
@@ -99,3 +99,21 @@ def test_prompts_from_files_replace_single_templates(tmp_path):
     assert prompts_from("local:smollm2-135m", {"critique": None}) is None
     with pytest.raises(PromptError, match=r"nothing\.j2 cannot be read"):
         prompts_from("local:smollm2-135m", {"critique": tmp_path / "nothing.j2"})
+
+
+def test_compact_templates_name_the_metric_and_say_accuracy_as_it_was_confirmed():
+    """NAS-Bench-201's prompts are word for word those of docs/embedded_llm.md; other metrics are named in them."""
+    prompts, cell = Prompts.load("compact"), {"task": "T", "space": "S", "architecture": "large pool", "score": 90.0}
+    assert as_text(prompts.critique(**cell, edits=[])) == (
+        "Cell: large pool\nAccuracy: 90.00\nTo raise the accuracy, change"
+    )
+    assert as_text(prompts.refine(**cell, strategy="edge 1")) == (
+        "Cells and their accuracy:\n90.00: large pool\nchange edge 1\n95.00:"
+    )
+    examples = [Example("large", 2.0), Example("pool", 1.0)]
+    assert as_text(prompts.inspire(task="T", space="S", examples=examples)) == "Cell: pool\nCell: large\nCell:"
+    loss = "negative room layout loss"
+    assert f"Negative room layout loss: 90.00\nTo raise the {loss}" in as_text(
+        prompts.critique(**cell, edits=[], metric=loss)
+    )
+    assert f"Cells of high {loss}:\n" in as_text(prompts.inspire(task="T", space="S", examples=examples, metric=loss))

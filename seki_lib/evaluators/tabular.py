@@ -18,6 +18,8 @@ TASKS: dict[str, dict[str, str]] = {
     "trans101": {task: trans101_table.sentence(task) for task in trans101_table.TASKS},
 }
 """What may be searched, as the sentence that prompts say: the task, its metric and its direction."""
+CALLED = {task: entry.called for task, entry in trans101_table.TASKS.items()}
+"""The metrics that are not called just "accuracy"."""
 
 
 class Tabular:
@@ -25,6 +27,7 @@ class Tabular:
 
     def __init__(self, space: SearchSpace[Any], task: str, table: Table, split: str | None = None):
         self.task = look_up(f"task of {space.name}", TASKS[space.name], task)
+        self.called = CALLED.get(task, "accuracy")
         self.source = table.source
         self._format = space.format
         searched = table.searched[task]

@@ -26,16 +26,47 @@ class Task(NamedTuple):
     metric: str
     factor: int
     sentence: str
+    called: str
 
 
 TASKS = {
-    "class_object": Task("Cls.O.", "top1", 1, "object classification, 75 classes ({}top-1 accuracy in %{})"),
-    "class_scene": Task("Cls.S.", "top1", 1, "scene classification, 47 classes ({}top-1 accuracy in %{})"),
-    "autoencoder": Task("Auto.", "ssim", 100, "autoencoding of images ({}structural similarity SSIM ×100{})"),
-    "normal": Task("Normal", "ssim", 100, "surface normals of every pixel ({}structural similarity SSIM ×100{})"),
-    "segmentsemantic": Task("Sem.Seg.", "miou", 1, "semantic segmentation, 17 classes ({}mean IoU in %{})"),
-    "room_layout": Task("Room.", "neg_loss", 100, "room layout by regression ({}L2 loss ×100 with a minus sign{})"),
-    "jigsaw": Task("Jigsaw", "top1", 1, "jigsaw puzzle, 1,000 permutations ({}top-1 accuracy in %{})"),
+    "class_object": Task(
+        "Cls.O.",
+        "top1",
+        1,
+        "object classification, 75 classes ({}top-1 accuracy in %{})",
+        "object classification accuracy",
+    ),
+    "class_scene": Task(
+        "Cls.S.",
+        "top1",
+        1,
+        "scene classification, 47 classes ({}top-1 accuracy in %{})",
+        "scene classification accuracy",
+    ),
+    "autoencoder": Task(
+        "Auto.", "ssim", 100, "autoencoding of images ({}structural similarity SSIM ×100{})", "autoencoder SSIM"
+    ),
+    "normal": Task(
+        "Normal",
+        "ssim",
+        100,
+        "surface normals of every pixel ({}structural similarity SSIM ×100{})",
+        "surface normal SSIM",
+    ),
+    "segmentsemantic": Task(
+        "Sem.Seg.", "miou", 1, "semantic segmentation, 17 classes ({}mean IoU in %{})", "segmentation mean IoU"
+    ),
+    "room_layout": Task(
+        "Room.",
+        "neg_loss",
+        100,
+        "room layout by regression ({}L2 loss ×100 with a minus sign{})",
+        "negative room layout loss",
+    ),
+    "jigsaw": Task(
+        "Jigsaw", "top1", 1, "jigsaw puzzle, 1,000 permutations ({}top-1 accuracy in %{})", "jigsaw accuracy"
+    ),
 }
 """In the order of Table 4."""
 

@@ -5,8 +5,8 @@ GGUF file: `local:/models/mine.gguf`. Where llama.cpp finds a GPU, the layers go
 
 SmolLM2-135M-Instruct on one thread of a 2-core machine: about 0.4 s to load, 6 ms a prompt token, 13 ms a reply token.
 
-One thread and no prompt cache: the same seed and messages then give the same reply in any order of calls. With the
-cache, or with two threads, some replies change (benchmarks/determinism.py): a resumed run would not be the same run.
+One thread and no prompt cache: the same seed and messages then give the same reply in any order of calls
+(benchmarks/determinism.py). llama.cpp promises no such thing with the cache or with more threads.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Cells: a small graph of operations. A network is a stack of them.
 
-Every state is rectified once and shared by all operations that want it so (`operations.rectified`): on a CPU that alone
-is worth 4 % of a training step, with channels_last 27 % (benchmarks/classifier_step.py).
+Every state is rectified once and shared by all operations that want it so (`operations.rectified`). What that and the
+memory layout gain on a CPU stands in benchmarks/results/classifier_step.md.
 """
 
 from collections.abc import Sequence

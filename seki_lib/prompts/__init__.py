@@ -26,6 +26,7 @@ TEMPLATES: dict[str, Path] = {"full": HERE, "compact": HERE / "compact"}
 
 _COMMON = {
     "task": "T: what is searched for, the metric and its direction",
+    "metric": "f in a few words, such as accuracy; higher is better",
     "space": "Ω: what an architecture is and how it is spelled",
 }
 VARIABLES: dict[str, dict[str, str]] = {
@@ -119,18 +120,22 @@ class Prompts:
         return "\n".join(lines)
 
     def critique(
-        self, *, task: str, space: str, architecture: str, score: float, edits: Sequence[str]
+        self, *, task: str, space: str, architecture: str, score: float, edits: Sequence[str], metric: str = "accuracy"
     ) -> list[Message]:
         """Prompt^c_i = C(T, Ω, α(i-1), f(α(i-1))), Eq. 1."""
-        return self._render("critique", task=task, space=space, architecture=architecture, score=score, edits=edits)
+        common = {"task": task, "metric": metric, "space": space, "architecture": architecture, "score": score}
+        return self._render("critique", **common, edits=edits)
 
-    def refine(self, *, task: str, space: str, architecture: str, score: float, strategy: str) -> list[Message]:
+    def refine(
+        self, *, task: str, space: str, architecture: str, score: float, strategy: str, metric: str = "accuracy"
+    ) -> list[Message]:
         """Prompt^d_i = D(OS_i, α(i-1)), Eq. 3."""
-        return self._render("refine", task=task, space=space, architecture=architecture, score=score, strategy=strategy)
+        common = {"task": task, "metric": metric, "space": space, "architecture": architecture, "score": score}
+        return self._render("refine", **common, strategy=strategy)
 
-    def inspire(self, *, task: str, space: str, examples: Sequence[Example]) -> list[Message]:
+    def inspire(self, *, task: str, space: str, examples: Sequence[Example], metric: str = "accuracy") -> list[Message]:
         """Prompt^e_i = E(ξ of the k best cells with their scores), §4.2."""
-        return self._render("inspire", task=task, space=space, examples=examples)
+        return self._render("inspire", task=task, metric=metric, space=space, examples=examples)
 
     def _render(self, stage: str, **variables: Any) -> list[Message]:
         try:

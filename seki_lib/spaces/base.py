@@ -10,6 +10,9 @@ from ..errors import InvalidArchitecture, look_up
 __all__ = ["Architecture", "InvalidArchitecture", "Notation", "RandomSource", "ReplySchema", "SearchSpace"]
 
 
+LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
+
+
 class RandomSource(Protocol):
     """`random.Random` and `numpy.random.Generator` alike."""
 

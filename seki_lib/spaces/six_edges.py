@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 from typing import ClassVar, TypeVar
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
+from .base import LONGEST_READ, InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
 EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
@@ -82,7 +82,7 @@ class SixEdgeSpace(SearchSpace[Cell]):
         return " ".join(n.spelling[self.operations.index(operation)] for operation in arch.edges)
 
     def read(self, reply: str, notation: str | Notation) -> Cell:
-        n = self.notation(notation)
+        n, reply = self.notation(notation), reply[-LONGEST_READ:]
         operation_of = dict(zip(n.spelling, self.operations, strict=True))
         if cells := re.findall(self.field_text, reply):
             return self.parse(cells[-1])

@@ -35,7 +35,7 @@ class ClassifierConfig:
     train_images: int = 0  # 0: all 50,000, as the field trains before it reports a test error
     test_images: int = 0  # 0: all 10,000
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
-    channels_last: bool = True  # memory layout, 1.2 times as fast on a CPU
+    channels_last: bool = True  # memory layout; what it gains: benchmarks/results/classifier_step.md
     compile: str = ""  # "": eager; else torch.compile's mode: "default", or "reduce-overhead" with CUDA graphs
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
     stand_in: bool = False  # scikit-learn's digits may take the place of images that are not at hand
