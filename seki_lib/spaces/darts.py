@@ -221,7 +221,7 @@ class Darts(SearchSpace[DartsGenotype]):
             old, new = getattr(arch, cell), getattr(neighbor, cell)
             at = next(i for i in range(len(old)) if old[i] != new[i])
             before, after = _show_edge(old[at], n), _show_edge(new[at], n)
-            edits[f"{cell} node {2 + at // 2}: change {before} to {after}"] = neighbor
+            edits[f"{cell} node {2 + at // 2} from {before} to {after}"] = neighbor
         return edits
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
