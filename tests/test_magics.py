@@ -47,7 +47,7 @@ def test_an_edited_prompt_is_shown_filled_in_with_its_length_and_a_diff(bench):
     text = str(bench.preview("critique", 3))
     assert "Look at the gradient." in text and "{{" not in text.partition("Changed")[0]
     assert text.startswith("Prompt critique, round 3: about ") and "price not known" in text
-    assert "-To raise the accuracy," in text and "+Cell {{ architecture }} at {{ score }}." in text
+    assert "-To raise the {{ metric }}, change" in text and "+Cell {{ architecture }} at {{ score }}." in text
     assert "<pre" in bench.preview("critique", 3)._repr_html_()
 
 
