@@ -2,7 +2,7 @@
 
     SEKI_MIRROR=... .venv/bin/python benchmarks/speed.py [--search]
 
-Prints one line per claim with its bound. Numbers of one machine; the last run is kept in benchmarks/results/speed.md.
+Prints one line per claim with its bound. Numbers of one machine, kept in benchmarks/results/speed.md.
 """
 
 import random

@@ -60,8 +60,8 @@ class TransNasBench101(SixEdgeSpace[TransNasBench101Cell]):
         return TransNasBench101Cell(tuple(operations))
 
     def format(self, arch: TransNasBench101Cell) -> str:
-        a, b, c, d, e, f = map(_DIGIT.__getitem__, arch.edges)
-        return f"{BACKBONE}-{a}_{b}{c}_{d}{e}{f}"
+        (a, b, c, d, e, f), digit = arch.edges, _DIGIT
+        return f"{BACKBONE}-{digit[a]}_{digit[b]}{digit[c]}_{digit[d]}{digit[e]}{digit[f]}"
 
     def signature(self, operations: Sequence[str]) -> str:
         """`none` adds nothing, sums are unordered, and an operation on nothing gives nothing.
