@@ -40,6 +40,16 @@ class States:
         return self._rectified[index]
 
 
+def preprocess(shape: CellShape, affine: bool = True) -> tuple[nn.Module, nn.Module]:
+    """What brings the two states before a cell to its channels and resolution."""
+    before: nn.Module = (
+        FactorizedReduce(shape.before_previous, shape.channels, affine)
+        if shape.previous_reduction
+        else ConvBn(shape.before_previous, shape.channels, 1, affine=affine)
+    )
+    return before, ConvBn(shape.previous, shape.channels, 1, affine=affine)
+
+
 class DartsCell(nn.Module):
     """One DARTS cell: two preprocessed inputs, two edges a node, the concat of some nodes.
 
@@ -49,12 +59,7 @@ class DartsCell(nn.Module):
 
     def __init__(self, edges: Sequence[tuple[str, int]], concat: Sequence[int], shape: CellShape, affine: bool = True):
         super().__init__()
-        self.preprocess0: nn.Module = (
-            FactorizedReduce(shape.before_previous, shape.channels, affine)
-            if shape.previous_reduction
-            else ConvBn(shape.before_previous, shape.channels, 1, affine=affine)
-        )
-        self.preprocess1: nn.Module = ConvBn(shape.previous, shape.channels, 1, affine=affine)
+        self.preprocess0, self.preprocess1 = preprocess(shape, affine)
         self.sources = [source for _, source in edges]
         self.operations = nn.ModuleList(
             OPERATIONS[name](shape.channels, 2 if shape.reduction and source < 2 else 1, affine)

@@ -1,10 +1,11 @@
 """How large a network is, without building it: parameters and multiply-adds, as the field counts them.
 
-Each distinct cell is made once on the meta device, so that no weights exist, and shapes are followed by arithmetic.
+Each distinct operation is made once on the meta device: no weights exist, shapes are followed by arithmetic.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -12,9 +13,9 @@ from torch import nn
 
 from ..spaces import DartsGenotype, SearchSpace
 from ..spaces.six_edges import EDGES
-from .cells import CellShape, DartsCell, NasBench201CellModule, ResidualBlock
-from .networks import AuxiliaryHead, build_network, cell_shapes, make_cell, resolve, stems
-from .operations import FactorizedReduce
+from .cells import CellShape, NasBench201CellModule, ResidualBlock, preprocess
+from .networks import AuxiliaryHead, build_network, cell_shapes, resolve, stems
+from .operations import OPERATIONS, FactorizedReduce
 from .trans101 import TransNasBench101CellModule
 
 Resolution = tuple[int, int]  # height, width
@@ -79,10 +80,9 @@ def _count_darts(
     for shape in shapes:
         sizes.append((shape, size))
         size = _halved(size) if shape.reduction else size
-    for (shape, size), times in Counter(sizes).items():  # equal cells are made once
-        cell = make_cell(genotype, shape)
-        total += times * parameters(cell)
-        multiply_adds += times * _trace_cell(cell, size)
+    for (shape, size), times in Counter(sizes).items():  # equal cells are counted once
+        added, more = _count_cell(genotype.reduce if shape.reduction else genotype.normal, shape, size)
+        total, multiply_adds = total + times * added, multiply_adds + times * more
     features = shapes[-1].channels * multipliers[shapes[-1].reduction]
     if auxiliary:
         at = shapes[2 * layers // 3]
@@ -94,16 +94,30 @@ def _halved(size: Resolution) -> Resolution:
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
-def _trace_cell(cell: DartsCell, size: Resolution) -> int:
-    """Multiply-adds of a cell whose previous state has this size."""
-    before = (2 * size[0], 2 * size[1]) if isinstance(cell.preprocess0, FactorizedReduce) else size
-    total = _trace(cell.preprocess0, before)[0] + _trace(cell.preprocess1, size)[0]
-    inner = size
-    for source, operation in zip(cell.sources, cell.operations, strict=True):
-        added, after = _trace(operation, size if source < 2 else inner)
-        total += added
-        inner = after
-    return total
+def _count_cell(edges: Sequence[tuple[str, int]], shape: CellShape, size: Resolution) -> tuple[int, int]:
+    """Parameters and multiply-adds of a cell whose previous state has this size."""
+    total, multiply_adds = _count_preprocess(shape, size)
+    inner = _halved(size) if shape.reduction else size
+    for name, source in edges:
+        stride = 2 if shape.reduction and source < 2 else 1
+        added, more = _count_operation(name, shape.channels, stride, size if source < 2 else inner)
+        total, multiply_adds = total + added, multiply_adds + more
+    return total, multiply_adds
+
+
+@lru_cache(maxsize=4096)
+def _count_preprocess(shape: CellShape, size: Resolution) -> tuple[int, int]:
+    with torch.device("meta"):
+        modules = preprocess(shape)
+    before = (2 * size[0], 2 * size[1]) if shape.previous_reduction else size
+    return sum(map(parameters, modules)), _trace(modules[0], before)[0] + _trace(modules[1], size)[0]
+
+
+@lru_cache(maxsize=4096)
+def _count_operation(name: str, channels: int, stride: int, size: Resolution) -> tuple[int, int]:
+    with torch.device("meta"):
+        operation = OPERATIONS[name](channels, stride, True)
+    return parameters(operation), _trace(operation, size)[0]
 
 
 def _trace(module: nn.Module, size: Resolution) -> tuple[int, Resolution]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..assets import get_asset, locate, looked_in
-from ..errors import AssetError, look_up
+from ..errors import AssetError, TrainingError, look_up
 from ..evaluators.base import DataSource
 from .protocol import assets_at_hand
 
@@ -43,6 +43,25 @@ class Dataset:
     train: Images
     test: Images
     source: DataSource
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the config of a training says of its data."""
+        return {"dataset": self.name, "data": self.source.name, "sha256": self.source.sha256}
+
+    def check(self) -> None:
+        """Raise TrainingError unless each image has a label of the data set's classes."""
+        for name, part in (("training", self.train), ("test", self.test)):
+            if len(part.labels) == 0 or len(part.images) != len(part.labels):
+                raise TrainingError(
+                    f"{self.name}: {len(part.images)} {name} images and {len(part.labels)} labels. "
+                    f'Fetch the data again: "seki data fetch {self.name}".'
+                )
+            if int(part.labels.min()) < 0 or int(part.labels.max()) >= self.classes:
+                raise TrainingError(
+                    f"{self.name}: a {name} label is {int(part.labels.max())}, but the network has {self.classes} "
+                    "classes. Give the data set its own number of classes."
+                )
 
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10}

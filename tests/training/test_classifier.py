@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,8 +19,8 @@ from torch import nn
 from seki_lib.errors import RunError, SekiError, TrainingError, UnknownName
 from seki_lib.evaluators.base import DataSource
 from seki_lib.spaces import get_space
-from seki_lib.training import checkpoint, classifier
-from seki_lib.training.classifier import learning_rate, train_classifier
+from seki_lib.training import checkpoint, classifier, loop
+from seki_lib.training.classifier import train_classifier
 from seki_lib.training.images import Dataset, Images, load_dataset
 from seki_lib.training.protocol import PROTOCOLS, ClassifierConfig, TrainingSpec, get_protocol, named_architecture
 
@@ -39,7 +40,7 @@ def train(digits, folder, config=TINY, seed=0, **options):
 
 
 def weights(folder):
-    return torch.load(folder / "checkpoint.pt", weights_only=True)["network"]
+    return torch.load(folder / "checkpoint.pt", weights_only=True)["parts"]["network"]
 
 
 def metrics(folder):
@@ -73,13 +74,14 @@ def test_the_paper_protocol_is_that_of_pc_darts():
 
 
 def test_the_learning_rate_is_a_cosine_of_the_epoch():
-    config = ClassifierConfig()
+    training = SimpleNamespace(config=ClassifierConfig(), epoch=0)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([nn.Parameter(torch.ones(1))], 0.025), 600)
-    for epoch in range(600):
-        assert learning_rate(config, epoch) == pytest.approx(scheduler.get_last_lr()[0], abs=1e-9)
+    for training.epoch in range(600):
+        assert loop.Training.cosine(training, 0.025) == pytest.approx(scheduler.get_last_lr()[0], abs=1e-9)
         scheduler.optimizer.step()
         scheduler.step()
-    assert learning_rate(config, 300) == pytest.approx(0.0125)
+    training.epoch = 300
+    assert loop.Training.cosine(training, 0.1, 0.02) == pytest.approx(0.06)
 
 
 def test_a_training_reports_the_last_error_and_the_best(whole, digits):
@@ -89,7 +91,7 @@ def test_a_training_reports_the_last_error_and_the_best(whole, digits):
     assert result["last_test_error"] == lines[-1]["test_error"]
     assert result["best_test_error"] == min(line["test_error"] for line in lines)
     assert lines[result["best_epoch"] - 1]["test_error"] == result["best_test_error"]
-    assert [line["lr"] for line in lines] == [learning_rate(TINY, epoch) for epoch in range(3)]
+    assert [line["lr"] for line in lines] == pytest.approx([0.025, 0.01875, 0.00625])
     assert [line["drop_path"] for line in lines] == pytest.approx([0.0, 0.1, 0.2])
     assert result["data"] == digits.source.sentence and result["train_images"] == 50
 
@@ -112,7 +114,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.training.test_classifier import ARCH, TINY
-from seki_lib.training import checkpoint, classifier
+from seki_lib.training import checkpoint, classifier, loop
 from seki_lib.training.images import load_dataset
 
 def die_at(module, name, call, after):
@@ -129,9 +131,9 @@ def die_at(module, name, call, after):
 
 place, call, seconds, folder = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4])
 if place == "step":
-    die_at(classifier._Training, "_train_step", call, True)
+    die_at(classifier.ClassifierTraining, "train_step", call, True)
 elif place == "line":
-    die_at(classifier, "append_line", call, True)
+    die_at(loop, "append_line", call, True)
 elif place == "move":
     die_at(Path, "replace", call, True)
 data = load_dataset("digits", train=TINY.train_images, test=TINY.test_images)
@@ -158,7 +160,7 @@ def test_a_training_killed_anywhere_ends_with_the_same_bits(whole, tmp_path, dig
 
 
 def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(whole, digits, tmp_path, monkeypatch):
-    steps, original = [], classifier._Training._train_step
+    steps, original = [], classifier.ClassifierTraining.train_step
 
     def press(self, *batch):
         original(self, *batch)
@@ -166,7 +168,7 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(whole, digits, tmp
         if len(steps) == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(classifier._Training, "_train_step", press)
+    monkeypatch.setattr(classifier.ClassifierTraining, "train_step", press)
     lines = []
     with pytest.raises(KeyboardInterrupt):
         train_classifier("darts", ARCH, digits, TINY, tmp_path, say=lines.append)
@@ -284,7 +286,7 @@ def test_too_little_memory_names_batch_and_precision(digits, tmp_path, monkeypat
         def fail(self, *batch, error=error):
             raise error
 
-        monkeypatch.setattr(classifier._Training, "_train_step", fail)
+        monkeypatch.setattr(classifier.ClassifierTraining, "train_step", fail)
         with pytest.raises(TrainingError, match=rf"{where} has too little memory for batch 20.*batch=10 or precision"):
             train(digits, tmp_path)
 

@@ -1,0 +1,331 @@
+"""The one training loop: epochs of steps that can be killed anywhere and go on to the same bits.
+
+A trainer says what a step is, what an epoch measures and what the end reports (`classifier.py`, `supernet.py`,
+`language_model.py`); everything else is here: checkpoints, resuming, random numbers, Ctrl-C, non-finite losses,
+`metrics.jsonl` (a line an epoch), `result.json` (closes the training) and the sentences for what goes wrong.
+
+Every random number derives from (seed, epoch, purpose), never from what ran before.
+"""
+
+import hashlib
+import json
+import math
+import resource
+import signal
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import __version__
+from ..errors import RunError, TrainingError
+from ..jsonl import append_line, read_lines, write_json, written_at_once
+from ..lock import locked
+from . import checkpoint
+
+CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training on this machine: where it lives, what decides it, and who hears of it."""
+
+    folder: Path
+    identity: dict[str, Any]  # everything that decides the weights; another identity is another folder
+    config: Any  # a frozen dataclass with at least epochs, batch, precision, channels_last and threads
+    seed: int = 0
+    device: str = "auto"
+    say: Callable[[str], None] = print  # takes one line an epoch
+    checkpoint_seconds: float = 600.0  # longest time between checkpoints; there is one after every epoch as well
+
+    @property
+    def where(self) -> torch.device:
+        """The device; "auto" is the first GPU, or the CPU."""
+        auto = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(auto if self.device == "auto" else self.device)
+
+
+def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any]:
+    """Run `trainer(job, *arguments)` to its end, or go on with it, in `job.folder`; returns what `result.json` holds.
+
+    A finished training is read, not repeated. Raises TrainingError with the next step, RunError if the folder was made
+    with other settings or is in use, KeyboardInterrupt after Ctrl-C, when all is saved.
+    """
+    with locked(job.folder), _threads(job.config.threads), _named_errors(job.config):
+        _claim(job.folder, job.identity | {"code": __version__})
+        if (job.folder / "result.json").is_file():
+            return json.loads((job.folder / "result.json").read_text())  # type: ignore[no-any-return]
+        return trainer(job, *arguments).run()
+
+
+class Training(ABC):
+    """The state of one training: what a checkpoint holds, and the loop that advances it.
+
+    A trainer's `__init__` fills `parts` (all that has a `state_dict`: network, optimisers) and `device`'s data; `sums`
+    collects what the steps of an epoch add up, the loss first.
+    """
+
+    config: Any
+
+    def __init__(self, job: Job):
+        self.job, self.config, self.device = job, job.config, job.where
+        self.parts: dict[str, Any] = {}
+        self.generator = torch.Generator(self.device)  # of augmentation
+        self.epoch, self.step = 0, 0  # done
+        self.order = torch.empty(0, dtype=torch.int64)  # of the data in this epoch
+        self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self.seconds, self.epoch_seconds = 0.0, 0.0
+        self.history: list[float] = []  # one number an epoch, the trainer's own
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """How many steps this epoch has."""
+
+    @abstractmethod
+    def draw_order(self, cpu: torch.Generator) -> Tensor:
+        """The order of the data in the epoch that begins."""
+
+    @abstractmethod
+    def begin_epoch(self) -> None:
+        """Set what holds for a whole epoch (learning rate, modes); called anew when an epoch goes on."""
+
+    @abstractmethod
+    def train_step(self) -> None:
+        """Step number `self.step` of the epoch; adds to `sums`."""
+
+    @abstractmethod
+    def close_epoch(self) -> tuple[Any, str]:
+        """Measure; returns the epoch as a dataclass for `metrics.jsonl`, and as words for people."""
+
+    @abstractmethod
+    def result(self) -> dict[str, Any]:
+        """What `result.json` holds besides what every training reports."""
+
+    def seed_of(self, purpose: str, epoch: int | None = None) -> int:
+        """The seed of one stream of random numbers: it depends on its place in the training and on nothing else."""
+        digest = hashlib.sha256(f"{self.job.seed}/{self.epoch if epoch is None else epoch}/{purpose}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") >> 1
+
+    def autocast(self) -> Any:
+        """The context of a forward pass in the precision asked for."""
+        if self.config.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def laid_out(self, batch: Tensor) -> Tensor:
+        """Images in the memory layout asked for."""
+        return batch.contiguous(
+            memory_format=torch.channels_last if self.config.channels_last else torch.contiguous_format
+        )
+
+    def cosine(self, start: float, end: float = 0.0) -> float:
+        """From `start` to `end` over all epochs, constant within one, in closed form."""
+        return end + (start - end) * (1 + math.cos(math.pi * self.epoch / self.config.epochs)) / 2
+
+    def run(self) -> dict[str, Any]:
+        """All epochs that are not done yet, then `result.json`."""
+        self._resume()
+        with _stop_signals() as stopped:
+            while self.epoch < self.config.epochs:
+                self._train_epoch(stopped)
+                self._close_epoch()
+        result = self.result() | {
+            "seed": self.job.seed,
+            "epochs": self.config.epochs,
+            "seconds": round(self.seconds, 2),
+            "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu",
+            "peak_memory_mb": _peak_memory_mb(self.device),
+            "torch": torch.__version__,
+        }
+        write_json(self.job.folder / "result.json", result)
+        return result
+
+    def _train_epoch(self, stopped: list[int]) -> None:
+        """The steps of an epoch that are not done yet."""
+        if self.step == 0:
+            self.order = self.draw_order(torch.Generator().manual_seed(self.seed_of("order")))
+            self.generator.manual_seed(self.seed_of("augmentation"))
+            torch.manual_seed(self.seed_of("drop path"))
+            self.sums.zero_()
+            self.epoch_seconds = 0.0
+        self.begin_epoch()
+        saved = started = time.perf_counter()
+        while self.step < self.steps:
+            self.train_step()
+            self.step += 1
+            last = self.step == self.steps
+            if last or self.device.type == "cpu" or self.step % CHECK_EVERY == 0:
+                self._require_finite()
+            now = time.perf_counter()
+            if stopped or (now - saved > self.job.checkpoint_seconds and not last):
+                self.epoch_seconds, started, saved = self.epoch_seconds + now - started, now, now
+                self._require_finite()
+                self._save()
+            if stopped:
+                self.job.say(
+                    f"saved after step {self.step} of {self.steps} of epoch {self.epoch + 1}: "
+                    "the same command goes on from here"
+                )
+                raise KeyboardInterrupt
+        self.epoch_seconds += time.perf_counter() - started
+
+    def _require_finite(self) -> None:
+        if not math.isfinite(float(self.sums[0])):
+            kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
+            advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
+            raise TrainingError(
+                f"the loss is not finite in epoch {self.epoch + 1}, by step {self.step}; {kept}. "
+                f"Next: {advice}, in another folder (--variant)."
+            )
+
+    def _close_epoch(self) -> None:
+        """Measure, write the line of this epoch, save."""
+        self.seconds += self.epoch_seconds
+        line, words = self.close_epoch()
+        try:
+            append_line(self.job.folder / "metrics.jsonl", asdict(line))
+        except OSError as error:
+            raise TrainingError(
+                f"{self.job.folder / 'metrics.jsonl'} could not be written ({error.strerror}): the last good "
+                "checkpoint is kept. Make room, and the same command goes on from it."
+            ) from None
+        self.epoch, self.step = self.epoch + 1, 0
+        self._save()
+        left = self.seconds / self.epoch * (self.config.epochs - self.epoch)
+        eta = f"{int(left // 3600)} h {int(left % 3600 // 60):02d} min" if left >= 60 else f"{left:.0f} s"
+        self.job.say(f"epoch {self.epoch:3d}/{self.config.epochs}  {words}  ETA {eta}")
+
+    def _save(self) -> None:
+        checkpoint.save(
+            self.job.folder,
+            {
+                "identity": self.job.identity,
+                "epoch": self.epoch,
+                "step": self.step,
+                "parts": {name: part.state_dict() for name, part in self.parts.items()},
+                "order": self.order,
+                "augmentation": self.generator.get_state(),
+                "rng": checkpoint.rng_states(),
+                "sums": self.sums.cpu(),
+                "seconds": self.seconds,
+                "epoch_seconds": self.epoch_seconds,
+                "history": self.history,
+            },
+        )
+
+    def _resume(self) -> None:
+        """Go on from the newest good checkpoint, if there is one."""
+        state, warning = checkpoint.load(self.job.folder, self.job.identity)
+        if warning:
+            self.job.say(warning)
+        epoch = state["epoch"] if state else 0
+        _keep_lines(self.job.folder / "metrics.jsonl", epoch)
+        if state is None:
+            return
+        for name, part in self.parts.items():
+            part.load_state_dict(state["parts"][name])
+        self.epoch, self.step, self.order = epoch, state["step"], state["order"]
+        self.generator.set_state(state["augmentation"])
+        self.sums.copy_(state["sums"])
+        self.seconds, self.epoch_seconds, self.history = state["seconds"], state["epoch_seconds"], state["history"]
+        checkpoint.restore_rng(state["rng"])
+        if self.epoch < self.config.epochs:
+            self.job.say(f"going on from epoch {self.epoch + 1}, step {self.step + 1}")
+
+
+def _claim(folder: Path, description: dict[str, Any]) -> None:
+    """Write config.json, or make sure that the folder was made with the same settings."""
+    path = folder / "config.json"
+    if not path.exists():
+        write_json(path, description)
+        return
+    there = json.loads(path.read_text())
+    if different := [f"{key} was {there.get(key)!r}, now {description[key]!r}" for key in description
+                     if there.get(key) != description[key]]:  # fmt: skip
+        raise RunError(
+            f"{folder} was made with other settings: {'; '.join(different)}. Use those, or another --variant; "
+            "or remove the folder to start anew."
+        )
+
+
+def _keep_lines(path: Path, epochs: int) -> None:
+    """Cut off the lines of epochs that the checkpoint does not know: they are trained again."""
+    lines = list(read_lines(path))
+    if len(lines) > epochs:
+        with written_at_once(path) as part:
+            part.write_text("".join(json.dumps(line) + "\n" for line in lines[:epochs]))
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    """Most memory that was in use, in MB: of the GPU, or of the whole process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+@contextmanager
+def _threads(threads: int) -> Iterator[None]:
+    """Compute with so many CPU threads (0: as it is), and put the number back."""
+    before = torch.get_num_threads()
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _named_errors(config: Any) -> Iterator[None]:
+    """What torch says in many lines, in one sentence with the next step."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TrainingError(_out_of_memory("the GPU", config)) from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise TrainingError(_out_of_memory("this machine", config)) from None
+
+
+def _out_of_memory(where: str, config: Any) -> str:
+    bf16 = "" if config.precision == "bf16" else " or precision='bf16'"
+    return (
+        f"{where} has too little memory for batch {config.batch} of this network. "
+        f"Next: batch={max(1, config.batch // 2)}{bf16}, in another folder (--variant)."
+    )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """A list that fills when Ctrl-C or a cluster asks to stop, so that the step at hand is finished and saved first.
+
+    A second Ctrl-C stops at once. In a thread other than the main one nothing is caught.
+    """
+    stopped: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        stopped.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
