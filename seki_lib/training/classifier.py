@@ -108,7 +108,7 @@ class ClassifierTraining(Training):
             raise TrainingError(f"{space}: its networks know no drop path: set drop_path=0")
         if config.channels_last:
             network = network.to(memory_format=torch.channels_last)
-        self.network: Any = network.to(self.device)
+        self.network: Any = self.world.synchronised(network.to(self.device))
         self.compiled: Callable[..., Any] = (
             torch.compile(self.network, mode=config.compile) if config.compile else self.network
         )
@@ -138,9 +138,11 @@ class ClassifierTraining(Training):
     def train_step(self) -> None:
         """One batch."""
         config, start = self.config, self.step * self.config.batch
-        chosen = self.order[start : start + config.batch]
-        labels = self.train.labels[chosen]
-        batch = augment(self.train.images[chosen], self.generator, cutout=config.cutout)
+        whole = self.order[start : start + config.batch]
+        part = self.world.part(len(whole))
+        labels = self.train.labels[whole[part]]
+        images = self.train.images[whole[part]]
+        batch = augment(images, self.generator, cutout=config.cutout, place=(part.start, len(whole)))
         self.optimizer.zero_grad(set_to_none=True)
         with self.autocast():
             outputs = self.compiled(self.laid_out(batch))
@@ -148,7 +150,8 @@ class ClassifierTraining(Training):
         main_loss = loss = nn.functional.cross_entropy(logits.float(), labels)
         if auxiliary is not None:
             loss = loss + config.auxiliary * nn.functional.cross_entropy(auxiliary.float(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * self.world.weight(len(whole))).backward()  # type: ignore[no-untyped-call]
+        self.world.add_gradients(self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
         self.optimizer.step()
         self.sums[0] += main_loss.detach() * len(labels)
@@ -157,7 +160,9 @@ class ClassifierTraining(Training):
     def close_epoch(self) -> tuple[Epoch, str]:
         """The test error after this epoch."""
         n = len(self.order)
-        self.history.append(100 * self._wrong(self.test) / len(self.test.labels))
+        share = Images(*(values[self.world.part(len(values))] for values in self.test))
+        wrong_of_test = int(self.world.total(self._wrong(share)))
+        self.history.append(100 * wrong_of_test / len(self.test.labels))
         loss, wrong = self.sums.tolist()
         line = Epoch(
             self.epoch + 1,
@@ -175,7 +180,7 @@ class ClassifierTraining(Training):
         )
 
     @torch.no_grad()
-    def _wrong(self, images: Images) -> int:
+    def _wrong(self, images: Images) -> Tensor:
         """How many images are classified wrongly."""
         self.network.eval()
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -184,7 +189,7 @@ class ClassifierTraining(Training):
             with self.autocast():
                 logits = self.network(self.laid_out(batch))
             wrong += (logits.argmax(1) != images.labels[start : start + TEST_BATCH]).sum()
-        return int(wrong)
+        return wrong
 
     def result(self) -> dict[str, Any]:
         """Last and best test error, sizes, data."""
