@@ -105,10 +105,14 @@ def train(
     precision: str | None = None,
     compile: str | None = None,
     threads: int | None = None,
+    workers: int | None = None,
 ) -> None:
     """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
 
     --arch: DARTS_V1, DARTS_V2, PC_DARTS, random:<seed>, the folder of a finished search, or the text of a genotype.
+    --dataset: cifar10, cifar100, imagenet (yours: SEKI_IMAGENET), imagenet_sample (200 classes at 64 pixels), digits.
+    --workers: processes that decode ImageNet's files. On many GPUs, with the same batch over all of them:
+    torchrun --nproc_per_node=8 -m seki_lib.cli train …
     """
     from .training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 
@@ -123,8 +127,13 @@ def train(
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if changes and variant == "default":
         variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
+    config = get_protocol(profile, dataset)
+    if workers is not None:
+        if not hasattr(config, "workers"):
+            raise UnknownName(f"--workers: {dataset} lies in memory; only ImageNet's files are decoded by processes")
+        changes["workers"] = workers
     try:
-        config = replace(get_protocol(profile), **changes)
+        config = replace(config, **changes)
     except ValueError as error:
         raise UnknownName(str(error)) from None
     at_hand = dataset_at_hand(dataset, config)
@@ -133,8 +142,12 @@ def train(
     name, text = named_architecture(arch, space)
     spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
     from .training.classifier import run_training
+    from .training.distributed import leave
 
     result = run_training(spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True))
+    leave()
+    if int(os.environ.get("RANK", "0")):
+        return  # one of several processes: the first speaks
     print(
         f"{name}  test error {result['last_test_error']:.2f} % after {result['epochs']} epochs "
         f"(best {result['best_test_error']:.2f} %, epoch {result['best_epoch']}); {result['params_m']:.2f} M parameters"
