@@ -67,6 +67,8 @@ def train_classifier(
         **asdict(config),
     }
     identity.pop("workers", None)  # decides how fast
+    if "jitter" in identity:
+        identity["jitter"] = list(identity["jitter"])  # as JSON has it
     data.check()
     job = Job(folder, identity, config, seed, device, say, checkpoint_seconds)
     trainer = ImageNetTraining if isinstance(config, ImageNetConfig) else ClassifierTraining
