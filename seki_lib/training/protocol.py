@@ -126,23 +126,24 @@ class SupernetSpec:
     dataset: str
     profile: str
     seed: int = 0
-    variant: str = "default"  # set when the settings differ from the profile's
+    kind: str = ""  # empty: the profile's
 
     @property
     def config(self) -> SupernetConfig:
         """The profile's settings. Raises UnknownName."""
-        return look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
+        config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
+        return replace(config, kind=self.kind) if self.kind else config
 
     def folder(self, results: Path) -> Path:
         """Where this supernet lives."""
-        kind = self.config.kind if self.variant == "default" else self.variant
-        return results / self.profile / "supernets" / self.space / self.dataset / kind / f"seed={self.seed}"
+        where = results / self.profile / "supernets" / self.space / self.dataset / self.config.kind
+        return where / f"seed={self.seed}"
 
     def command(self) -> str:
         """The command that trains this supernet."""
-        return (
-            f"seki supernet --space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
-        )
+        kind = f" --kind {self.kind}" if self.kind else ""
+        where = f"--space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
+        return f"seki supernet {where}{kind}"
 
 
 def get_protocol(profile: str) -> ClassifierConfig:
