@@ -205,5 +205,5 @@ def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
 
 
 def test_f_without_a_supernet_names_the_command_that_trains_it(tmp_path):
-    with pytest.raises(RunError, match=rr"seki supernet --space darts --dataset .* --profile smoke --seed 0"):
+    with pytest.raises(RunError, match=r"seki supernet --space darts --dataset .* --profile smoke --seed 0"):
         get_evaluator("oneshot", space="darts", task="cifar10", profile="smoke", results=tmp_path)
