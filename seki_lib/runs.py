@@ -257,7 +257,7 @@ def evaluator_of(spec: RunSpec, results: Path) -> Any:
     kind = "tabular" if spec.space in TABLES else "oneshot"
     options: dict[str, Any] = {}
     if kind == "oneshot":
-        options = {"profile": spec.profile, "results": results, "kind": spec.supernet, "bn": spec.bn or "batch"}
+        options = {"profile": spec.profile, "results": results, "supernet": spec.supernet, "bn": spec.bn or "batch"}
     return get_evaluator(kind, space=spec.space, task=spec.task, **options)
 
 
