@@ -34,7 +34,15 @@ from .report.table1 import PLANS, found_cells
 from .runs import RunSpec, folder_name
 from .spaces import get_space
 from .spaces.darts import PUBLIC_GENOTYPES
-from .training.protocol import ClassifierConfig, TrainingSpec, assets_at_hand, get_protocol, named_architecture
+from .training.protocol import (
+    ClassifierConfig,
+    SupernetConfig,
+    SupernetSpec,
+    TrainingSpec,
+    assets_at_hand,
+    get_protocol,
+    named_architecture,
+)  # fmt: skip
 
 CARDS = Path(__file__).with_name("cards.toml")
 MEASURED = ROOT / "benchmarks" / "results"
@@ -48,30 +56,26 @@ TABLES = {
 PHASES = SUPERNET, SEARCH, TRAINING = range(3)  # each waits for the one before
 
 
+IMAGENET_SEARCH = SupernetConfig(kind="pc_darts", partial=2, batch=1024, lr=0.5, alpha_from=35)  # PC-DARTS
+
+
 @dataclass(frozen=True)
 class Protocols:
-    """What the paper's trainings take besides `ClassifierConfig` and `Profile`; §5.1.1 and PC-DARTS unless said."""
+    """What experiments take besides `ClassifierConfig`, `SupernetConfig` and `Profile` (from PC-DARTS and DARTS)."""
 
-    supernet_epochs: int = 50
-    supernet_alpha_epochs: int = 35  # the architecture parameters are frozen until epoch 15
-    supernet_images: int = 25_000  # half of the training images; the other half is for the architecture parameters
-    supernet_channels: int = 16
-    supernet_layers: int = 8
-    supernet_partial: int = 4  # K
-    score_images: int = 512  # f(α) is an accuracy on so many images (docs/fidelity.md)
-    imagenet_epochs: int = 250
+    imagenet_epochs: int = 250  # §5.1.1
     imagenet_channels: int = 48
     imagenet_layers: int = 14
     imagenet_images: tuple[int, int] = (1_281_167, 50_000)  # training, validation
+    imagenet_search: SupernetConfig = IMAGENET_SEARCH
     imagenet_search_images: tuple[int, int] = (128_117, 32_029)  # 10 % of each class for weights, 2.5 % for α
-    imagenet_search_alpha_epochs: int = 15  # frozen until epoch 35
-    imagenet_search_partial: int = 2
-    lambdas: tuple[int, ...] = (15, 25, 30, 35, 40, 45)  # Table 5
-    k_xi: int = 16  # settings of k and ξ in Table 6, one of them in Table 5 too
-    ablation_seeds: int = 8  # our choice
+    lams: tuple[int, ...] = (15, 25, 30, 35, 40, 45)  # Table 5
+    ks: tuple[int, ...] = (8, 16, 24, 32)  # Table 6
+    ratios: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)  # ξ / k of Table 6
+    ablation_seeds: tuple[int, ...] = tuple(range(8))  # our choice
     tokens: tuple[int, int] = (929_589, 73_760)  # of Penn Treebank: training, validation
     vocabulary: int = 10_000
-    language_epochs: int = 8000  # evaluation (DARTS)
+    language_epochs: int = 8000
     language_embedding: int = 850
     language_search_epochs: int = 50
     language_search_embedding: int = 300
@@ -193,14 +197,19 @@ def works(profile: Profile, results: Path, left: dict[int, Asking], p: Protocols
         return replace(job, table=table, what=f"{name} on {dataset}, seed {seed}", left=_left(at, epochs))
 
     cells = [(ours, genotype), *map(named_architecture, plan.cells)]
-    yield replace(supernet_work(p, "cifar"), left=not _begun(folder, "darts", "cifar10"))
+    supernet = SupernetSpec("darts", "cifar10", profile.name)
+    half = (supernet.config.train_images or 50_000) // 2
+    left_over = _left(supernet.folder(results), supernet.config.epochs)
+    yield replace(supernet_work(supernet.config, (half, half)), left=left_over)
     for name, text in cells:
         yield from (final(1, name, text, dataset, seed) for dataset in plan.datasets for seed in plan.seeds)
-    for table in (1, 5, 6, 7):  # Table 6 scores on the supernet of Table 1, as the others do
-        yield scored(table, "supernet", subnet_multiply_adds(p, "cifar"), p.score_images)
+    for table in (1, 5, 6, 7):  # Tables 5, 6 and 7 score on the supernet of Table 1
+        yield scored(table, "supernet", path_multiply_adds(supernet.config), supernet.config.score_images)
 
-    yield replace(supernet_work(p, "imagenet"), left=not _begun(folder, "darts", "imagenet"))
-    yield scored(2, "imagenet_supernet", subnet_multiply_adds(p, "imagenet"), p.score_images)
+    large = p.imagenet_search
+    left_over = _least_left(folder.glob("supernets/darts/imagenet/*/seed=0"), large.epochs)
+    yield replace(supernet_work(large, p.imagenet_search_images, "imagenet"), left=left_over)
+    yield scored(2, "imagenet_supernet", path_multiply_adds(large, "imagenet"), large.score_images)
     yield final(2, ours, genotype, "imagenet")
     yield final(2, "the cell searched on ImageNet", genotype, "imagenet")
 
@@ -208,31 +217,35 @@ def works(profile: Profile, results: Path, left: dict[int, Asking], p: Protocols
     yield from (final(7, second, genotype, dataset, seed) for dataset in plan.datasets for seed in plan.seeds)
     yield final(7, second, genotype, "imagenet")
 
-    yield replace(language_work(p, search=True), left=not _begun(folder, "darts_rnn", "ptb"))
+    left_over = _least_left(folder.glob("supernets/darts_rnn/ptb/*/seed=0"), p.language_search_epochs)
+    yield replace(language_work(p, search=True), left=left_over)
     single = language_multiply_adds(p.language_search_embedding, p.vocabulary)
     yield scored(8, "language_model", single, p.tokens[1])
-    trained = (folder / "trainings" / "darts_rnn" / "ptb").glob("searched-*/seed=0")
-    yield replace(language_work(p), left=min((_left(path, p.language_epochs) for path in trained), default=1.0))
+    left_over = _least_left(folder.glob("trainings/darts_rnn/ptb/searched-*/seed=0"), p.language_epochs)
+    yield replace(language_work(p), left=left_over)
 
 
-def supernet_work(p: Protocols, stem: str) -> Work:
-    """The supernet of PC-DARTS, for all the epochs of its weights and those of its architecture parameters."""
-    if stem == "cifar":
-        table, kind, partial, classes = 1, "supernet", p.supernet_partial, 10
-        trained = p.supernet_images * (p.supernet_epochs + p.supernet_alpha_epochs)
+def supernet_work(config: SupernetConfig, images: tuple[int, int], stem: str = "cifar") -> Work:
+    """A supernet of the DARTS space. images: of an epoch of its weights, and of its α if it has any."""
+    imagenet, classes = stem == "imagenet", 1000 if stem == "imagenet" else 10
+    if config.kind == "single_path":
+        forward, trained = path_multiply_adds(config, stem), config.epochs * images[0]
     else:
-        table, kind, partial, classes = 2, "imagenet_supernet", p.imagenet_search_partial, 1000
-        weights, alpha = p.imagenet_search_images
-        trained = weights * p.supernet_epochs + alpha * p.imagenet_search_alpha_epochs
-    mixed = count_mixed(p.supernet_channels, p.supernet_layers, partial=partial, classes=classes, stem=stem)
-    return Work(table, kind, kind, SUPERNET, mixed, trained, parameters=1_000_000, splits=stem == "imagenet")
+        partial = config.partial if config.kind == "pc_darts" else 1
+        forward = count_mixed(
+            config.channels, config.layers, partial=partial, classes=1000 if imagenet else 10, stem=stem
+        )
+        trained = config.epochs * images[0] + (config.epochs - config.alpha_from) * images[1]
+    kind = "imagenet_supernet" if imagenet else "supernet"
+    return Work(1 + imagenet, f"{config.kind} supernet", kind, SUPERNET, forward, trained, parameters=2_000_000,
+                splits=imagenet)  # fmt: skip
 
 
-def subnet_multiply_adds(p: Protocols, stem: str) -> float:
+def path_multiply_adds(config: SupernetConfig, stem: str = "cifar") -> float:
     """Of one cell at the supernet's size: the mean of 16 random ones."""
     space = get_space("darts")
     return statistics.fmean(
-        count(space, space.random(Random(i)), channels=p.supernet_channels, layers=p.supernet_layers, classes=10,
+        count(space, space.random(Random(i)), channels=config.channels, layers=config.layers, classes=10,
               stem=stem).multiply_adds for i in range(16)
     )  # fmt: skip
 
@@ -271,44 +284,47 @@ def language_multiply_adds(embedding: int, vocabulary: int, edges: int = 8) -> i
     return (2 * embedding) ** 2 + edges * embedding * 2 * embedding + embedding * vocabulary
 
 
-def ablations(profile: Profile, p: Protocols) -> tuple[int, tuple[int, int]]:
-    """Rounds of one seed of Tables 5 and 6, by forks: of the one self-evolution, and of inspiration in each table."""
-    return max(p.lambdas), (
-        sum(profile.rounds - lam for lam in p.lambdas),
-        (p.k_xi - 1) * (profile.rounds - profile.lam),
-    )
-
-
 def askings(profile: Profile, results: Path, llm: str, p: Protocols) -> list[Asking]:
     """What LLMs are still to be asked, table by table."""
     from .evaluators.trans101_table import TASKS
 
-    def searches(table: int, space: str, tasks: Iterable[str], seeds: Iterable[int], llm: str | None = llm) -> Asking:
-        evolve = inspire = 0
-        for task, seed in ((task, seed) for task in tasks for seed in seeds):
-            folder = RunSpec(space, task, llm, profile.name, seed).folder(results) if llm else None
-            done = max(0, len(list(read_lines(folder / "history.jsonl"))) - 1) if folder else 0
-            evolve += max(0, profile.lam - done)
-            inspire += profile.rounds - max(done, profile.lam)
-        return Asking(table, space, evolve, inspire)
+    def done(space: str, task: str, seed: int, variant: str = "default") -> int:
+        """Rounds that this search has behind it; a fork begins with those that it shares."""
+        folder = RunSpec(space, task, llm, profile.name, seed, variant).folder(results)
+        return max(0, len(list(read_lines(folder / "history.jsonl"))) - 1)
 
-    evolved, inspired = ablations(profile, p)
-    n = p.ablation_seeds
+    def searches(table: int, space: str, counts: Iterable[int]) -> Asking:
+        counts = list(counts)
+        evolve = sum(max(0, profile.lam - count) for count in counts)
+        return Asking(table, space, evolve, sum(profile.rounds - max(count, profile.lam) for count in counts))
+
+    def forks(table: int, settings: dict[str, int], trunk: int = 0) -> Asking:
+        """settings: variant -> λ. trunk: the longest λ, whose self-evolution all share."""
+        seeds, evolve, inspire = p.ablation_seeds, 0, 0
+        for seed in seeds:
+            behind = {variant: done("darts", "cifar10", seed, variant) for variant in settings}
+            evolve += max(0, trunk - max(min(behind[variant], lam) for variant, lam in settings.items()))
+            inspire += sum(profile.rounds - max(behind[variant], lam) for variant, lam in settings.items())
+        return Asking(table, "darts", evolve, inspire)
+
+    lams = {"default" if lam == profile.lam else f"lam={lam}": lam for lam in p.lams}
+    k_xi = [(k, round(k * ratio)) for k in p.ks for ratio in p.ratios]
+    own = {"k": profile.k, "xi": profile.xi}
+    names = [",".join(f"{n}={v}" for n, v in {"k": k, "xi": xi}.items() if v != own[n]) for k, xi in k_xi]
     return [
-        searches(1, "darts", ["cifar10"], profile.seeds),
-        searches(2, "darts", ["imagenet"], [0]),
-        searches(3, "nas201", ["cifar10"], profile.seeds),
-        searches(4, "trans101", TASKS, profile.trans101_seeds),
-        Asking(5, "darts", n * evolved, n * inspired[0]),
-        Asking(6, "darts", 0, n * inspired[1]),
-        searches(7, "darts", ["cifar10"], profile.seeds, None),  # of an LLM that is not named here
-        searches(8, "darts_rnn", ["ptb"], [0]),
+        searches(1, "darts", (done("darts", "cifar10", seed) for seed in profile.seeds)),
+        searches(2, "darts", [done("darts", "imagenet", 0)]),
+        searches(3, "nas201", (done("nas201", "cifar10", seed) for seed in profile.seeds)),
+        searches(4, "trans101", (done("trans101", t, seed) for t in TASKS for seed in profile.trans101_seeds)),
+        forks(5, lams, max(p.lams)),
+        forks(6, {name: profile.lam for name in names if name}),  # the one without a name is in Table 5
+        searches(7, "darts", [0] * len(profile.seeds)),  # of an LLM that is not named here
+        searches(8, "darts_rnn", [done("darts_rnn", "ptb", 0)]),
     ]
 
 
-def _begun(folder: Path, space: str, task: str) -> bool:
-    """Whether a search of this profile has scored a cell, and so has its supernet."""
-    return any((folder / "searches" / space / task).glob("*/*/seed=*/history.jsonl"))
+def _least_left(folders: Iterable[Path], epochs: int) -> float:
+    return min((_left(folder, epochs) for folder in folders), default=1.0)
 
 
 def _left(folder: Path, epochs: int) -> float:
@@ -512,7 +528,7 @@ def _notes(llm: str) -> list[str]:
         "more (benchmarks/classifier_step.py --device cuda).",
         "Calls are first attempts, critique and refine counted as two: 425 a seed for Tables 5 and 6 together, by "
         "forks of one history. Repeats come on top, and so do the thoughts of LLMs that think.",
-        "Table 7 is one more LLM, priced as the first. Table 5 uses the supernet of Table 1, and Table 6 the "
+        "Table 7 is one more LLM, priced as the first. Tables 5 and 6 use the supernet of Table 1, and Table 6 the "
         "self-evolution of Table 5. A cell that no search has found yet is counted as DARTS_V2.",
         "Wall time: supernets, then searches, then final trainings; ImageNet spread over all GPUs without loss, every "
         "other job on one. The LLM's own time is not in it. ImageNet's 155 GB of images are yours to bring.",
