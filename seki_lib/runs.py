@@ -52,6 +52,8 @@ class RunSpec:
     profile: str
     seed: int
     variant: str = "default"
+    supernet: str = ""  # kind of supernet that f is read from, of a space without a table; empty: the profile's
+    bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""
@@ -64,6 +66,9 @@ class RunSpec:
         """The command that makes or continues this run."""
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
+        words += [
+            word for name in ("supernet", "bn") if (value := getattr(self, name)) for word in (f"--{name}", value)
+        ]
         return shlex.join([*words, "--results", str(results)])
 
 
@@ -250,8 +255,10 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
 def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
     kind = "tabular" if spec.space in TABLES else "oneshot"
-    where = {} if kind == "tabular" else {"profile": spec.profile, "results": results}
-    return get_evaluator(kind, space=spec.space, task=spec.task, **where)
+    options: dict[str, Any] = {}
+    if kind == "oneshot":
+        options = {"profile": spec.profile, "results": results, "kind": spec.supernet, "bn": spec.bn or "batch"}
+    return get_evaluator(kind, space=spec.space, task=spec.task, **options)
 
 
 def _prepare(
@@ -293,7 +300,7 @@ def _description(
 ) -> dict[str, Any]:
     source = evaluator.source
     return {
-        "run": asdict(spec),
+        "run": {name: value for name, value in asdict(spec).items() if value != ""},
         "search": asdict(config),
         "llm": {"name": llm.name, "templates": llm.templates, **llm.settings},
         "prompts": prompts.hashes,
