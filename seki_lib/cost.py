@@ -22,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from .ablations import Setting, k_xi_settings, lambda_settings, trunk
 from .assets import ASSETS, locate
 from .errors import SettingError, look_up
 from .jsonl import read_lines
@@ -69,10 +70,6 @@ class Protocols:
     imagenet_images: tuple[int, int] = (1_281_167, 50_000)  # training, validation
     imagenet_search: SupernetConfig = IMAGENET_SEARCH
     imagenet_search_images: tuple[int, int] = (128_117, 32_029)  # 10 % of each class for weights, 2.5 % for α
-    lams: tuple[int, ...] = (15, 25, 30, 35, 40, 45)  # Table 5
-    ks: tuple[int, ...] = (8, 16, 24, 32)  # Table 6
-    ratios: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)  # ξ / k of Table 6
-    ablation_seeds: tuple[int, ...] = tuple(range(8))  # our choice
     tokens: tuple[int, int] = (929_589, 73_760)  # of Penn Treebank: training, validation
     vocabulary: int = 10_000
     language_epochs: int = 8000
@@ -227,7 +224,7 @@ def works(profile: Profile, results: Path, left: dict[int, Asking], p: Protocols
 
 def supernet_work(config: SupernetConfig, images: tuple[int, int], stem: str = "cifar") -> Work:
     """A supernet of the DARTS space. images: of an epoch of its weights, and of its α if it has any."""
-    imagenet, classes = stem == "imagenet", 1000 if stem == "imagenet" else 10
+    imagenet = stem == "imagenet"
     if config.kind == "single_path":
         forward, trained = path_multiply_adds(config, stem), config.epochs * images[0]
     else:
@@ -284,42 +281,43 @@ def language_multiply_adds(embedding: int, vocabulary: int, edges: int = 8) -> i
     return (2 * embedding) ** 2 + edges * embedding * 2 * embedding + embedding * vocabulary
 
 
-def askings(profile: Profile, results: Path, llm: str, p: Protocols) -> list[Asking]:
+def askings(profile: Profile, results: Path, llm: str) -> list[Asking]:
     """What LLMs are still to be asked, table by table."""
     from .evaluators.trans101_table import TASKS
 
-    def done(space: str, task: str, seed: int, variant: str = "default") -> int:
+    def done(spec: RunSpec) -> int:
         """Rounds that this search has behind it; a fork begins with those that it shares."""
-        folder = RunSpec(space, task, llm, profile.name, seed, variant).folder(results)
-        return max(0, len(list(read_lines(folder / "history.jsonl"))) - 1)
+        return max(0, len(list(read_lines(spec.folder(results) / "history.jsonl"))) - 1)
 
     def searches(table: int, space: str, counts: Iterable[int]) -> Asking:
         counts = list(counts)
         evolve = sum(max(0, profile.lam - count) for count in counts)
         return Asking(table, space, evolve, sum(profile.rounds - max(count, profile.lam) for count in counts))
 
-    def forks(table: int, settings: dict[str, int], trunk: int = 0) -> Asking:
-        """settings: variant -> λ. trunk: the longest λ, whose self-evolution all share."""
-        seeds, evolve, inspire = p.ablation_seeds, 0, 0
-        for seed in seeds:
-            behind = {variant: done("darts", "cifar10", seed, variant) for variant in settings}
-            evolve += max(0, trunk - max(min(behind[variant], lam) for variant, lam in settings.items()))
-            inspire += sum(profile.rounds - max(behind[variant], lam) for variant, lam in settings.items())
+    def forks(table: int, settings: list[Setting], shared: int) -> Asking:
+        """Ablations (`ablations.py`). shared: rounds of self-evolution that are paid for here, and once."""
+        evolve = inspire = 0
+        for seed in profile.ablation_seeds:
+            own = RunSpec("darts", "cifar10", llm, profile.name, seed)
+            behind = {setting: done(setting.spec(own, profile)) for setting in settings}
+            evolve += max(0, shared - max(min(count, setting.lam) for setting, count in behind.items()))
+            inspire += sum(profile.rounds - max(count, setting.lam) for setting, count in behind.items())
         return Asking(table, "darts", evolve, inspire)
 
-    lams = {"default" if lam == profile.lam else f"lam={lam}": lam for lam in p.lams}
-    k_xi = [(k, round(k * ratio)) for k in p.ks for ratio in p.ratios]
-    own = {"k": profile.k, "xi": profile.xi}
-    names = [",".join(f"{n}={v}" for n, v in {"k": k, "xi": xi}.items() if v != own[n]) for k, xi in k_xi]
+    def runs(space: str, tasks: Iterable[str], seeds: Iterable[int]) -> list[RunSpec]:
+        return [RunSpec(space, task, llm, profile.name, seed) for task in tasks for seed in seeds]
+
+    table5 = lambda_settings(profile)
+    table6 = [setting for setting in k_xi_settings(profile) if setting not in table5]
     return [
-        searches(1, "darts", (done("darts", "cifar10", seed) for seed in profile.seeds)),
-        searches(2, "darts", [done("darts", "imagenet", 0)]),
-        searches(3, "nas201", (done("nas201", "cifar10", seed) for seed in profile.seeds)),
-        searches(4, "trans101", (done("trans101", t, seed) for t in TASKS for seed in profile.trans101_seeds)),
-        forks(5, lams, max(p.lams)),
-        forks(6, {name: profile.lam for name in names if name}),  # the one without a name is in Table 5
+        searches(1, "darts", map(done, runs("darts", ["cifar10"], profile.seeds))),
+        searches(2, "darts", map(done, runs("darts", ["imagenet"], [0]))),
+        searches(3, "nas201", map(done, runs("nas201", ["cifar10"], profile.seeds))),
+        searches(4, "trans101", map(done, runs("trans101", TASKS, profile.trans101_seeds))),
+        forks(5, table5, trunk(profile).lam),
+        forks(6, table6, 0),
         searches(7, "darts", [0] * len(profile.seeds)),  # of an LLM that is not named here
-        searches(8, "darts_rnn", [done("darts_rnn", "ptb", 0)]),
+        searches(8, "darts_rnn", map(done, runs("darts_rnn", ["ptb"], [0]))),
     ]
 
 
@@ -480,7 +478,7 @@ def plan(
     precision = precision or get_protocol(profile).precision
     look_up("precision", dict.fromkeys(("fp32", "bf16")), precision)
     p, sizes = protocols or Protocols(), get_profile(profile)
-    left = {asking.table: asking for asking in askings(sizes, results, llm, p)}
+    left = {asking.table: asking for asking in askings(sizes, results, llm)}
     jobs = list(works(sizes, results, left, p))
     speeds = {kind: speed(card, kind, precision, results / profile) for kind in dict.fromkeys(j.kind for j in jobs)}
     timed = [(job, job.operations / speeds[job.kind].per_second / 3600) for job in jobs]

@@ -74,8 +74,8 @@ def test_table_1_is_24_trainings_of_a_day_each_on_a_v100(fresh):
 
 
 def test_ablations_take_425_calls_a_seed_by_forks_and_searches_85(fresh):
-    assert (row(fresh, 5).llm_calls + row(fresh, 6).llm_calls) / len(Protocols().ablation_seeds) == 425
-    assert sum(2 * lam + 50 - lam for lam in Protocols().lams) + 16 * 85 == 1850  # without forks
+    assert (row(fresh, 5).llm_calls + row(fresh, 6).llm_calls) / len(PAPER.ablation_seeds) == 425
+    assert sum(2 * lam + 50 - lam for lam in PAPER.lams) + 16 * 85 == 1850  # without forks
     assert row(fresh, 3).llm_calls == 4 * 85 and row(fresh, 4).llm_calls == 7 * 4 * 85
     assert row(fresh, 3).gpu_hours == 0 and row(fresh, 3).wall_hours == 0
 
