@@ -569,9 +569,13 @@ def _line(row: Row) -> list[str]:
     return [
         str(row.table or "all"), row.what if row.table else "",
         f"{row.jobs_left} ({row.jobs_done})" if row.jobs_left + row.jobs_done else "–",
-        f"{row.gpu_hours:,.1f}" if row.gpu_hours else "–", row.hours_from, f"{row.llm_calls:,}",
+        _hours(row.gpu_hours), row.hours_from, f"{row.llm_calls:,}",
         f"{row.prompt_tokens:,} + {row.completion_tokens:,}" if row.llm_calls else "–",
         row.tokens_from if row.llm_calls else "", "not known" if row.dollars is None else f"{row.dollars:,.2f}",
         f"{row.disk_bytes / 1e9:.1f} GB" if row.disk_bytes >= 1e9 else f"{row.disk_bytes / 1e6:.1f} MB",
-        f"{row.wall_hours:,.1f}" if row.gpu_hours else "–",
+        _hours(row.wall_hours),
     ]  # fmt: skip
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.{0 if hours >= 10 else 1}f}" if hours else "–"

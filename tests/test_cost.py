@@ -212,4 +212,4 @@ def test_the_table_on_screen_and_the_data_say_the_same(fresh):
     assert len(lines) == 2 + 8 + 1 and len({len(line) for line in lines}) == 1
     data = json.loads(json.dumps(asdict(fresh)))
     assert [row["table"] for row in data["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 0]
-    assert f"{data['rows'][0]['gpu_hours']:,.1f}" in lines[2]
+    assert f"{data['rows'][0]['gpu_hours']:,.0f}" in lines[2]
