@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from .ablations import full_grid, k_xi_settings, lambda_settings, run_settings
 from .assets import ASSETS, absolute_folders, fetch, locate
 from .errors import AssetError, RunError, SekiError, UnknownName, look_up
 from .evaluators import nas201_official, trans101_official
@@ -48,6 +49,8 @@ def search(
     strategy: str | None = None,
     novelty: bool | None = None,
     permute_words: bool | None = None,
+    supernet: str = "",
+    bn: str = "",
     critique: Path | None = None,
     refine: Path | None = None,
     inspire: Path | None = None,
@@ -58,7 +61,8 @@ def search(
     """Search by Algorithm 1, or go on with a search that was stopped. What is not given is set by the profile.
 
     critique, refine, inspire: files with templates in place of the default ones. max_…: bounds on what all searches of
-    this profile together may take of LLMs, also read from MAX_USD, MAX_TOKENS and MAX_CALLS.
+    this profile together may take of LLMs, also read from MAX_USD, MAX_TOKENS and MAX_CALLS. supernet, bn: where a
+    supernet gives f(α): its kind, in place of the profile's, and "accumulated" in place of the batch's BN statistics.
     """
     _bound(max_usd, max_tokens, max_calls)
     prompts = prompts_from(llm, {"critique": critique, "refine": refine, "inspire": inspire})
@@ -67,9 +71,10 @@ def search(
         "novelty": novelty, "permute_words": permute_words,
     }  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    spec = RunSpec(space, task, llm, profile, seed, variant)
-    if changes and variant == "default":
-        spec = RunSpec(space, task, llm, profile, seed, ",".join(f"{n}={_slug(v)}" for n, v in changes.items()))
+    named = changes | {name: value for name, value in (("supernet", supernet), ("bn", bn)) if value}
+    if named and variant == "default":
+        variant = ",".join(f"{n}={_slug(v)}" for n, v in named.items())
+    spec = RunSpec(space, task, llm, profile, seed, variant, supernet, bn)
     folder = search_run(
         spec, get_profile(profile), results, prompts=prompts,
         on_step=lambda s: print(f"seed {seed}  {s}", flush=True), **changes,
@@ -156,6 +161,61 @@ def train(
 
 
 @app.command
+def supernet(
+    space: str = "darts",
+    dataset: str = "cifar10",
+    profile: str = "laptop",
+    seed: int = 0,
+    kind: str = "",
+    device: str = "auto",
+    results: Path = ROOT / "results",
+) -> None:
+    """Train the supernet that f(α) is read from, or go on with it: a line an epoch, resumable.
+
+    --kind: single_path, pc_darts or darts in place of the profile's own.
+    """
+    from .training.protocol import SupernetSpec, dataset_at_hand
+
+    spec = SupernetSpec(space, dataset, profile, seed, kind)
+    at_hand = dataset_at_hand(dataset, spec.config)
+    if at_hand != dataset:
+        print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
+    from .training.supernet import run_supernet
+
+    spec = replace(spec, dataset=at_hand)
+    result = run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
+    print(f"{space}  {result['params_m']:.2f} M parameters, {result['seconds']:.0f} s; done: {spec.folder(results)}")
+
+
+@app.command
+def ablations(
+    space: str = "darts",
+    task: str = "cifar10",
+    llm: str = DEFAULT_LLM,
+    profile: str = "laptop",
+    seed: int = 0,
+    table: Annotated[Literal["5", "6", "both"], tyro.conf.arg(help="whose settings")] = "both",
+    full: bool = False,
+    results: Path = ROOT / "results",
+) -> None:
+    """Run the settings of Tables 5 and 6 for one seed, as forks of one self-evolution; resumable.
+
+    --full: all settings of the paper in place of the profile's.
+    """
+    settings = get_profile(profile)
+    settings = full_grid(settings) if full else settings
+    wanted = (lambda_settings(settings) if table != "6" else []) + (k_xi_settings(settings) if table != "5" else [])
+    spec = RunSpec(space, task, llm, profile, seed)
+    for folder in run_settings(
+        spec, settings, results, wanted,
+        on_step=lambda setting, step: print(
+            f"seed {seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True
+        ),
+    ):  # fmt: skip
+        print(f"seed {seed}  done: {folder}")
+
+
+@app.command
 def show(run: Annotated[Path, tyro.conf.Positional]) -> None:
     """One run: its settings, its best cell, how its cells came about, what the LLM cost."""
     if not (run / "config.json").is_file():
@@ -176,11 +236,27 @@ def show(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
 
 @app.command
-def cost(run: Annotated[Path, tyro.conf.Positional]) -> None:
-    """What the calls of a run would cost on every LLM with a known price, from the tokens that it was measured to take.
+def cost(
+    run: Annotated[Path | None, tyro.conf.Positional] = None,
+    profile: str = "paper",
+    card: str = "a100",
+    gpus: int = 1,
+    llm: str = "openai:gpt-4o-mini",
+    precision: str = "",
+    results: Path = ROOT / "results",
+    json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """What the paper's tables will take: GPU-hours, tokens, dollars, disk; what is finished is subtracted.
 
-    Tokenizers differ: another LLM counts other numbers for the same words.
+    With RUN: what the calls of that run would cost on every LLM with a known price, from the tokens it was measured to
+    take (tokenizers differ). --precision: fp32 or bf16, else the profile's. --json: as data.
     """
+    if run is None:
+        from .cost import as_text, plan
+
+        planned = plan(profile, card, gpus, llm, results, precision)
+        print(json.dumps(asdict(planned), indent=1, ensure_ascii=False) if json_ else as_text(planned))
+        return
     if not (run / "transcript.jsonl").is_file():
         raise RunError(f"{run} has no transcript.jsonl. Runs live in results/<profile>/searches/…")
     took = totals(run / "transcript.jsonl")

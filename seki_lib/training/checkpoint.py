@@ -35,9 +35,11 @@ def save(folder: Path, state: State) -> None:
         part.replace(folder / NAME)
     except OSError as error:
         part.unlink(missing_ok=True)
+        good = (folder / NAME).exists() or (folder / BEFORE).exists()
+        kept = "the last good checkpoint is kept" if good else "it would have been the first"
         raise TrainingError(
-            f"{folder / NAME} could not be written ({error.strerror or error}): the last good checkpoint is kept. "
-            "Make room, and the same command goes on from it."
+            f"{folder / NAME} could not be written ({error.strerror or error}): {kept}. "
+            f"Make room, and the same command {'goes on from it' if good else 'starts anew'}."
         ) from None
 
 
@@ -66,6 +68,17 @@ def load(folder: Path, identity: dict[str, Any]) -> tuple[State | None, str]:
     if damaged:
         raise RunError(f"{'; '.join(damaged)}. Nothing was changed: remove the folder to start anew.")
     return None, ""
+
+
+def load_network(folder: Path) -> State:
+    """The weights of the newest good checkpoint. Raises RunError if there is none."""
+    for name in (NAME, BEFORE):
+        try:
+            weights: State = _read(folder / name)["parts"]["network"]
+            return weights
+        except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile):
+            continue
+    raise RunError(f"{folder} holds no good checkpoint. Remove the folder and train anew.")
 
 
 def _read(path: Path) -> State:

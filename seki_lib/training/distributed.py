@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..errors import SekiError
 
 T = TypeVar("T")
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class World:
         for gradient, added in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(added.view_as(gradient))
 
-    def synchronised(self, network: nn.Module) -> nn.Module:
+    def synchronised(self, network: N) -> N:
         """The network, its batch normalisation over the whole batch: torch's own on GPUs, `WholeBatchNorm2d` else."""
         if self.alone:
             return network
@@ -163,13 +164,16 @@ class WholeBatchNorm2d(nn.BatchNorm2d):
         mean = sums[:-1] / count
         centred = x - mean.view(1, -1, 1, 1)
         variance = _Sum.apply(centred.square().sum(axes)) / count  # type: ignore[no-untyped-call]
-        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
-            with torch.no_grad():
-                self.num_batches_tracked.add_(1)
-                momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
-                self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
-                self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var.dtype), momentum)
+        if self.training and self.track_running_stats:
+            self._keep(mean.detach(), (variance * count / (count - 1)).detach())
         y = centred * (variance + self.eps).rsqrt().view(1, -1, 1, 1)
         if self.affine:
             y = y * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
         return y  # type: ignore[no-any-return]
+
+    def _keep(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+            self.running_var.lerp_(variance.to(self.running_var.dtype), momentum)

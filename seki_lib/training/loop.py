@@ -30,7 +30,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import RunError, TrainingError
-from ..jsonl import append_line, read_lines, write_json, written_at_once
+from ..jsonl import append_line, read_lines, write_json, write_lines
 from ..lock import locked
 from . import checkpoint
 from .distributed import join
@@ -66,7 +66,7 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
     """
     world = join(job.where)
     job = job if world.first else replace(job, say=lambda line: None)
-    with ExitStack() as held, _threads(job.config.threads), _named_errors(job.config):
+    with ExitStack() as held, _named_errors(job), _threads(job.config.threads):
 
         def claim() -> dict[str, Any] | None:
             held.enter_context(locked(job.folder))
@@ -208,22 +208,12 @@ class Training(ABC):
         self.seconds += self.epoch_seconds
         self.sums = self.world.total(self.sums)
         line, words = self.close_epoch()
-        self.world.from_first(lambda: self._write(line))
+        self.world.from_first(lambda: append_line(self.job.folder / "metrics.jsonl", asdict(line)))
         self.epoch, self.step = self.epoch + 1, 0
         self._save()
         left = self.seconds / self.epoch * (self.config.epochs - self.epoch)
         eta = f"{int(left // 3600)} h {int(left % 3600 // 60):02d} min" if left >= 60 else f"{left:.0f} s"
         self.job.say(f"epoch {self.epoch:3d}/{self.config.epochs}  {words}  ETA {eta}")
-
-    def _write(self, line: Any) -> None:
-        path = self.job.folder / "metrics.jsonl"
-        try:
-            append_line(path, asdict(line))
-        except OSError as error:
-            raise TrainingError(
-                f"{path} could not be written ({error.strerror}): the last good checkpoint is kept. "
-                "Make room, and the same command goes on from it."
-            ) from None
 
     def _save(self) -> None:
         state = {
@@ -283,8 +273,7 @@ def _keep_lines(path: Path, epochs: int) -> None:
     """Cut off the lines of epochs that the checkpoint does not know: they are trained again."""
     lines = list(read_lines(path))
     if len(lines) > epochs:
-        with written_at_once(path) as part:
-            part.write_text("".join(json.dumps(line) + "\n" for line in lines[:epochs]))
+        write_lines(path, lines[:epochs])
 
 
 def _peak_memory_mb(device: torch.device) -> float:
@@ -308,16 +297,27 @@ def _threads(threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def _named_errors(config: Any) -> Iterator[None]:
-    """What torch says in many lines, in one sentence with the next step."""
+def _named_errors(job: Job) -> Iterator[None]:
+    """What torch and the system say in many lines, in one sentence with the next step."""
     try:
         yield
     except torch.OutOfMemoryError:
-        raise TrainingError(_out_of_memory("the GPU", config)) from None
+        raise TrainingError(_out_of_memory("the GPU", job.config)) from None
     except RuntimeError as error:
+        if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            reason = str(error).strip().splitlines()[0]
+            raise TrainingError(
+                f"torch.compile failed ({reason}). Next: train without it (compile=''), in another folder (--variant); "
+                "or, if it misses a compiler, install one (g++)."
+            ) from None
         if "can't allocate memory" not in str(error):
             raise
-        raise TrainingError(_out_of_memory("this machine", config)) from None
+        raise TrainingError(_out_of_memory("this machine", job.config)) from None
+    except OSError as error:
+        raise TrainingError(
+            f"{error.filename or job.folder} cannot be written or read ({error.strerror or error}). What was saved is "
+            "kept: mend that, and the same command goes on from it."
+        ) from None
 
 
 def _out_of_memory(where: str, config: Any) -> str:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,17 @@ from seki_lib.training.classifier import train_classifier
 from seki_lib.training.distributed import World
 from seki_lib.training.images import Dataset, Images
 from seki_lib.training.loop import Job
-from seki_lib.training.protocol import ClassifierConfig
+from seki_lib.training.protocol import ClassifierConfig, SupernetConfig
+from seki_lib.training.supernet import train_supernet
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCH = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|nor_conv_3x3~2|"
 # 10 steps an epoch, the last of 3 images: parts of 1 and 2. In float64, since in float32 rounding alone drives such a
 # training apart: one process with another memory layout ends as far away as two processes do.
 CONFIG = ClassifierConfig(channels=4, layers=1, epochs=2, batch=8, drop_path=0.0, threads=1)
+SUPERNET = SupernetConfig(
+    channels=8, layers=1, epochs=2, batch=16, alpha_from=1, score_images=8, resolution=8, threads=1
+)
 
 
 def noise(n):
@@ -33,10 +38,15 @@ def noise(n):
     return Images(images, torch.randint(10, (n,), generator=generator))
 
 
-def train(folder, **options):
+def train(folder, supernets=False, **options):
     data = Dataset("noise", 10, noise(75), noise(9), DataSource("noise", "random pixels", "", ""))
     torch.set_default_dtype(torch.float64)
     try:
+        for kind in ("single_path", "pc_darts") if supernets else ():
+            space = {"single_path": "nas201", "pc_darts": "darts"}[kind]
+            train_supernet(
+                space, data, replace(SUPERNET, kind=kind), folder / kind, device="cpu", say=lambda line: None
+            )
         return train_classifier("nas201", ARCH, data, CONFIG, folder, device="cpu", **options)
     finally:
         torch.set_default_dtype(torch.float32)
@@ -63,7 +73,7 @@ if not dies_at:
         train(folder / "other")
     except RunError as error:
         print(error, file=sys.stderr)
-train(folder, say=lambda line: print(line, flush=True), checkpoint_seconds=seconds)
+train(folder, not dies_at, say=lambda line: print(line, flush=True), checkpoint_seconds=seconds)
 """
 
 
@@ -101,7 +111,7 @@ def metrics(folder):
 def alone(tmp_path_factory):
     """A training by one process."""
     folder = tmp_path_factory.mktemp("alone")
-    train(folder, say=lambda line: None)
+    train(folder, supernets=True, say=lambda line: None)
     return folder
 
 
@@ -109,7 +119,7 @@ def assert_same_training(folder, alone):
     ours, theirs = weights(folder), weights(alone)
     assert ours.keys() == theirs.keys()  # batch normalisation's running statistics among them
     for name in ours:
-        torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-5)
+        torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-5, msg=name)
     assert metrics(folder) == [pytest.approx(line, abs=1e-5) for line in metrics(alone)]
 
 
@@ -119,6 +129,8 @@ def test_two_processes_reach_the_weights_of_one_in_20_steps(alone, tmp_path):
     codes, outputs = finish(start_two(tmp_path))
     assert codes == [0, 0], outputs
     assert_same_training(tmp_path, alone)
+    for kind in ("single_path", "pc_darts"):
+        assert_same_training(tmp_path / kind, alone / kind)
     # before that, an error of the first process was an error of both
     assert all("was made with other settings: " in errors for _, errors in outputs)
     assert outputs[0][0].count("test error") == 2 and outputs[1][0] == ""  # the first alone speaks
