@@ -9,8 +9,10 @@ from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import parse_seeds
 from seki_lib.report.table1 import found_cells, trainings
+from seki_lib.report.table2 import trainings2
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
+from seki_lib.training.protocol import named_architecture
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
 SEEDS, TRANS101_SEEDS = parse_seeds(config["seeds"]), parse_seeds(config["trans101_seeds"])
@@ -25,10 +27,17 @@ def result(seed, space="nas201", task="cifar10"):
 
 
 NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
-TRAININGS = {  # result.json of each final training -> what it trains
-    str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
-    for spec in trainings(RESULTS, PROFILE)
-}
+
+
+
+def by_result(specs):
+    """result.json of each final training -> what it trains."""
+    return {str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec for spec in specs}
+
+
+TABLE1 = by_result(trainings(RESULTS, PROFILE))
+TABLE2 = by_result(spec for _, spec in trainings2(RESULTS, PROFILE))
+TRAININGS = TABLE1 | TABLE2
 
 
 def train_command(output):
@@ -36,7 +45,8 @@ def train_command(output):
     spec = TRAININGS[output]
     arch = spec.name.replace("random-", "random:")
     if arch.startswith("searched"):
-        arch = found_cells(RESULTS, PROFILE)[0]
+        found = [folder for task in ("cifar10", "imagenet") for folder in found_cells(RESULTS, PROFILE, task)]
+        arch = next(folder for folder in found if named_architecture(str(folder))[0] == spec.name)
     where = f"--profile {PROFILE} --results {quote(str(RESULTS))}"
     return f"{SEKI} train --arch {quote(str(arch))} --dataset {spec.dataset} --seed {spec.seed} {where}"
 
@@ -64,6 +74,7 @@ NOTEBOOKS = [
     "03_knowledge_inspiration",
     "04_final_training",
     "11_table1_cifar",
+    "12_table2_imagenet",
     "13_table3_nas201",
     "17_table7_llms",
     "20_figures",
@@ -76,7 +87,7 @@ if not NO_TRANS101:
 
 rule all:
     input:
-        expand("tables/{table}.{ending}", table=["table1", "table3", "table4", "table7"], ending=["csv", "md", "html"]),
+        expand("tables/{table}.{ending}", table=["table1", "table2", "table3", "table4", "table7"], ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
 
@@ -205,7 +216,7 @@ rule final_training:
     input:
         source("04_final_training"),
         "trainings.json",
-        next(iter(TRAININGS)),
+        next(iter(TABLE1)),
     output:
         "notebooks/04_final_training.ipynb",
     shell:
@@ -216,9 +227,21 @@ rule table1:
     input:
         source("11_table1_cifar"),
         "trainings.json",
-        list(TRAININGS),
+        list(TABLE1),
     output:
         "notebooks/11_table1_cifar.ipynb",
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
     shell:
         f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"
+
+
+rule table2:
+    input:
+        source("12_table2_imagenet"),
+        "trainings.json",
+        list(TABLE2),
+    output:
+        "notebooks/12_table2_imagenet.ipynb",
+        expand("tables/table2.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 12_table2_imagenet {NO_LLM} --output {{output[0]}}"

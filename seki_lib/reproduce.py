@@ -14,6 +14,7 @@ from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
+from .report.table2 import images_missing
 from .training.protocol import assets_at_hand, fetch_images
 
 
@@ -27,12 +28,24 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
         fetch_images("cifar10")
     except AssetError as error:
         print(f"{error}\nWhere the profile allows it, scikit-learn's digits take its place, and the table says so.")
+    if "sample" in images_missing(profile.name):
+        try:
+            fetch_images("imagenet_sample")
+        except AssetError as error:
+            print(f"{error}\nTable 2 will read 'not run'.")
     results = results.resolve()
     folder = results / profile.name
     llm = _absolute(llm)
     with locked(folder) as lock:
         _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
-        _write_if_changed(folder / "trainings.json", {"data": assets_at_hand("cifar10"), "code": code_hash()})
+        _write_if_changed(
+            folder / "trainings.json",
+            {
+                "data": assets_at_hand("cifar10"),
+                "imagenet": images_missing(profile.name),
+                "code": code_hash(),
+            },
+        )
         command = [
             sys.executable,
             "-m",

@@ -103,16 +103,34 @@ class ImageNetConfig(ClassifierConfig):
 
 
 _SHORT = ImageNetConfig(
-    channels=8, layers=5, epochs=8, batch=64, lr=0.1, stem="cifar", resolution=32, resize=36, least_area=0.35,
-    jitter=(0.0, 0.0, 0.0, 0.0), auxiliary=0.0, threads=1, workers=0,
+    channels=8, layers=3, epochs=3, batch=32, lr=0.05, stem="cifar", resolution=32, resize=36, least_area=0.35,
+    jitter=(0.0, 0.0, 0.0, 0.0), auxiliary=0.0, train_images=2000, test_images=1000, threads=1, workers=0,
 )  # fmt: skip
 IMAGENET_PROTOCOLS: dict[str, ImageNetConfig] = {
-    "smoke": replace(_SHORT, channels=4, layers=3, epochs=1, train_images=200, test_images=200),
+    "smoke": replace(_SHORT, channels=4, epochs=1, train_images=200, test_images=200),
     "laptop": _SHORT,
-    "workstation": replace(_SHORT, channels=16, layers=8, epochs=30, resolution=64, resize=72, threads=0, workers=-1),
+    "workstation": replace(
+        _SHORT,
+        channels=16,
+        layers=8,
+        epochs=30,
+        resolution=64,
+        resize=72,
+        auxiliary=0.4,
+        train_images=0,
+        test_images=0,
+        threads=0,
+        workers=-1,
+    ),
     "paper": ImageNetConfig(precision="bf16"),
 }
 """As PROTOCOLS. `paper` is of ImageNet-1K, the others of its 200-class sample at 64 pixels."""
+IMAGENET = {
+    "smoke": "imagenet_sample",
+    "laptop": "imagenet_sample",
+    "workstation": "imagenet_sample",
+    "paper": "imagenet",
+}
 
 
 @dataclass(frozen=True)
