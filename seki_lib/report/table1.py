@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import RunError
 from ..training.protocol import ClassifierConfig, TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 from .paper import paper_table
 from .tables import Cell, Table, mean_std
@@ -46,10 +47,23 @@ PLANS: dict[str, Plan] = {
 
 
 def found_cells(results: Path, profile: str) -> list[Path]:
-    """Folders of this profile's finished searches of the DARTS space, the best score first."""
-    folders = (results / profile / "searches" / "darts").glob("*/*/*/seed=*/result.json")
+    """Folders of this profile's finished searches of the DARTS space with its own settings, the best score first.
+
+    Forks of the ablations are left out: together they are many searches, and the best of many is no search's result.
+    """
+    folders = (results / profile / "searches" / "darts").glob("*/*/default/seed=*/result.json")
     return sorted(
         (path.parent for path in folders), key=lambda p: (-json.loads((p / "result.json").read_text())["score"], str(p))
+    )
+
+
+def found_cell(results: Path, profile: str) -> Path:
+    """The folder of the best search. Raises RunError if none has finished."""
+    for folder in found_cells(results, profile):
+        return folder
+    raise RunError(
+        f'no search of the DARTS space has finished in profile {profile}. Next: "seki supernet --profile {profile}", '
+        f'then "seki search --space darts --profile {profile}".'
     )
 
 
