@@ -341,7 +341,7 @@ rule final_training:
         "notebooks/04_final_training.ipynb",
         expand("figures/{name}.png", name=["figure7", "figure8"]),
     shell:
-        f"{SEKI} notebook 04_final_training {NO_LLM} --output {{output}}"
+        f"{SEKI} notebook 04_final_training {NO_LLM} --output {{output[0]}}"
 
 
 rule table1:

@@ -106,7 +106,7 @@ def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
         typed = paper.get(setting.lam)
         _add(
             table,
-            f"λ = {setting.lam}, γ = {profile.rounds - setting.lam}",
+            f"λ = {setting.lam}",
             typed,
             setting,
             best,
@@ -114,7 +114,7 @@ def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
             truth,
             source,
         )
-    table.notes = _notes(outcomes, truth, profile, ours, best, f"λ = {profile.lam}")
+    table.notes = _notes(outcomes, truth, profile, ours, best, "λ = {0.lam}")
     return table
 
 
@@ -131,7 +131,7 @@ def table6(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
     for setting in settings:
         typed = paper.get((setting.k, setting.xi))
         _add(table, f"k = {setting.k}, ξ = {setting.xi}", typed, setting, best, outcomes, truth, source)
-    table.notes = _notes(outcomes, truth, profile, ours, best, f"k = {profile.k}, ξ = {profile.xi}")
+    table.notes = _notes(outcomes, truth, profile, ours, best, "k = {0.k}, ξ = {0.xi}")
     return table
 
 
@@ -266,8 +266,9 @@ def _notes(
     calls = {seed: run.llm_calls for runs in outcomes.values() for seed, run in runs.items()}
     asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
     notes = [
-        f"{claim} as the paper's best. DARTS, f: {verdict(claim, live)}",
-        f"nas201, true test accuracy, Algorithm 1 with a cheap proposer in place of the LLM: {verdict(claim, known)}",
+        f"DARTS, f: {verdict(claim.format(best), live)}",
+        "nas201, true test accuracy, Algorithm 1 with a cheap proposer in place of the LLM: "
+        f"{verdict(claim.format(PAPER_BEST), known)}",
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
         f"Runs of a seed are forks of one self-evolution of {max(profile.lams)} rounds: {forked} first questions to "
