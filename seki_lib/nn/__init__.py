@@ -1,6 +1,15 @@
-"""What is trained: networks of cells, by name and genotype. Imports with torch and numpy alone."""
+"""What is trained: networks of cells and language models. Imports with torch and numpy alone."""
 
 from .count import Size, count
 from .networks import DartsNetwork, NasBench201Network, build_network
+from .rnn import LanguageModel, build_language_model
 
-__all__ = ["DartsNetwork", "NasBench201Network", "Size", "build_network", "count"]
+__all__ = [
+    "DartsNetwork",
+    "LanguageModel",
+    "NasBench201Network",
+    "Size",
+    "build_language_model",
+    "build_network",
+    "count",
+]

@@ -248,12 +248,12 @@ def _show_edge(edge: Edge, notation: Notation) -> str:
 def _last_row(reply: str, notation: Notation) -> tuple[int, Edges | None]:
     """Where the last row of eight words stands and its edges; else 0 and the last row of another length, or None."""
     edge, row = _row_patterns(notation.spelling)
-    at, last = 0, None
+    at, last = 0, None  # type: tuple[int, Edges | None]
     for match in row.finditer(reply):
         edges = tuple((word, int(node)) for word, node in edge.findall(match[0]))
         if len(edges) == len(NODES):
             at, last = match.start(), edges
-        elif not at:
+        elif last is None or len(last) != len(NODES):
             last = edges
     return at, last
 

@@ -53,7 +53,7 @@ def test_cells_of_the_literature_outside_the_space_are_read_but_not_searched():
     enas = SPACE.parse(PUBLIC_GENOTYPES["ENAS"])
     assert len(enas.recurrent) == 11 and enas.concat == (2, 5, 6, 9, 10, 11)
     assert SPACE.parse(SPACE.format(enas)) == enas
-    with pytest.raises(InvalidArchitecture, match="nodes 1-8.*not 11 nodes"):
+    with pytest.raises(InvalidArchitecture, match=r"nodes 1-8.*not 11 nodes"):
         SPACE.neighbors(enas)
     with pytest.raises(InvalidArchitecture):
         SPACE.read(PUBLIC_GENOTYPES["ENAS"], "names")
@@ -223,9 +223,8 @@ def test_algorithm_1_runs_on_the_recurrent_space_with_the_embedded_model(strateg
 @pytest.mark.parametrize("notation", SPACE.notations)
 def test_the_embedded_models_replies_are_cells_at_first_try(notation, llm):
     schema = SPACE.reply_schema(notation)
-    for seed in range(1):
-        question = [{"role": "user", "content": SPACE.describe(notation)}]
-        SPACE.read(llm.complete(question, schema=schema, seed=seed, max_tokens=160).text, notation)
+    question = [{"role": "user", "content": SPACE.describe(notation)}]
+    SPACE.read(llm.complete(question, schema=schema, seed=1, max_tokens=160).text, notation)
 
 
 def test_permuted_words_keep_their_meaning_through_show_and_read():
