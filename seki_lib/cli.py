@@ -205,13 +205,13 @@ def data_need(names: list[str]) -> None:
 
 def data_fetch(names: list[str]) -> None:
     """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
-    from .training.protocol import IMAGE_ASSETS, fetch_images
+    from .training.protocol import DATA_ASSETS, fetch_dataset
 
     for name in names or ["nas201", "smollm2-135m"]:
         if name in GGUFS:
             print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
-        elif name in IMAGE_ASSETS:
-            asset = ASSETS[fetch_images(name)[0]]
+        elif name in DATA_ASSETS:
+            asset = ASSETS[fetch_dataset(name)[0]]
             print(f"{name}: {asset.origin} [{asset.licence}; sha256 {asset.sha256[:12]}…]")
         elif name in FETCH:
             source = FETCH[name]().source

@@ -14,7 +14,7 @@ from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
-from .training.protocol import assets_at_hand, fetch_images
+from .training.protocol import assets_at_hand, fetch_dataset
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
@@ -24,7 +24,7 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     and to call again: what is done is not done again.
     """
     try:
-        fetch_images("cifar10")
+        fetch_dataset("cifar10")
     except AssetError as error:
         print(f"{error}\nWhere the profile allows it, scikit-learn's digits take its place, and the table says so.")
     results = results.resolve()

@@ -13,8 +13,10 @@ from typing import Any
 
 from ..assets import fetch, locate
 from ..errors import AssetError, RunError, look_up
-from ..spaces import get_space
-from ..spaces.darts import PUBLIC_GENOTYPES
+from ..spaces import darts, darts_rnn, get_space
+
+PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
+"""Cells of the literature that have a name, by space."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +94,18 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     arch: a public genotype ("DARTS_V2"), "random:<seed>", the folder of a finished search, or the text itself.
     Raises UnknownName, InvalidArchitecture or RunError.
     """
-    home = get_space(space)
-    if space == "darts" and arch in PUBLIC_GENOTYPES:
-        return arch, PUBLIC_GENOTYPES[arch]
+    home, public = get_space(space), PUBLIC_GENOTYPES.get(space, {})
+    if arch in public:
+        return arch, public[arch]
     if match := re.fullmatch(r"random:([0-9]{1,9})", arch):
         return f"random-{match[1]}", home.format(home.random(Random(int(match[1]))))
     if "(" not in arch and "|" not in arch and (result := Path(arch) / "result.json").is_file():
         text = home.format(home.parse(_read(result)["architecture"]))
         return f"searched-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
     if "(" not in arch and "|" not in arch:
+        named = f"one of {', '.join(public)}, " if public else ""
         raise RunError(
-            f"{arch!r} is no architecture: give its text, one of {', '.join(PUBLIC_GENOTYPES)}, random:<seed>, or the "
+            f"{arch!r} is no architecture: give its text, {named}random:<seed>, or the "
             "folder of a finished search (results/<profile>/searches/…/seed=<n>)"
         )
     text = home.format(home.parse(arch))
@@ -110,26 +113,27 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
 
 
 DATASETS = ("cifar10", "cifar100", "digits")
-IMAGE_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
-    name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")
+DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
+    **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
+    "ptb": (("ptb_train", "ptb_valid", "ptb_test"), ("ptb_train_gz", "ptb_valid_gz", "ptb_test_gz")),
 }
 """The assets of each data set: any one of these groups holds it, the first that is here is taken."""
 
 
 def assets_at_hand(dataset: str) -> tuple[str, ...]:
     """The first group of assets of a data set that is complete on this machine, or nothing."""
-    for group in IMAGE_ASSETS.get(dataset, ()):
+    for group in DATA_ASSETS.get(dataset, ()):
         if all(locate(asset) for asset in group):
             return group
     return ()
 
 
-def fetch_images(dataset: str) -> tuple[str, ...]:
+def fetch_dataset(dataset: str) -> tuple[str, ...]:
     """The assets of a data set, fetched from the best source in reach. Raises AssetError naming all tried."""
     refused = []
     if group := assets_at_hand(dataset):
         return group
-    for group in look_up("data set", IMAGE_ASSETS, dataset):
+    for group in look_up("data set", DATA_ASSETS, dataset):
         try:
             for asset in group:
                 fetch(asset)
