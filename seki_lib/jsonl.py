@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,3 +67,9 @@ def write_json(path: Path, value: Any) -> None:
     """Write a JSON file that is there whole or not at all."""
     with written_at_once(path) as part:
         part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write a whole file of JSON lines that is there at once or not at all."""
+    with written_at_once(path) as part:
+        part.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")

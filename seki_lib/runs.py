@@ -29,7 +29,8 @@ from . import __version__
 from .baselines import BASELINES, run_baseline
 from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
-from .jsonl import write_json, written_at_once
+from .evaluators.tabular import TABLES
+from .jsonl import read_lines, write_json, write_lines, written_at_once
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
@@ -97,7 +98,7 @@ def search_run(
     """
     spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
-    prepared = _prepare(spec, profile, prompts, changes)
+    prepared = _prepare(spec, profile, results, prompts, changes)
     with locked(folder):
         search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
         for step in run(search):
@@ -116,7 +117,7 @@ def walk(
     What the run's transcript holds is not asked again, and what is asked here is there for `search_run`.
     """
     spec = with_prompts(spec, prompts)
-    prepared = _prepare(spec, profile, prompts, changes)
+    prepared = _prepare(spec, profile, results, prompts, changes)
     with locked(spec.folder(results)):
         yield _open(spec, results, Repository(), *prepared)
 
@@ -141,7 +142,7 @@ def rerun(
     names += [f"prompts={prompts.hash}"] if prompts else []
     fork = replace(spec, variant=",".join([*names, f"from={round}"]))
     prompts = prompts or kept_prompts(parent)
-    folder, prepared = fork.folder(results), _prepare(fork, profile, prompts, changes)
+    folder, prepared = fork.folder(results), _prepare(fork, profile, results, prompts, changes)
     with locked(folder):
         origin = {"of": os.path.relpath(parent, results), "round": round, "history": [asdict(r) for r in shared]}
         _write_once(folder / "fork.json", origin, f"{folder} was forked from another history of {parent}.")
@@ -157,6 +158,55 @@ def rerun(
             yield step
         if len(on_disk.records) == search.config.rounds + 1 and not is_finished(folder):
             _finish(folder, search)
+
+
+def fork_run(
+    spec: RunSpec,
+    of: RunSpec,
+    profile: Profile,
+    results: Path,
+    *,
+    round: int,
+    on_step: Callable[[Step], None] = lambda step: None,
+    **changes: Any,
+) -> Path:
+    """A run that shares the rounds up to `round` of another one of the same seed; returns its folder.
+
+    They are copied with their LLM calls, and from then on it is a run like any other, whose history equals that of a
+    separate one: what self-evolution does depends on neither λ, k nor ξ, and every random choice on its place only.
+    Raises RunError if the other run does not reach so far or differs in anything but `changes`.
+    """
+    folder, parent = spec.folder(results), of.folder(results)
+    with locked(folder):
+        if not (folder / "history.jsonl").exists():
+            evaluator, llm, prompts, config = _prepare(spec, profile, results, None, changes)
+            _require_common(parent, _description(spec, config, llm, prompts, evaluator), round)
+            shared = first_rounds(of, profile, results, round + 1)
+            calls = [line for line in read_lines(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
+            write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
+            write_lines(folder / "transcript.jsonl", calls)
+            write_lines(folder / "history.jsonl", [asdict(record) for record in shared])
+    return search_run(spec, profile, results, on_step=on_step, **changes)
+
+
+AFTER_SELF_EVOLUTION = ("rounds", "lam", "k", "xi")  # settings that its rounds do not depend on
+
+
+def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
+    """Raise RunError unless the self-evolution rounds up to `round` of both runs must be the same."""
+    if not (parent / "config.json").exists():
+        raise RunError(f"{parent} holds no run to fork from: run it first.")
+    there = json.loads((parent / "config.json").read_text())
+    differing = [key for key in differences(there, here) if key not in ("run", "search")]
+    differing += [
+        f"search.{key}"
+        for key, value in here["search"].items()
+        if key not in AFTER_SELF_EVOLUTION and there["search"].get(key) != value
+    ]
+    if differing:
+        raise RunError(f"{parent} cannot be forked: it was made with other settings ({', '.join(differing)}).")
+    if round > min(there["search"]["lam"], here["search"]["lam"]):
+        raise RunError(f"{parent} shares its rounds of self-evolution only, which end before round {round}.")
 
 
 def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **changes: Any) -> list[Record]:
@@ -197,11 +247,18 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
     return replace(spec, variant=f"prompts={prompts.hash}")
 
 
+def evaluator_of(spec: RunSpec, results: Path) -> Any:
+    """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
+    kind = "tabular" if spec.space in TABLES else "oneshot"
+    where = {} if kind == "tabular" else {"profile": spec.profile, "results": results}
+    return get_evaluator(kind, space=spec.space, task=spec.task, **where)
+
+
 def _prepare(
-    spec: RunSpec, profile: Profile, prompts: Prompts | None, changes: dict[str, Any]
+    spec: RunSpec, profile: Profile, results: Path, prompts: Prompts | None, changes: dict[str, Any]
 ) -> tuple[Any, Any, Prompts, SearchConfig]:
     """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
-    evaluator = get_evaluator("tabular", space=spec.space, task=spec.task)
+    evaluator = evaluator_of(spec, results)
     llm = get_llm(spec.llm)
     prompts = prompts or Prompts.load(llm.templates, **getattr(llm, "texts", {}))  # a replay brings those of its run
     return evaluator, llm, prompts, search_config(profile, llm, spec.seed, **changes)

@@ -3,6 +3,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from seki_lib import runs
 from seki_lib.errors import LLMError, RunError
 from seki_lib.jsonl import read_lines
 from seki_lib.profiles import Profile
-from seki_lib.runs import RunSpec, baseline_runs, locked, search_run, walk
+from seki_lib.runs import RunSpec, baseline_runs, fork_run, locked, search_run, walk
 from seki_lib.search import initial, run, self_evolution
 
 PROFILE = Profile("test", rounds=6, lam=4, k=3, xi=2, baseline_seeds=5)
@@ -185,3 +186,50 @@ def test_walking_a_whole_search_twice_gives_the_same_steps(fake, tmp_path):
         with walk(SPEC, PROFILE, tmp_path) as search:
             walks.append([str(step) for step in run(search)])
     assert walks[0] == walks[1]
+
+
+@pytest.fixture
+def fork_specs():
+    """The longest self-evolution, and a run that shares its first two rounds."""
+    return replace(SPEC, variant="lam=5"), replace(SPEC, variant="lam=2")
+
+
+def test_a_fork_is_the_separate_run_of_the_same_seed(fake, tmp_path, fork_specs):
+    trunk, fork = fork_specs
+    search_run(trunk, PROFILE, tmp_path / "forked", lam=5)
+    asked = len(fake.calls)
+    forked = fork_run(fork, trunk, PROFILE, tmp_path / "forked", round=2, lam=2)
+    own = len(fake.calls) - asked
+    separate = search_run(fork, PROFILE, tmp_path / "separate", lam=2)
+    for name, times in (("history.jsonl", ["seconds"]), ("transcript.jsonl", []), ("config.json", [])):
+        if times:
+            assert lines(forked / name, *times) == lines(separate / name, *times)
+        else:
+            assert (forked / name).read_bytes() == (separate / name).read_bytes(), name
+    assert (forked / "result.json").read_bytes() == (separate / "result.json").read_bytes()
+    assert 0 < own < len(fake.calls) - asked - own  # the separate run asked for the shared rounds too
+
+
+def test_a_fork_that_was_stopped_goes_on(fake, tmp_path, fork_specs):
+    trunk, fork = fork_specs
+    search_run(trunk, PROFILE, tmp_path, lam=5)
+    whole = fork_run(fork, trunk, PROFILE, tmp_path, round=2, lam=2)
+    expected = lines(whole / "history.jsonl", "seconds")
+    (whole / "result.json").unlink()
+    kept = (whole / "history.jsonl").read_bytes().splitlines(keepends=True)
+    (whole / "history.jsonl").write_bytes(b"".join(kept[:4]))
+    asked = len(fake.calls)
+    fork_run(fork, trunk, PROFILE, tmp_path, round=2, lam=2)
+    assert lines(whole / "history.jsonl", "seconds") == expected and len(fake.calls) == asked
+
+
+def test_a_fork_of_what_cannot_be_shared_is_refused(fake, tmp_path, fork_specs):
+    trunk, fork = fork_specs
+    with pytest.raises(RunError, match="holds no run to fork from"):
+        fork_run(fork, trunk, PROFILE, tmp_path, round=2, lam=2)
+    search_run(trunk, PROFILE, tmp_path, lam=5)
+    with pytest.raises(RunError, match="rounds of self-evolution only, which end before round 3"):
+        fork_run(fork, trunk, PROFILE, tmp_path, round=3, lam=2)
+    with pytest.raises(RunError, match=r"other settings \(search.novelty\)"):
+        fork_run(fork, trunk, PROFILE, tmp_path, round=2, lam=2, novelty=False)
+    assert not (fork.folder(tmp_path) / "history.jsonl").exists()

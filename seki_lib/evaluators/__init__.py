@@ -5,9 +5,10 @@ from typing import Any
 
 from ..errors import look_up
 from .base import DataSource, Evaluation, Evaluator
+from .oneshot import oneshot
 from .tabular import tabular
 
-EVALUATORS: dict[str, Callable[..., Any]] = {"tabular": tabular}
+EVALUATORS: dict[str, Callable[..., Any]] = {"tabular": tabular, "oneshot": oneshot}
 
 __all__ = ["EVALUATORS", "DataSource", "Evaluation", "Evaluator", "get_evaluator"]
 

@@ -17,15 +17,17 @@ from ..spaces.nas201 import EDGES
 from .cells import CellShape, DartsCell, NasBench201CellModule, ResidualBlock
 from .trans101 import TransNasBench101Network
 
+STEM_MULTIPLIER = 3  # channels that the CIFAR stem leaves, in those of the first cell
+
 
 def cell_shapes(
-    channels: int, layers: int, multipliers: tuple[int, int], stem: str, stem_multiplier: int = 3
+    channels: int, layers: int, multipliers: tuple[int, int], stem: str, width: int | None = None
 ) -> list[CellShape]:
     """The shapes of all cells of a DARTS network; reductions at L // 3 and 2L // 3.
 
-    multipliers: nodes in the concat of the normal and of the reduction cell.
+    multipliers: nodes in the concat of the normal and of the reduction cell. width: channels that the stem leaves.
     """
-    first = channels * stem_multiplier if stem == "cifar" else channels
+    first = width or (STEM_MULTIPLIER * channels if stem == "cifar" else channels)
     before, previous, previous_reduction, shapes = first, first, stem == "imagenet", []
     for layer in range(layers):
         reduction = layer in (layers // 3, 2 * layers // 3)
@@ -36,7 +38,7 @@ def cell_shapes(
     return shapes
 
 
-def stems(channels: int, stem: str, stem_multiplier: int = 3) -> nn.ModuleList:
+def stems(channels: int, stem: str) -> nn.ModuleList:
     """The layers before the cells, one module for each resolution they leave.
 
     cifar: (N, 3, H, W) -> (N, 3·channels, H, W). imagenet: -> (N, channels, H / 4, W / 4), then half of that again.
@@ -46,7 +48,7 @@ def stems(channels: int, stem: str, stem_multiplier: int = 3) -> nn.ModuleList:
         return nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs)
 
     if stem == "cifar":
-        width = channels * stem_multiplier
+        width = STEM_MULTIPLIER * channels
         return nn.ModuleList([nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))])
     half = channels // 2
     return nn.ModuleList(

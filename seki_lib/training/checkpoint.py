@@ -68,6 +68,17 @@ def load(folder: Path, identity: dict[str, Any]) -> tuple[State | None, str]:
     return None, ""
 
 
+def load_network(folder: Path) -> State:
+    """The weights of the newest good checkpoint. Raises RunError if there is none."""
+    for name in (NAME, BEFORE):
+        try:
+            weights: State = _read(folder / name)["parts"]["network"]
+            return weights
+        except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile):
+            continue
+    raise RunError(f"{folder} holds no good checkpoint. Remove the folder and train anew.")
+
+
 def _read(path: Path) -> State:
     with zipfile.ZipFile(path) as archive:
         if bad := archive.testzip():

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import RunError, TrainingError
-from ..jsonl import append_line, read_lines, write_json, written_at_once
+from ..jsonl import append_line, read_lines, write_json, write_lines
 from ..lock import locked
 from . import checkpoint
 
@@ -283,8 +283,7 @@ def _keep_lines(path: Path, epochs: int) -> None:
     """Cut off the lines of epochs that the checkpoint does not know: they are trained again."""
     lines = list(read_lines(path))
     if len(lines) > epochs:
-        with written_at_once(path) as part:
-            part.write_text("".join(json.dumps(line) + "\n" for line in lines[:epochs]))
+        write_lines(path, lines[:epochs])
 
 
 def _peak_memory_mb(device: torch.device) -> float:

@@ -1,12 +1,13 @@
-"""What decides a final training: sizes by profile, the cell, the data, the seed. Nothing here needs torch.
+"""What decides a training: sizes by profile, the cell, the data, the seed. Nothing here needs torch.
 
-A training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name of the cell>/seed=<n>/`.
+A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name of the cell>/seed=<n>/`, a supernet in
+`<results>/<profile>/supernets/<space>/<dataset>/<kind>/seed=<n>/`.
 """
 
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -63,6 +64,85 @@ PROTOCOLS: dict[str, ClassifierConfig] = {
     "paper": ClassifierConfig(),
 }  # fmt: skip
 """The protocol of each profile. `paper` is the real thing; the others are short and compare with themselves only."""
+
+
+@dataclass(frozen=True)
+class SupernetConfig:
+    """Settings of a supernet; the defaults are the paper's (§5.1.1: 50 epochs, batch 256, as PC-DARTS on CIFAR-10)."""
+
+    kind: str = "single_path"  # or "pc_darts", "darts"; why this one: docs/fidelity.md
+    channels: int = 16  # C of the first cells (PC-DARTS)
+    layers: int = 8  # L, cells (PC-DARTS); nas201: cells a stage
+    epochs: int = 50  # §5.1.1
+    batch: int = 256  # §5.1.1
+    lr: float = 0.1  # SGD, cosine to lr_end, constant within an epoch (PC-DARTS)
+    lr_end: float = 0.0  # PC-DARTS (DARTS .001)
+    momentum: float = 0.9  # PC-DARTS
+    weight_decay: float = 3e-4  # PC-DARTS
+    clip: float = 5.0  # largest norm of the gradient (PC-DARTS)
+    sampling: str = "uniform"  # of single paths, one a step; or "fair": each operation of a slot once in so many steps
+    partial: int = 4  # K of pc_darts: 1/K of the channels pass the operations (PC-DARTS)
+    alpha_lr: float = 6e-4  # Adam for α and β, of pc_darts and darts (PC-DARTS; DARTS 3e-4)
+    alpha_weight_decay: float = 1e-3  # PC-DARTS, betas (.5, .999)
+    alpha_from: int = 15  # α is frozen in the epochs before (PC-DARTS; DARTS 0)
+    train_images: int = 0  # 0: all 50,000; the first half for the weights, the second to validate and for α
+    resolution: int = 32  # pixels; a smaller one averages blocks of them
+    score_images: int = 512  # that f(α) is read from: every value of Tables 5 and 6 is a multiple of 1/512
+    precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
+    channels_last: bool = True  # memory layout
+    threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
+    stand_in: bool = False  # scikit-learn's digits may take the place of images that are not at hand
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
+        if self.sampling not in ("uniform", "fair"):
+            raise ValueError(f"sampling must be 'uniform' or 'fair', not {self.sampling!r}")
+        if self.resolution not in (8, 16, 32):
+            raise ValueError(f"resolution must be 8, 16 or 32 pixels, not {self.resolution}")
+        if min(self.channels, self.layers, self.epochs, self.batch, self.score_images) < 1:
+            raise ValueError("channels, layers, epochs, batch and score_images must be at least 1")
+
+
+_SMOKE = SupernetConfig(
+    channels=4, layers=3, epochs=2, batch=32, train_images=1024, resolution=8, score_images=128, threads=1,
+    stand_in=True,
+)  # fmt: skip
+_LAPTOP = SupernetConfig(channels=8, layers=4, epochs=6, batch=64, lr=0.1, resolution=16, threads=1, stand_in=True)
+SUPERNETS: dict[str, dict[str, SupernetConfig]] = {
+    "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
+    "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, layers=1)},
+    "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": SupernetConfig(layers=5, precision="bf16")},
+    "paper": {"darts": SupernetConfig(), "nas201": SupernetConfig(layers=5)},
+}
+"""The supernet of each profile and space."""
+
+
+@dataclass(frozen=True)
+class SupernetSpec:
+    """One supernet: of which space, on which images, in which profile, with which seed."""
+
+    space: str
+    dataset: str
+    profile: str
+    seed: int = 0
+    variant: str = "default"  # set when the settings differ from the profile's
+
+    @property
+    def config(self) -> SupernetConfig:
+        """The profile's settings. Raises UnknownName."""
+        return look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
+
+    def folder(self, results: Path) -> Path:
+        """Where this supernet lives."""
+        kind = self.config.kind if self.variant == "default" else self.variant
+        return results / self.profile / "supernets" / self.space / self.dataset / kind / f"seed={self.seed}"
+
+    def command(self) -> str:
+        """The command that trains this supernet."""
+        return (
+            f"seki supernet --space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
+        )
 
 
 def get_protocol(profile: str) -> ClassifierConfig:
@@ -143,7 +223,7 @@ def fetch_dataset(dataset: str) -> tuple[str, ...]:
     raise AssetError(f"{dataset}: no source could be reached. " + " ".join(refused))
 
 
-def dataset_at_hand(dataset: str, config: ClassifierConfig) -> str:
+def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig) -> str:
     """The data set itself, or "digits" where its images are not here and the config allows a stand-in.
 
     Raises UnknownName.

@@ -1,0 +1,110 @@
+"""f(alpha) by a supernet: the accuracy of the cell's subnetwork on a fixed set of validation images (paper §5.1.1).
+
+Always of the canonical form: isomorphic texts would use different weights of the supernet. Cached, so that the second
+question of a cell is free. How far f can be trusted is measured in notebook 01.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunError, look_up
+from ..spaces import get_space
+from ..training.protocol import SupernetSpec, dataset_at_hand
+from .base import DataSource, Evaluation
+
+BN_MODES = {
+    "batch": "BN statistics of the batch",
+    "accumulated": "BN statistics accumulated in training",
+}
+TASKS = {
+    name: f"image classification on {title} (validation accuracy in %, higher is better)"
+    for name, title in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"))
+}
+TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "scikit-learn's digits"}
+PAPER_SIZES: dict[str, Any] = {"channels": 36, "layers": 20, "classes": 10}  # what Tables 5 and 6 count parameters at
+HELD_OUT = 5120  # images besides those of f(α) that the final cell is read on, at most
+
+
+class OneShot:
+    """The score is the accuracy of the cell's subnetwork on the scoring images, in %.
+
+    `seconds` adds up what f took. Raises RunError, with the command to type, if the supernet is not trained.
+    """
+
+    called = "accuracy"
+
+    def __init__(self, spec: SupernetSpec, results: Path, *, bn: str = "batch", device: str = "auto"):
+        import torch
+
+        from ..training.checkpoint import load_network
+        from ..training.images import load_dataset
+        from ..training.supernet import accuracy, build_network, split, weights_hash
+
+        look_up("BN mode", BN_MODES, bn)
+        self.space, self.bn = get_space(spec.space), bn
+        self.task = look_up(f"task of {spec.space}", TASKS, spec.dataset)
+        config = spec.config
+        at_hand = dataset_at_hand(spec.dataset, config)
+        spec = SupernetSpec(spec.space, at_hand, spec.profile, spec.seed, spec.variant)
+        self.folder = spec.folder(results)
+        if not (self.folder / "result.json").is_file():
+            raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command()}" trains it.')
+        data = load_dataset(at_hand, train=config.train_images, test=1)
+        network = build_network(spec.space, config, data.classes)
+        network.load_state_dict(load_network(self.folder))
+        where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+        self._network = network.to(where, memory_format=memory_format)
+        parts = split(data, config)
+        self._score, held_out = parts.score.to(where), parts.held_out
+        self.held_out = type(held_out)(*(tensor[:HELD_OUT].to(where) for tensor in held_out))
+        self._accuracy = accuracy
+        self._config = config
+        digest = weights_hash(network.state_dict())
+        self.source = DataSource(
+            f"supernet {config.kind} {digest[:12]}, {bn}",
+            f"accuracy of a {config.kind} supernet's subnetwork on {len(self._score.labels)} validation images of "
+            f"{data.source.sentence}; {BN_MODES[bn]}",
+            data.source.licence,
+            digest,
+        )
+        self._known: dict[Any, Evaluation] = {}
+
+    def __call__(self, arch: Any) -> Evaluation:
+        """The accuracy of a cell on the scoring images."""
+        arch = self.space.canonical(arch)
+        if arch not in self._known:
+            started = time.perf_counter()
+            score = self.accuracy(arch, self._score)
+            self._known[arch] = Evaluation(score, {"oneshot": score}, round(time.perf_counter() - started, 4))
+            return self._known[arch]
+        return self._known[arch]._replace(seconds=0.0)
+
+    def accuracy(self, arch: Any, images: Any) -> float:
+        """Accuracy in % of a canonical cell on some images."""
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self._config.threads or threads)
+        try:
+            return float(self._accuracy(self._network, images, arch, self._config.channels_last, bn=self.bn))
+        finally:
+            torch.set_num_threads(threads)
+
+    def final(self, arch: Any) -> dict[str, float]:
+        """f, the accuracy on held-out images, and, for darts, parameters (M) of the stand-alone network at C36 L20."""
+        from ..nn import count
+
+        arch = self.space.canonical(arch)
+        values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.held_out)}
+        if self.space.name == "darts":
+            values["params_m"] = count(self.space, arch, **PAPER_SIZES).params_m
+        return values
+
+
+def oneshot(
+    space: str, task: str, *, profile: str = "laptop", results: Path | str = "results", seed: int = 0, bn: str = "batch"
+) -> OneShot:
+    """The evaluator of the supernet that a profile trains for a space. Raises UnknownName, AssetError or RunError."""
+    return OneShot(SupernetSpec(space, task, profile, seed), Path(results), bn=bn)
