@@ -23,9 +23,10 @@ from ..nn import LanguageModel, build_language_model
 from ..nn.count import parameters
 from ..nn.rnn import Dropouts
 from ..spaces import get_space
-from .language_protocol import SUPERNET, LanguageModelConfig, language_protocol
+from .language_protocol import LanguageModelConfig, language_protocol
 from .loop import Job, Training, train
-from .protocol import TrainingSpec
+from .protocol import SupernetSpec, TrainingSpec
+from .supernet import weights_hash
 from .text import Text, columns, load_text
 
 PROBES = 3  # cells whose mean validation loss stands for a single-path supernet
@@ -65,14 +66,15 @@ def train_language_model(
 ) -> dict[str, Any]:
     """Train, or go on training, in `folder`; returns what `result.json` holds.
 
-    arch: an RnnGenotype or its text; any for a supernet, which has none. say: takes one line an epoch. Raises what
+    arch: an RnnGenotype or its text; None for a supernet. say: takes one line an epoch. Raises what
     `loop.train` raises.
     """
-    arch = SPACE.parse(arch) if isinstance(arch, str) and not config.search else arch
-    shown = SUPERNET if config.search else SPACE.format(arch)
-    identity = {"space": SPACE.name, "architecture": shown, **text.identity, "seed": seed, **asdict(config)}
+    arch = SPACE.parse(arch) if isinstance(arch, str) else arch
+    cell = "" if arch is None else SPACE.format(arch)
+    what = {"supernet": SPACE.name} if arch is None else {"space": SPACE.name, "architecture": cell}
+    identity = {**what, **text.identity, "seed": seed, **asdict(config)}
     job = Job(folder, identity, config, seed, device, say, checkpoint_seconds)
-    return train(job, LanguageModelTraining, shown, text)
+    return train(job, LanguageModelTraining, cell, text)
 
 
 def run_training(
@@ -88,10 +90,24 @@ def run_training(
     config: the profile's protocol unless given. A finished training is read, not repeated. Raises what
     `train_language_model` and `load_text` raise.
     """
-    config = config or language_protocol(spec.profile, spec.name)
+    config = config or language_protocol(spec.profile)
     text = load_text(spec.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
     folder = spec.folder(results)
     return train_language_model(spec.architecture, text, config, folder, seed=spec.seed, device=device, say=say)
+
+
+def run_supernet(
+    spec: SupernetSpec,
+    results: Path,
+    config: LanguageModelConfig | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """The same for a supernet: as `run_supernet` of `supernet.py`."""
+    config = config or spec.config
+    text = load_text(spec.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
+    return train_language_model(None, text, config, spec.folder(results), seed=spec.seed, say=say, device=device)
 
 
 class Memory:
@@ -122,7 +138,8 @@ class LanguageModelTraining(Training):
         self.text, config = text, self.config
         torch.manual_seed(self.seed_of("weights"))
         size = {"vocabulary": len(text.words), "embedding": config.hidden, "hidden": config.hidden}
-        network: Any = build_language_model(None if config.search else arch, search=bool(config.search), **size)
+        self.supernet = config.kind != "cell"
+        network: Any = build_language_model(arch or None, search=self.supernet, **size)
         network.dropouts = Dropouts(
             output=config.dropout,
             hidden=config.dropout_hidden,
@@ -139,7 +156,7 @@ class LanguageModelTraining(Training):
         self.parts = {
             "network": self.network, "average": self.average, "optimizer": self.optimizer, "memory": self.memory
         }  # fmt: skip
-        if config.search == "darts":
+        if config.kind == "darts":
             self.alpha_optimizer = torch.optim.Adam(
                 [self.network.cell.alphas], config.alpha_lr, weight_decay=config.alpha_weight_decay
             )
@@ -183,10 +200,10 @@ class LanguageModelTraining(Training):
         tokens = tokens[: len(targets)]
         if self.step == 0:
             memory.hidden = memory.valid_hidden = None
-        if config.search == "darts":
+        if config.kind == "darts":
             self._alpha_step(start, length)
-        elif config.search:
-            cell = SPACE.random(Random(self.seed_of(f"cell of step {self.step}")))
+        elif self.supernet:
+            cell = SPACE.random(Random(self.seed_of(f"path/{self.step}")))
             self.network.cell.genotype = SPACE.canonical(cell)
         for group in self.optimizer.param_groups:
             group["lr"] = config.lr * length / config.bptt
@@ -253,13 +270,13 @@ class LanguageModelTraining(Training):
         return line, words
 
     def _valid_loss(self, network: Any) -> float:
-        """Nats a word; of a single-path supernet: the mean over a few cells that the seed decides."""
-        if self.config.search != "single_path":
+        """Nats a word; of a single-path supernet the mean over a few cells, always the same."""
+        if self.config.kind != "single_path":
             loss = mean_loss(network, self.valid_rows)
         else:
             loss = 0.0
             for probe in range(PROBES):
-                cell = SPACE.random(Random(self.seed_of(f"probe {probe}", epoch=0)))
+                cell = SPACE.random(Random(f"probe/{probe}"))
                 network.cell.genotype = SPACE.canonical(cell)
                 loss += mean_loss(network, self.valid_rows) / PROBES
         return loss if math.isfinite(loss) else math.inf
@@ -273,7 +290,7 @@ class LanguageModelTraining(Training):
         self.average.module.load_state_dict(best["weights"])
         self.average.n_averaged.fill_(best["averaged"])
         self.memory.averaging = best["averaged"] > 0
-        if self.config.search == "darts":
+        if self.config.kind == "darts":
             self.alpha_optimizer.state.clear()
         return True
 
@@ -281,20 +298,21 @@ class LanguageModelTraining(Training):
         """The best weights' perplexities, and those of the unigram model beside them."""
         best = self.memory.best
         self.network.load_state_dict(best["weights"])
-        found: dict[str, Any] = {}
-        if not self.config.search:
-            found["test_perplexity"] = perplexity(mean_loss(self.network, self.test_rows))
-        elif self.config.search == "darts":
-            found["derived"] = SPACE.format(self.network.cell.derive())
-        return {
-            "architecture": self.job.identity["architecture"],
+        if self.supernet:
+            found = {"kind": self.config.kind, "weights_sha256": weights_hash(self.network.state_dict())}
+            if self.config.kind == "darts":
+                found["genotype"] = SPACE.format(self.network.cell.derive())
+        else:
+            test = mean_loss(self.network, self.test_rows)
+            found = {"architecture": self.job.identity["architecture"], "test_perplexity": perplexity(test)}
+        return found | {
+            "space": SPACE.name,
             "dataset": self.text.name,
             "data": self.text.source.sentence,
             "train_words": len(self.text.train),
             "valid_words": len(self.text.valid),
             "test_words": len(self.text.test),
             "valid_perplexity": perplexity(best["loss"]),
-            **found,
             "best_epoch": best["epoch"],
             "averaged": best["averaged"] > 0,
             "rolled_back": self.rolled_back,

@@ -6,11 +6,9 @@ The paper says no more of Penn Treebank than Table 8; the defaults are those of 
 from dataclasses import dataclass, replace
 
 from ..errors import look_up
-from .protocol import assets_at_hand
 
-SUPERNET = "supernet"  # stands for a cell's name where the search supernet is trained
 TEXTS = ("ptb", "pydoc_topics")
-KINDS = ("", "single_path", "darts")
+KINDS = ("cell", "single_path", "darts")
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,7 @@ class LanguageModelConfig:
     eval_batch: int = 10  # columns of the validation text
     test_batch: int = 1  # columns of the test text: read in one go, from its first word
     rollbacks: int = 10  # how often a loss that is not finite may bring the best weights back
-    search: str = (
-        ""  # "": one cell; the supernet: "single_path" (a random cell a step), "darts" (the mixture, α learnt)
-    )
+    kind: str = "cell"  # or a supernet: "single_path", a random cell a step; "darts", the mixture by α
     alpha_lr: float = 3e-3  # Adam for α (DARTS)
     alpha_weight_decay: float = 1e-3  # DARTS
     train_words: int = 0  # 0: all 929,589
@@ -55,8 +51,8 @@ class LanguageModelConfig:
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
-        if self.search not in KINDS:
-            raise ValueError(f"search must be '', 'single_path' or 'darts', not {self.search!r}")
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         if min(self.hidden, self.epochs, self.batch, self.eval_batch, self.test_batch, self.bptt) < 1:
             raise ValueError("hidden, epochs, batch, eval_batch, test_batch and bptt must be at least 1")
         if not 1 <= self.shortest <= self.longest:
@@ -79,24 +75,18 @@ LANGUAGE_PROTOCOLS: dict[str, LanguageModelConfig] = {
 
 _SEARCH = LanguageModelConfig(  # DARTS' search on Penn Treebank, but a random cell a step, as SEKI needs no α
     hidden=300, epochs=50, batch=256, weight_decay=5e-7, spread=0.0, dropout_words=0.0, nonmono=0, eval_batch=64,
-    search="single_path",
+    kind="single_path",
 )  # fmt: skip
 
-SUPERNET_PROTOCOLS: dict[str, LanguageModelConfig] = {
-    "smoke": replace(LANGUAGE_PROTOCOLS["smoke"], nonmono=0, search="single_path"),
-    "laptop": replace(_LAPTOP, nonmono=0, search="single_path"),
+LANGUAGE_SUPERNETS: dict[str, LanguageModelConfig] = {
+    "smoke": replace(LANGUAGE_PROTOCOLS["smoke"], nonmono=0, kind="single_path"),
+    "laptop": replace(_LAPTOP, nonmono=0, kind="single_path"),
     "workstation": _SEARCH,
     "paper": _SEARCH,
 }
-"""The same for the search supernet, whose shared weights `evaluators/rnn.py` reads f(alpha) from."""
+"""The supernet of each profile, whose shared weights `evaluators/rnn.py` reads f(alpha) from."""
 
 
-def language_protocol(profile: str, name: str = "") -> LanguageModelConfig:
-    """The protocol of a profile for a cell, or for the supernet where that is the name. Raises UnknownName."""
-    return look_up("profile", SUPERNET_PROTOCOLS if name == SUPERNET else LANGUAGE_PROTOCOLS, profile)
-
-
-def text_at_hand(dataset: str, config: LanguageModelConfig) -> str:
-    """The text itself, or "pydoc_topics" where the treebank is not here and the config allows a stand-in."""
-    look_up("text", dict.fromkeys(TEXTS), dataset)
-    return "pydoc_topics" if config.stand_in and dataset == "ptb" and not assets_at_hand("ptb") else dataset
+def language_protocol(profile: str) -> LanguageModelConfig:
+    """The protocol of a profile by its name. Raises UnknownName."""
+    return look_up("profile", LANGUAGE_PROTOCOLS, profile)

@@ -15,6 +15,7 @@ from typing import Any
 from ..assets import fetch, locate
 from ..errors import AssetError, RunError, look_up
 from ..spaces import darts, darts_rnn, get_space
+from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig
 
 PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
 """Cells of the literature that have a name, by space."""
@@ -109,12 +110,14 @@ _SMOKE = SupernetConfig(
     stand_in=True,
 )  # fmt: skip
 _LAPTOP = SupernetConfig(channels=8, layers=4, epochs=6, batch=64, lr=0.1, resolution=16, threads=1, stand_in=True)
-SUPERNETS: dict[str, dict[str, SupernetConfig]] = {
+SUPERNETS: dict[str, dict[str, Any]] = {
     "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
     "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, layers=1)},
     "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": SupernetConfig(layers=5, precision="bf16")},
     "paper": {"darts": SupernetConfig(), "nas201": SupernetConfig(layers=5)},
 }
+for _profile, _config in LANGUAGE_SUPERNETS.items():
+    SUPERNETS[_profile]["darts_rnn"] = _config
 """The supernet of each profile and space."""
 
 
@@ -129,8 +132,8 @@ class SupernetSpec:
     variant: str = "default"  # set when the settings differ from the profile's
 
     @property
-    def config(self) -> SupernetConfig:
-        """The profile's settings. Raises UnknownName."""
+    def config(self) -> Any:
+        """The profile's settings: a SupernetConfig, of darts_rnn a LanguageModelConfig. Raises UnknownName."""
         return look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
 
     def folder(self, results: Path) -> Path:
@@ -192,7 +195,8 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
 
 
-DATASETS = ("cifar10", "cifar100", "digits")
+DATASETS = ("cifar10", "cifar100", "digits", "ptb", "pydoc_topics")
+STAND_INS = {"cifar10": "digits", "cifar100": "digits", "ptb": "pydoc_topics"}  # each under its own name
 DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
     **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
     "ptb": (("ptb_train", "ptb_valid", "ptb_test"), ("ptb_train_gz", "ptb_valid_gz", "ptb_test_gz")),
@@ -223,13 +227,11 @@ def fetch_dataset(dataset: str) -> tuple[str, ...]:
     raise AssetError(f"{dataset}: no source could be reached. " + " ".join(refused))
 
 
-def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig) -> str:
-    """The data set itself, or "digits" where its images are not here and the config allows a stand-in.
-
-    Raises UnknownName.
-    """
+def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | LanguageModelConfig) -> str:
+    """The data set itself, or its stand-in where it is not here and the config allows one. Raises UnknownName."""
     look_up("data set", dict.fromkeys(DATASETS), dataset)
-    return "digits" if config.stand_in and dataset != "digits" and not assets_at_hand(dataset) else dataset
+    stand_in = STAND_INS.get(dataset) if config.stand_in else None
+    return stand_in if stand_in and not assets_at_hand(dataset) else dataset
 
 
 def _read(path: Path) -> Any:

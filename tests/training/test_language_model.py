@@ -19,7 +19,7 @@ from seki_lib.training import language_model
 from seki_lib.training.language_model import LanguageModelTraining, mean_loss, train_language_model
 from seki_lib.training.language_protocol import (
     LANGUAGE_PROTOCOLS,
-    SUPERNET_PROTOCOLS,
+    LANGUAGE_SUPERNETS,
     LanguageModelConfig,
     language_protocol,
 )
@@ -81,13 +81,13 @@ def test_the_paper_protocol_is_that_of_darts():
         "hidden": 850, "batch": 64, "epochs": 8000, "weight_decay": 8e-7, "lr": 20.0, "clip": 0.25, "bptt": 35,
         "dropout": 0.75, "dropout_hidden": 0.25, "dropout_inputs": 0.75, "dropout_embedded": 0.2, "dropout_words": 0.1,
         "activation": 0.0, "temporal": 1e-3, "eval_batch": 10, "test_batch": 1, "nonmono": 5, "shortest": 5,
-        "longest": 55, "spread": 5.0, "half": 0.05, "train_words": 0, "valid_words": 0, "test_words": 0, "search": "",
+        "longest": 55, "spread": 5.0, "half": 0.05, "train_words": 0, "valid_words": 0, "test_words": 0, "kind": "cell",
     }  # fmt: skip
     assert {name: paper[name] for name in expected} == expected and not paper["stand_in"]
-    search = language_protocol("paper", "supernet")
+    search = LANGUAGE_SUPERNETS["paper"]
     assert (search.hidden, search.batch, search.epochs, search.weight_decay) == (300, 256, 50, 5e-7)
-    assert (search.dropout_words, search.spread, search.search) == (0.0, 0.0, "single_path")
-    assert set(LANGUAGE_PROTOCOLS) == set(SUPERNET_PROTOCOLS) == {"smoke", "laptop", "workstation", "paper"}
+    assert (search.dropout_words, search.spread, search.kind) == (0.0, 0.0, "single_path")
+    assert set(LANGUAGE_PROTOCOLS) == set(LANGUAGE_SUPERNETS) == {"smoke", "laptop", "workstation", "paper"}
 
 
 def test_sequences_have_the_lengths_of_the_recipe(text, tmp_path):
@@ -281,10 +281,10 @@ def test_other_settings_of_a_language_model_are_refused(whole, text):
 
 @pytest.mark.parametrize("kind", ["single_path", "darts"])
 def test_a_supernet_trains_and_is_resumed_with_the_same_bits(kind, text, tmp_path):
-    config = dataclasses.replace(TINY, search=kind, epochs=2, hidden=4, batch=10, nonmono=0, dropout_words=0.0)
-    result, _ = train(text, tmp_path / "whole", config)
-    assert result["architecture"] == "supernet" and "test_perplexity" not in result
-    assert ("derived" in result) == (kind == "darts")
+    config = dataclasses.replace(TINY, kind=kind, epochs=2, hidden=4, batch=10, nonmono=0, dropout_words=0.0)
+    result = train_language_model(None, text, config, tmp_path / "whole", say=lambda line: None)
+    assert "architecture" not in result and "test_perplexity" not in result and len(result["weights_sha256"]) == 64
+    assert ("genotype" in result) == (kind == "darts")
 
     def stop(line):
         if line.startswith("epoch   1/"):
@@ -292,19 +292,19 @@ def test_a_supernet_trains_and_is_resumed_with_the_same_bits(kind, text, tmp_pat
 
     with pytest.raises(KeyboardInterrupt):
         train_language_model(None, text, config, tmp_path / "stopped", say=stop)
-    train(text, tmp_path / "stopped", config)
+    train_language_model(None, text, config, tmp_path / "stopped", say=lambda line: None)
     assert same_bits(parts(tmp_path / "stopped")["network"], parts(tmp_path / "whole")["network"])
-    start = LanguageModelTraining(Job(tmp_path, {}, config, device="cpu"), "supernet", text)
+    start = LanguageModelTraining(Job(tmp_path, {}, config, device="cpu"), "", text)
     moved = not torch.equal(start.network.cell.alphas, parts(tmp_path / "whole")["network"]["cell.alphas"])
     assert moved == (kind == "darts")  # α is learnt where it is used
 
 
 def test_a_verse_is_learnt_by_heart_where_the_unigram_model_cannot(text, tmp_path):
-    verse = torch.arange(30).repeat(50)
+    verse = torch.arange(7).repeat(200)
     poem = dataclasses.replace(text, train=verse, valid=verse[:300], test=verse[:300], counts=torch.bincount(verse))
     config = dataclasses.replace(language_protocol("laptop"), hidden=16, epochs=3, batch=5)
-    result, _ = train(dataclasses.replace(poem, words=text.words[:30]), tmp_path, config)
-    assert result["test_perplexity"] < 1.5 and result["unigram_test_perplexity"] == pytest.approx(30)
+    result, _ = train(dataclasses.replace(poem, words=text.words[:7]), tmp_path, config)
+    assert result["test_perplexity"] < 1.5 and result["unigram_test_perplexity"] == pytest.approx(7)
 
 
 def test_a_language_model_lives_where_every_training_lives():
@@ -312,7 +312,7 @@ def test_a_language_model_lives_where_every_training_lives():
     assert str(spec.folder(Path("r"))) == "r/laptop/trainings/darts_rnn/ptb/DARTS_V2/seed=0"
 
 
-@pytest.mark.parametrize("change", [{"precision": "fp16"}, {"search": "random"}, {"batch": 0}, {"shortest": 99}])
+@pytest.mark.parametrize("change", [{"precision": "fp16"}, {"kind": "random"}, {"batch": 0}, {"shortest": 99}])
 def test_settings_that_mean_nothing_for_a_language_model_are_refused(change):
     with pytest.raises(ValueError, match="must"):
         dataclasses.replace(TINY, **change)

@@ -8,7 +8,8 @@ import torch
 from seki_lib.assets import ASSETS, Asset, locate
 from seki_lib.errors import AssetError, TrainingError, UnknownName
 from seki_lib.training import text as text_module
-from seki_lib.training.language_protocol import LanguageModelConfig, text_at_hand
+from seki_lib.training.language_protocol import LanguageModelConfig
+from seki_lib.training.protocol import dataset_at_hand
 from seki_lib.training.text import columns, load_text
 
 
@@ -34,8 +35,8 @@ def test_penn_treebank_has_the_counts_that_the_field_knows():
 
 
 def test_the_stand_in_goes_by_its_own_name(nothing_here):
-    assert text_at_hand("ptb", LanguageModelConfig(stand_in=True)) == "pydoc_topics"
-    assert text_at_hand("ptb", LanguageModelConfig()) == "ptb"
+    assert dataset_at_hand("ptb", LanguageModelConfig(stand_in=True)) == "pydoc_topics"
+    assert dataset_at_hand("ptb", LanguageModelConfig()) == "ptb"
     text = load_text("pydoc_topics")
     assert text.name == "pydoc_topics" and "no Penn Treebank" in text.source.sentence
     assert text.identity["dataset"] == "pydoc_topics" and len(text.source.sha256) == 64
