@@ -249,7 +249,7 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
 
 def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
-    kind = "tabular" if spec.space in TABLES else "oneshot"
+    kind = "tabular" if spec.space in TABLES else "rnn" if spec.space == "darts_rnn" else "oneshot"
     where = {} if kind == "tabular" else {"profile": spec.profile, "results": results}
     return get_evaluator(kind, space=spec.space, task=spec.task, **where)
 

@@ -295,14 +295,14 @@ class LanguageModelTraining(Training):
         return True
 
     def result(self) -> dict[str, Any]:
-        """The best weights' perplexities, and those of the unigram model beside them."""
-        best = self.memory.best
-        self.network.load_state_dict(best["weights"])
+        """The best weights' perplexities, and those of the unigram model beside them; of a supernet the last."""
+        best, found = self.memory.best, {}  # type: dict[str, Any], dict[str, Any]
         if self.supernet:
             found = {"kind": self.config.kind, "weights_sha256": weights_hash(self.network.state_dict())}
             if self.config.kind == "darts":
                 found["genotype"] = SPACE.format(self.network.cell.derive())
         else:
+            self.network.load_state_dict(best["weights"])
             test = mean_loss(self.network, self.test_rows)
             found = {"architecture": self.job.identity["architecture"], "test_perplexity": perplexity(test)}
         return found | {
@@ -312,7 +312,7 @@ class LanguageModelTraining(Training):
             "train_words": len(self.text.train),
             "valid_words": len(self.text.valid),
             "test_words": len(self.text.test),
-            "valid_perplexity": perplexity(best["loss"]),
+            "valid_perplexity": perplexity(self.history[-1] if self.supernet else best["loss"]),
             "best_epoch": best["epoch"],
             "averaged": best["averaged"] > 0,
             "rolled_back": self.rolled_back,
