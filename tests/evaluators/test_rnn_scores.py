@@ -4,6 +4,7 @@ import json
 from random import Random
 
 import pytest
+from fakes import FakeLLM
 
 from seki_lib.errors import RunError, UnknownName
 from seki_lib.evaluators import get_evaluator
@@ -13,7 +14,6 @@ from seki_lib.spaces import get_space
 from seki_lib.spaces.darts_rnn import RnnGenotype
 from seki_lib.training.language_model import run_supernet
 from seki_lib.training.protocol import SupernetSpec, dataset_at_hand
-from tests.fakes import FakeLLM
 
 SPACE = get_space("darts_rnn")
 
