@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from .ablations import full_grid, k_xi_settings, lambda_settings, run_settings
 from .assets import ASSETS, absolute_folders, fetch, locate
 from .errors import AssetError, RunError, SekiError, UnknownName, look_up
 from .evaluators import nas201_official, trans101_official
@@ -48,6 +49,8 @@ def search(
     strategy: str | None = None,
     novelty: bool | None = None,
     permute_words: bool | None = None,
+    supernet: str = "",
+    bn: str = "",
     critique: Path | None = None,
     refine: Path | None = None,
     inspire: Path | None = None,
@@ -58,7 +61,8 @@ def search(
     """Search by Algorithm 1, or go on with a search that was stopped. What is not given is set by the profile.
 
     critique, refine, inspire: files with templates in place of the default ones. max_…: bounds on what all searches of
-    this profile together may take of LLMs, also read from MAX_USD, MAX_TOKENS and MAX_CALLS.
+    this profile together may take of LLMs, also read from MAX_USD, MAX_TOKENS and MAX_CALLS. supernet, bn: where a
+    supernet gives f(α): its kind, in place of the profile's, and "accumulated" in place of the batch's BN statistics.
     """
     _bound(max_usd, max_tokens, max_calls)
     prompts = prompts_from(llm, {"critique": critique, "refine": refine, "inspire": inspire})
@@ -67,9 +71,10 @@ def search(
         "novelty": novelty, "permute_words": permute_words,
     }  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    spec = RunSpec(space, task, llm, profile, seed, variant)
-    if changes and variant == "default":
-        spec = RunSpec(space, task, llm, profile, seed, ",".join(f"{n}={_slug(v)}" for n, v in changes.items()))
+    named = changes | {name: value for name, value in (("supernet", supernet), ("bn", bn)) if value}
+    if named and variant == "default":
+        variant = ",".join(f"{n}={_slug(v)}" for n, v in named.items())
+    spec = RunSpec(space, task, llm, profile, seed, variant, supernet, bn)
     folder = search_run(
         spec, get_profile(profile), results, prompts=prompts,
         on_step=lambda s: print(f"seed {seed}  {s}", flush=True), **changes,
@@ -93,7 +98,7 @@ def _slug(value: Any) -> str:
 def train(
     arch: str,
     space: str = "darts",
-    dataset: str = "cifar10",
+    dataset: str = "",
     profile: str = "laptop",
     seed: int = 0,
     device: str = "auto",
@@ -108,10 +113,13 @@ def train(
 ) -> None:
     """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
 
-    --arch: DARTS_V1, DARTS_V2, PC_DARTS, random:<seed>, the folder of a finished search, or the text of a genotype.
+    --arch: DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, the folder of a finished search, or the
+    text of a genotype. --dataset: cifar10 unless given; of darts_rnn, whose cells become language models, ptb.
     """
+    from .training.language_protocol import language_protocol
     from .training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 
+    dataset = dataset or _default_dataset(space)
     options = {
         "epochs": epochs,
         "batch": batch,
@@ -124,22 +132,84 @@ def train(
     if changes and variant == "default":
         variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
     try:
-        config = replace(get_protocol(profile), **changes)
-    except ValueError as error:
+        config: Any = replace(language_protocol(profile) if space == "darts_rnn" else get_protocol(profile), **changes)
+    except (ValueError, TypeError) as error:
         raise UnknownName(str(error)) from None
     at_hand = dataset_at_hand(dataset, config)
     if at_hand != dataset:
         print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
     name, text = named_architecture(arch, space)
     spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
-    from .training.classifier import run_training
-
+    if space == "darts_rnn":
+        from .training.language_model import run_training, summary
+    else:
+        from .training.classifier import run_training, summary
     result = run_training(spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True))
-    print(
-        f"{name}  test error {result['last_test_error']:.2f} % after {result['epochs']} epochs "
-        f"(best {result['best_test_error']:.2f} %, epoch {result['best_epoch']}); {result['params_m']:.2f} M parameters"
-    )
+    print(f"{name}  {summary(result)}")
     print(f"{name}  done: {spec.folder(results)}")
+
+
+def _default_dataset(space: str) -> str:
+    return "ptb" if space == "darts_rnn" else "cifar10"
+
+
+@app.command
+def supernet(
+    space: str = "darts",
+    dataset: str = "",
+    profile: str = "laptop",
+    seed: int = 0,
+    kind: str = "",
+    device: str = "auto",
+    results: Path = ROOT / "results",
+) -> None:
+    """Train the supernet that f(α) is read from, or go on with it: a line an epoch, resumable.
+
+    --dataset: cifar10 unless given; of darts_rnn a text, ptb. --kind: single_path, pc_darts or darts in place of the
+    profile's own.
+    """
+    dataset = dataset or _default_dataset(space)
+    from .training.protocol import SupernetSpec, dataset_at_hand
+
+    spec = SupernetSpec(space, dataset, profile, seed, kind)
+    at_hand = dataset_at_hand(dataset, spec.config)
+    if at_hand != dataset:
+        print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
+    if space == "darts_rnn":
+        from .training.language_model import run_supernet
+    else:
+        from .training.supernet import run_supernet
+    spec = replace(spec, dataset=at_hand)
+    result = run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
+    print(f"{space}  {result['params_m']:.2f} M parameters, {result['seconds']:.0f} s; done: {spec.folder(results)}")
+
+
+@app.command
+def ablations(
+    space: str = "darts",
+    task: str = "cifar10",
+    llm: str = DEFAULT_LLM,
+    profile: str = "laptop",
+    seed: int = 0,
+    table: Annotated[Literal["5", "6", "both"], tyro.conf.arg(help="whose settings")] = "both",
+    full: bool = False,
+    results: Path = ROOT / "results",
+) -> None:
+    """Run the settings of Tables 5 and 6 for one seed, as forks of one self-evolution; resumable.
+
+    --full: all settings of the paper in place of the profile's.
+    """
+    settings = get_profile(profile)
+    settings = full_grid(settings) if full else settings
+    wanted = (lambda_settings(settings) if table != "6" else []) + (k_xi_settings(settings) if table != "5" else [])
+    spec = RunSpec(space, task, llm, profile, seed)
+    for folder in run_settings(
+        spec, settings, results, wanted,
+        on_step=lambda setting, step: print(
+            f"seed {seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True
+        ),
+    ):  # fmt: skip
+        print(f"seed {seed}  done: {folder}")
 
 
 @app.command

@@ -17,14 +17,23 @@ class Profile:
     seeds: tuple[int, ...] = (0, 1, 2, 3)  # "four independent search runs" (Table 3)
     trans101_seeds: tuple[int, ...] = (0, 1, 2, 3)  # of each of the seven tasks (§5.1.3: "four different random seeds")
     baseline_seeds: int = 2000  # runs of each baseline, for tight intervals
+    lams: tuple[int, ...] = (15, 25, 30, 35, 40, 45)  # λ of Table 5
+    ks: tuple[int, ...] = (8, 16, 24, 32)  # k of Table 6
+    ratios: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)  # ξ / k of Table 6
+    ablation_seeds: tuple[int, ...] = (0,)  # of Tables 5 and 6
 
 
+# fmt: off
 PROFILES: dict[str, Profile] = {
-    "smoke": Profile("smoke", rounds=6, lam=4, k=4, xi=2, seeds=(0, 1), trans101_seeds=(0,), baseline_seeds=200),
-    "laptop": Profile("laptop", trans101_seeds=(0,)),
-    "workstation": Profile("workstation"),
-    "paper": Profile("paper"),
+    "smoke": Profile(
+        "smoke", rounds=6, lam=4, k=4, xi=2, seeds=(0, 1), trans101_seeds=(0,), baseline_seeds=200,
+        lams=(3, 4, 5), ks=(2, 4), ratios=(0.5,),
+    ),
+    "laptop": Profile("laptop", trans101_seeds=(0,), ks=(8, 16), ratios=(0.5, 0.25)),
+    "workstation": Profile("workstation", ablation_seeds=(0, 1, 2)),
+    "paper": Profile("paper", ablation_seeds=tuple(range(8))),
 }
+# fmt: on
 
 
 def get_profile(name: str) -> Profile:

@@ -52,6 +52,8 @@ class RunSpec:
     profile: str
     seed: int
     variant: str = "default"
+    supernet: str = ""  # kind of supernet that f is read from, of a space without a table; empty: the profile's
+    bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""
@@ -64,6 +66,9 @@ class RunSpec:
         """The command that makes or continues this run."""
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
+        words += [
+            word for name in ("supernet", "bn") if (value := getattr(self, name)) for word in (f"--{name}", value)
+        ]
         return shlex.join([*words, "--results", str(results)])
 
 
@@ -249,9 +254,12 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
 
 def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
-    kind = "tabular" if spec.space in TABLES else "rnn" if spec.space == "darts_rnn" else "oneshot"
-    where = {} if kind == "tabular" else {"profile": spec.profile, "results": results}
-    return get_evaluator(kind, space=spec.space, task=spec.task, **where)
+    if spec.space in TABLES:
+        return get_evaluator("tabular", space=spec.space, task=spec.task)
+    options: dict[str, Any] = {"profile": spec.profile, "results": results, "kind": spec.supernet}
+    if spec.space == "darts_rnn":
+        return get_evaluator("rnn", space=spec.space, task=spec.task, **options)
+    return get_evaluator("oneshot", space=spec.space, task=spec.task, bn=spec.bn or "batch", **options)
 
 
 def _prepare(
@@ -293,7 +301,7 @@ def _description(
 ) -> dict[str, Any]:
     source = evaluator.source
     return {
-        "run": asdict(spec),
+        "run": {name: value for name, value in asdict(spec).items() if value != ""},
         "search": asdict(config),
         "llm": {"name": llm.name, "templates": llm.templates, **llm.settings},
         "prompts": prompts.hashes,

@@ -5,6 +5,7 @@ question of a cell is free. How far f can be trusted is measured in notebook 01.
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class OneShot:
         self.task = look_up(f"task of {spec.space}", TASKS, spec.dataset)
         config = spec.config
         at_hand = dataset_at_hand(spec.dataset, config)
-        spec = SupernetSpec(spec.space, at_hand, spec.profile, spec.seed, spec.variant)
+        spec = replace(spec, dataset=at_hand)
         self.folder = spec.folder(results)
         if not (self.folder / "result.json").is_file():
             raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command()}" trains it.')
@@ -104,7 +105,18 @@ class OneShot:
 
 
 def oneshot(
-    space: str, task: str, *, profile: str = "laptop", results: Path | str = "results", seed: int = 0, bn: str = "batch"
+    space: str,
+    task: str,
+    *,
+    profile: str = "laptop",
+    results: Path | str = "results",
+    seed: int = 0,
+    kind: str = "",
+    bn: str = "batch",
 ) -> OneShot:
-    """The evaluator of the supernet that a profile trains for a space. Raises UnknownName, AssetError or RunError."""
-    return OneShot(SupernetSpec(space, task, profile, seed), Path(results), bn=bn)
+    """The evaluator of the supernet that a profile trains for a space.
+
+    seed, kind: of the supernet; kind: the profile's if empty. bn: a key of BN_MODES. Raises UnknownName, AssetError or
+    RunError.
+    """
+    return OneShot(SupernetSpec(space, task, profile, seed, kind), Path(results), bn=bn)

@@ -5,6 +5,7 @@ question of a cell is free. Batch normalisation uses the statistics of the colum
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Recurrent:
         self.task = look_up(f"task of {spec.space}", TASKS, spec.dataset)
         self._config = config = spec.config
         at_hand = dataset_at_hand(spec.dataset, config)
-        spec = SupernetSpec(spec.space, at_hand, spec.profile, spec.seed, spec.variant)
+        spec = replace(spec, dataset=at_hand)
         self.folder = spec.folder(results)
         if not (self.folder / "result.json").is_file():
             raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command()}" trains it.')
@@ -82,6 +83,11 @@ class Recurrent:
         return dict(self(arch).metrics)
 
 
-def rnn(space: str, task: str, *, profile: str = "laptop", results: Path | str = "results", seed: int = 0) -> Recurrent:
-    """The evaluator of the supernet that a profile trains. Raises UnknownName, AssetError or RunError."""
-    return Recurrent(SupernetSpec(space, task, profile, seed), Path(results))
+def rnn(
+    space: str, task: str, *, profile: str = "laptop", results: Path | str = "results", seed: int = 0, kind: str = ""
+) -> Recurrent:
+    """The evaluator of the supernet that a profile trains.
+
+    seed, kind: of the supernet; kind: the profile's if empty. Raises UnknownName, AssetError or RunError.
+    """
+    return Recurrent(SupernetSpec(space, task, profile, seed, kind), Path(results))

@@ -96,6 +96,15 @@ def run_training(
     return train_language_model(spec.architecture, text, config, folder, seed=spec.seed, device=device, say=say)
 
 
+def summary(result: dict[str, Any]) -> str:
+    """What came of a training, in a sentence."""
+    return (
+        f"test perplexity {result['test_perplexity']:.1f} (validation {result['valid_perplexity']:.1f}, epoch "
+        f"{result['best_epoch']} of {result['epochs']}); unigram model {result['unigram_test_perplexity']:.1f}; "
+        f"{result['params_m']:.2f} M parameters; {result['data']}"
+    )
+
+
 def run_supernet(
     spec: SupernetSpec,
     results: Path,

@@ -109,10 +109,12 @@ _SMOKE = SupernetConfig(
     channels=4, layers=3, epochs=2, batch=32, train_images=1024, resolution=8, score_images=128, threads=1,
     stand_in=True,
 )  # fmt: skip
-_LAPTOP = SupernetConfig(channels=8, layers=4, epochs=6, batch=64, lr=0.1, resolution=16, threads=1, stand_in=True)
+_LAPTOP = SupernetConfig(
+    channels=4, layers=3, epochs=10, batch=32, lr=0.025, resolution=16, threads=1, stand_in=True
+)  # no smaller network, and no larger step, gave the search a signal in 5 minutes: benchmarks/results/supernet.md
 SUPERNETS: dict[str, dict[str, Any]] = {
     "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
-    "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, layers=1)},
+    "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, channels=8, layers=1, epochs=4, batch=64, lr=0.05)},
     "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": SupernetConfig(layers=5, precision="bf16")},
     "paper": {"darts": SupernetConfig(), "nas201": SupernetConfig(layers=5)},
 }
@@ -129,23 +131,24 @@ class SupernetSpec:
     dataset: str
     profile: str
     seed: int = 0
-    variant: str = "default"  # set when the settings differ from the profile's
+    kind: str = ""  # empty: the profile's
 
     @property
     def config(self) -> Any:
         """The profile's settings: a SupernetConfig, of darts_rnn a LanguageModelConfig. Raises UnknownName."""
-        return look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
+        config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
+        return replace(config, kind=self.kind) if self.kind else config
 
     def folder(self, results: Path) -> Path:
         """Where this supernet lives."""
-        kind = self.config.kind if self.variant == "default" else self.variant
-        return results / self.profile / "supernets" / self.space / self.dataset / kind / f"seed={self.seed}"
+        where = results / self.profile / "supernets" / self.space / self.dataset / str(self.config.kind)
+        return where / f"seed={self.seed}"
 
     def command(self) -> str:
         """The command that trains this supernet."""
-        return (
-            f"seki supernet --space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
-        )
+        kind = f" --kind {self.kind}" if self.kind else ""
+        where = f"--space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
+        return f"seki supernet {where}{kind}"
 
 
 def get_protocol(profile: str) -> ClassifierConfig:

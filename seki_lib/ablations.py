@@ -1,0 +1,140 @@
+"""The ablations of Tables 5 and 6 (paper §5.3), as forks: what two searches share is run, and paid for, once.
+
+All searches of a seed begin with the same self-evolution. The longest λ is run whole; every other λ is a prefix of it,
+and all (k, ξ) share its first λ rounds. With the paper's grid a seed then takes 425 first questions to the LLM in place
+of the 1,850 of 22 separate searches (critique and refine counted as two).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from .profiles import Profile
+from .runs import RunSpec, fork_run, search_run
+from .search import Step, initial_architecture
+from .spaces import SearchSpace
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One cell of Table 5 or 6."""
+
+    lam: int
+    k: int
+    xi: int
+
+    def changes(self, profile: Profile) -> dict[str, int]:
+        """What differs from the profile's own search."""
+        own = {"lam": profile.lam, "k": profile.k, "xi": profile.xi}
+        return {name: getattr(self, name) for name in own if getattr(self, name) != own[name]}
+
+    def spec(self, spec: RunSpec, profile: Profile) -> RunSpec:
+        """The run of this setting: the profile's own search is `default`, another one is named by what differs."""
+        changes = self.changes(profile)
+        return replace(spec, variant=",".join(f"{name}={value}" for name, value in changes.items()) or "default")
+
+
+PAPER_BEST = Setting(lam=35, k=16, xi=8)  # what the paper finds best (§5.3)
+
+
+def lambda_settings(profile: Profile) -> list[Setting]:
+    """The cells of Table 5."""
+    return [Setting(lam, profile.k, profile.xi) for lam in profile.lams]
+
+
+def k_xi_settings(profile: Profile) -> list[Setting]:
+    """The cells of Table 6, k by k."""
+    return [
+        Setting(profile.lam, k, max(1, round(k * ratio)))
+        for k in profile.ks
+        for ratio in sorted(profile.ratios, reverse=True)
+    ]
+
+
+def full_grid(profile: Profile) -> Profile:
+    """The same profile with all settings of the paper's Tables 5 and 6."""
+    return replace(profile, lams=Profile.lams, ks=Profile.ks, ratios=Profile.ratios)
+
+
+def trunk(profile: Profile) -> Setting:
+    """The search with the longest self-evolution: all others fork from it."""
+    return Setting(max(*profile.lams, profile.lam), profile.k, profile.xi)
+
+
+def run_settings(
+    spec: RunSpec,
+    profile: Profile,
+    results: Path,
+    settings: Sequence[Setting],
+    *,
+    on_step: Callable[[Setting, Step], None] = lambda setting, step: None,
+) -> list[Path]:
+    """Run these settings of one seed, or go on with them; returns their folders. The trunk is run first.
+
+    Raises what `search_run` and `fork_run` raise.
+    """
+    root = trunk(profile)
+
+    def go(setting: Setting) -> Path:
+        options: dict[str, Any] = setting.changes(profile) | {"on_step": lambda step: on_step(setting, step)}
+        run = setting.spec(spec, profile)
+        if setting == root:
+            return search_run(run, profile, results, **options)
+        return fork_run(run, root.spec(spec, profile), profile, results, round=setting.lam, **options)
+
+    go(root)
+    return [go(setting) for setting in dict.fromkeys(settings)]
+
+
+def first_questions(settings: Sequence[Setting], profile: Profile) -> tuple[int, int]:
+    """First questions to the LLM of one seed, as forks and as separate searches; a round of self-evolution takes two.
+
+    A setting that stands in both tables counts twice as a separate search, and once as a fork.
+    """
+    separate = sum(2 * setting.lam + profile.rounds - setting.lam for setting in settings)
+    root = trunk(profile)
+    own = sum(profile.rounds - setting.lam for setting in {*settings, root})
+    return 2 * root.lam + own, separate
+
+
+def well_powered(evaluator: Any, space: SearchSpace[Any], settings: Sequence[Setting], seeds: int) -> dict[Any, Any]:
+    """Setting -> (seeds,) test accuracies (%, of the table) of the cells that `without_llm` finds in 50 rounds."""
+    column = f"{evaluator.metric.split('_')[0]}_test"
+    return {
+        setting: np.array(
+            [evaluator.final(without_llm(evaluator, space, setting, 50, seed))[column] for seed in range(seeds)]
+        )
+        for setting in dict.fromkeys([*settings, PAPER_BEST])
+    }
+
+
+def without_llm(evaluator: Any, space: SearchSpace[Any], setting: Setting, rounds: int, seed: int) -> Any:
+    """The best cell of Algorithm 1 with a cheap proposer in the LLM's place, for cells of six edges.
+
+    Self-evolution makes a random new change, inspiration takes each edge from a random one of the ξ cells shown, and a
+    cell seen before gets a random change. It costs no LLM, so that hundreds of seeds say what λ, k and ξ do to the
+    algorithm itself. Random numbers depend on (seed, round) only: settings share their common rounds here too.
+    """
+    arch = initial_architecture(space, "random", seed)
+    found: dict[Any, tuple[float, int, Any]] = {}  # class -> (-score, round, cell), as the repository ranks them
+
+    def keep(arch: Any, round: int) -> None:
+        found.setdefault(space.canonical(arch), (-evaluator(arch).score, round, arch))
+
+    keep(arch, 0)
+    for i in range(1, rounds + 1):
+        rng = Random(f"{seed}/{i}")
+        if i > setting.lam:
+            top = sorted(found.values(), key=lambda entry: entry[:2])[: setting.k]
+            shown = [entry[2] for entry in rng.sample(top, min(setting.xi, len(top)))]
+            arch = type(arch)(tuple(rng.choice(shown).edges[edge] for edge in range(len(arch.edges))))
+        if space.canonical(arch) in found:
+            neighbors = space.neighbors(arch)
+            new = (cell for cell in rng.sample(neighbors, len(neighbors)) if space.canonical(cell) not in found)
+            arch = next(new, arch)
+        keep(arch, i)
+    return min(found.values(), key=lambda entry: entry[:2])[2]

@@ -1,0 +1,245 @@
+"""Tables 5 and 6: the ablations of λ, k and ξ (paper §5.3), with what the paper leaves out: are the differences real?
+
+Ours are read from the finished runs of a profile (`seki_lib.ablations`). Runs of one seed share their rounds, so the
+settings are compared seed by seed: the intervals of a difference are those of paired t statistics.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..ablations import PAPER_BEST, Setting, first_questions, k_xi_settings, lambda_settings
+from ..jsonl import read_lines
+from ..profiles import Profile
+from ..runs import RunSpec, is_finished
+from .paper import paper_table
+from .tables import Cell, Table
+
+HEADINGS = {
+    "top1": "paper: top-1 (%)",
+    "params_m": "paper: params (M)",
+    "minutes": "paper: search (min)",
+    "f": "top-1 f (%)",
+    "difference": "f against the paper's best setting",
+    "held_out": "held-out accuracy (%)",
+    "ours_params_m": "params (M)",
+    "ours_minutes": "search (min)",
+    "nas201": "nas201 without LLM: test (%)",
+    "nas201_difference": "nas201 against the paper's best setting",
+}
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished run of a setting."""
+
+    f: float  # of the best cell, %
+    held_out: float  # accuracy of that cell on images that no search saw, %
+    params_m: float  # of that cell at C36 L20
+    minutes: float  # LLM and f, the shared rounds included
+    source: str
+    llm_calls: int  # of this run alone: the shared ones are counted with the run that made them
+
+
+Outcomes = Mapping[Setting, Mapping[int, Outcome]]  # setting -> seed -> outcome
+
+
+def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> dict[Any, Any]:
+    """The finished runs of these settings, whichever seeds are there."""
+    outcomes: dict[Setting, dict[int, Outcome]] = {}
+    for setting in dict.fromkeys(settings):
+        home = setting.spec(spec, profile).folder(results).parent
+        for folder in sorted(home.glob("seed=*")):
+            if is_finished(folder):
+                outcomes.setdefault(setting, {})[int(folder.name.removeprefix("seed="))] = _outcome(folder)
+    return outcomes
+
+
+def _outcome(folder: Path) -> Outcome:
+    result = json.loads((folder / "result.json").read_text())
+    fork = folder / "fork.json"
+    shared = json.loads(fork.read_text())["round"] if fork.exists() else -1
+    own = sum((call["round"] or 0) > shared for call in read_lines(folder / "transcript.jsonl") if "reply" in call)
+    f_seconds = sum(record["seconds"] for record in read_lines(folder / "history.jsonl"))
+    final = result["final"]
+    return Outcome(
+        final["oneshot"],
+        final["held_out"],
+        final["params_m"],
+        (result["llm_seconds"] + f_seconds) / 60,
+        json.loads((folder / "config.json").read_text())["data"]["sentence"],
+        own,
+    )
+
+
+def mean_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
+    """Mean and half of its 95 % interval (t statistics); None for fewer than two values."""
+    array = np.asarray(values, float)
+    if len(array) < 2:
+        return float(array.mean()), None
+    from scipy.stats import t
+
+    return float(array.mean()), float(t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / len(array) ** 0.5)
+
+
+def interval_text(values: Sequence[float] | np.ndarray, *, sign: bool = False, digits: int = 2) -> str:
+    """`mean ± half of the 95 % interval`, the mean alone for one value."""
+    mean, half = mean_interval(values)
+    return f"{mean:{'+' if sign else ''}.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
+
+
+def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], source: str) -> Table:
+    """λ against γ = n - λ. truth: of nas201, setting -> (seeds,) test accuracies; source: where those come from."""
+    table = Table(
+        "table5", f"Table 5. Rounds of self-evolution λ, DARTS space, profile {profile.name}", list(HEADINGS.values())
+    )
+    paper = {int(row["lam"]): row for row in paper_table(5)}
+    best, ours = Setting(profile.lam, profile.k, profile.xi), lambda_settings(profile)
+    settings = sorted({*(replace(PAPER_BEST, lam=lam) for lam in paper), *ours}, key=lambda s: s.lam)
+    outcomes = read_outcomes(spec, profile, results, settings)
+    for setting in settings:
+        typed = paper.get(setting.lam)
+        _add(
+            table,
+            f"λ = {setting.lam}, γ = {profile.rounds - setting.lam}",
+            typed,
+            setting,
+            best,
+            outcomes,
+            truth,
+            source,
+        )
+    table.notes = _notes(outcomes, truth, profile, ours, best, f"λ = {profile.lam}")
+    return table
+
+
+def table6(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], source: str) -> Table:
+    """Examples kept and shown, k and ξ. truth and source as in `table5`. The paper prints no minutes here."""
+    table = Table(
+        "table6", f"Table 6. Examples kept k and shown ξ, DARTS space, profile {profile.name}", list(HEADINGS.values())
+    )
+    paper = {(int(row["k"]), int(row["xi"])): row for row in paper_table(6)}
+    ours = k_xi_settings(profile)
+    best = Setting(profile.lam, profile.k, profile.xi)
+    settings = [*dict.fromkeys([*(Setting(profile.lam, *pair) for pair in paper), *ours])]
+    outcomes = read_outcomes(spec, profile, results, settings)
+    for setting in settings:
+        typed = paper.get((setting.k, setting.xi))
+        _add(table, f"k = {setting.k}, ξ = {setting.xi}", typed, setting, best, outcomes, truth, source)
+    table.notes = _notes(outcomes, truth, profile, ours, best, f"k = {profile.k}, ξ = {profile.xi}")
+    return table
+
+
+def _add(
+    table: Table,
+    label: str,
+    typed: Mapping[str, str] | None,
+    setting: Setting,
+    best: Setting,
+    outcomes: Outcomes,
+    truth: Mapping[Setting, np.ndarray],
+    source: str,
+) -> None:
+    runs = outcomes.get(setting, {})
+    cells = [Cell((typed or {}).get(name, ""), "paper") for name in ("top1", "params_m", "minutes")]
+    if runs:
+        outcome = [runs[seed] for seed in sorted(runs)]
+        detail = outcome[0].source
+        cells += [
+            Cell(interval_text([run.f for run in outcome]), "measured", detail),
+            _difference(paired(outcomes, setting, best), setting == best),
+            Cell(interval_text([run.held_out for run in outcome]), "measured", "of the cell of highest f; " + detail),
+            Cell(interval_text([run.params_m for run in outcome]), "measured", "that cell at 36 channels and 20 cells"),
+            Cell(interval_text([run.minutes for run in outcome], digits=1), "measured",
+                 "LLM and f on this machine, shared rounds included; the supernet's training is not in it"),
+        ]  # fmt: skip
+    else:
+        cells += [Cell("not run", NOT_RUN, "make ablations")] * 5
+    if setting in truth:
+        cells += [
+            Cell(interval_text(truth[setting]), "measured", f"{len(truth[setting])} seeds, {source}"),
+            _difference(truth[setting] - truth[PAPER_BEST], setting == PAPER_BEST),
+        ]
+    else:
+        cells += [Cell("not run", NOT_RUN, "not a setting of the paper")] * 2
+    table.add(label, cells, len(runs))
+
+
+def _difference(values: np.ndarray, itself: bool) -> Cell:
+    if itself:
+        return Cell("–", "measured", "the setting that the others are compared with")
+    if not len(values):
+        return Cell("not run", NOT_RUN, "no seed ran both settings")
+    return Cell(interval_text(values, sign=True), "measured", f"mean of {len(values)} paired seeds, 95 % interval")
+
+
+def paired(outcomes: Outcomes, setting: Setting, best: Setting) -> np.ndarray:
+    """(seeds,) f of a setting minus f of another, for the seeds that ran both."""
+    a, b = outcomes.get(setting, {}), outcomes.get(best, {})
+    return np.array([a[seed].f - b[seed].f for seed in sorted(a.keys() & b.keys())])
+
+
+def verdict(claim: str, differences: Mapping[Any, np.ndarray]) -> str:
+    """One sentence: do these runs support that a setting is best, contradict it, or not decide?
+
+    differences: every other setting's value minus the claimed best one's, seed by seed. The intervals are widened for
+    the number of settings (Bonferroni), so that the sentence as a whole is wrong in at most 5 % of the cases.
+    """
+    known = {setting: values for setting, values in differences.items() if len(values)}
+    seeds = min((len(values) for values in known.values()), default=0)
+    if not known or seeds < 2:
+        return f'"{claim} is best": our runs cannot decide it, with {seeds} seed{"" if seeds == 1 else "s"}.'
+    from scipy.stats import t
+
+    def bounds(values: np.ndarray) -> tuple[float, float]:
+        quantile = t.ppf(1 - 0.025 / len(known), len(values) - 1)
+        half = quantile * values.std(ddof=1) / len(values) ** 0.5
+        return float(values.mean() - half), float(values.mean() + half)
+
+    limits = [bounds(values) for values in known.values()]
+    better, worse = sum(low > 0 for low, _ in limits), sum(high < 0 for _, high in limits)
+    says = (
+        "contradict" if better else "support" if worse == len(limits) else "cannot decide"
+    )  # fmt: skip
+    return (
+        f'"{claim} is best": our runs {says} it: of {len(limits)} other settings {better} are better and {worse} worse '
+        f"beyond 95 % intervals (paired, Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
+    )
+
+
+def _notes(
+    outcomes: Outcomes,
+    truth: Mapping[Setting, np.ndarray],
+    profile: Profile,
+    settings: Sequence[Setting],
+    best: Setting,
+    claim: str,
+) -> list[str]:
+    live = {s: paired(outcomes, s, best) for s in outcomes if s != best}
+    known = {s: truth[s] - truth[PAPER_BEST] for s in truth if s != PAPER_BEST}
+    both = [*lambda_settings(profile), *k_xi_settings(profile)]
+    forked, separate = first_questions(both, profile)
+    calls = {seed: run.llm_calls for runs in outcomes.values() for seed, run in runs.items()}
+    asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
+    notes = [
+        f"{claim} as the paper's best. DARTS, f: {verdict(claim, live)}",
+        f"nas201, true test accuracy, Algorithm 1 with a cheap proposer in place of the LLM: {verdict(claim, known)}",
+        "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
+        "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
+        f"Runs of a seed are forks of one self-evolution of {max(profile.lams)} rounds: {forked} first questions to "
+        f"the LLM for Tables 5 and 6 of this profile, {separate} as separate searches ({forked / separate:.2f}).",
+    ]
+    if calls:
+        notes.append(
+            f"In this table {asked} LLM calls were made over {len(calls)} seed{'s' if len(calls) > 1 else ''}, the "
+            "second questions for unreadable or known cells among them."
+        )
+    left_out = [s for s in settings if s not in outcomes]
+    if left_out:
+        notes.append(f"{len(left_out)} settings of this profile have not been run yet: make ablations.")
+    return notes
