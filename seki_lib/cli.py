@@ -1,5 +1,6 @@
 """`seki`: a thin face over the library. `seki <command> --help` lists the options of each command."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -133,20 +134,26 @@ def train(
         variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
     try:
         config: Any = replace(language_protocol(profile) if space == "darts_rnn" else get_protocol(profile), **changes)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise UnknownName(str(error)) from None
+    except TypeError:
+        raise UnknownName(f"a training in {space} has no setting {', '.join(changes)}") from None
     at_hand = dataset_at_hand(dataset, config)
     if at_hand != dataset:
         print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
     name, text = named_architecture(arch, space)
     spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
-    if space == "darts_rnn":
-        from .training.language_model import run_training, summary
-    else:
-        from .training.classifier import run_training, summary
-    result = run_training(spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True))
-    print(f"{name}  {summary(result)}")
+    trainer: Any = _trainer("language_model" if space == "darts_rnn" else "classifier")
+    result = trainer.run_training(
+        spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True)
+    )
+    print(f"{name}  {trainer.summary(result)}")
     print(f"{name}  done: {spec.folder(results)}")
+
+
+def _trainer(name: str) -> Any:
+    """A module of `training`, imported when it is needed: it brings torch along."""
+    return importlib.import_module(f".training.{name}", __package__)
 
 
 def _default_dataset(space: str) -> str:
@@ -175,12 +182,9 @@ def supernet(
     at_hand = dataset_at_hand(dataset, spec.config)
     if at_hand != dataset:
         print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
-    if space == "darts_rnn":
-        from .training.language_model import run_supernet
-    else:
-        from .training.supernet import run_supernet
+    trainer = _trainer("language_model" if space == "darts_rnn" else "supernet")
     spec = replace(spec, dataset=at_hand)
-    result = run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
+    result = trainer.run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
     print(f"{space}  {result['params_m']:.2f} M parameters, {result['seconds']:.0f} s; done: {spec.folder(results)}")
 
 
