@@ -45,9 +45,9 @@ PLANS: dict[str, Plan] = {
 }
 
 
-def found_cells(results: Path, profile: str) -> list[Path]:
-    """Folders of this profile's finished searches of the DARTS space, the best score first."""
-    folders = (results / profile / "searches" / "darts").glob("*/*/*/seed=*/result.json")
+def found_cells(results: Path, profile: str, space: str = "darts") -> list[Path]:
+    """Folders of this profile's finished searches of a space, the best score first."""
+    folders = (results / profile / "searches" / space).glob("*/*/*/seed=*/result.json")
     return sorted(
         (path.parent for path in folders), key=lambda p: (-json.loads((p / "result.json").read_text())["score"], str(p))
     )
