@@ -39,8 +39,7 @@ class OneShot:
         import torch
 
         from ..training.checkpoint import load_network
-        from ..training.images import load_dataset
-        from ..training.supernet import accuracy, build_network, split, weights_hash
+        from ..training.supernet import accuracy, build_network, load_score_images, weights_hash
 
         look_up("BN mode", BN_MODES, bn)
         self.space, self.bn = get_space(spec.space), bn
@@ -51,21 +50,19 @@ class OneShot:
         self.folder = spec.folder(results)
         if not (self.folder / "result.json").is_file():
             raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command()}" trains it.')
-        data = load_dataset(at_hand, train=config.train_images, test=1)
+        data, score, held_out = load_score_images(at_hand, config, HELD_OUT)
         network = build_network(spec.space, config, data.classes)
         network.load_state_dict(load_network(self.folder))
         where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
         self._network = network.to(where, memory_format=memory_format)
-        parts = split(data, config)
-        self._score, held_out = parts.score.to(where), parts.held_out
-        self.held_out = type(held_out)(*(tensor[:HELD_OUT].to(where) for tensor in held_out))
+        self.score_images, self.held_out = score.to(where), held_out.to(where)
         self._accuracy = accuracy
         self._config = config
         digest = weights_hash(network.state_dict())
         self.source = DataSource(
             f"supernet {config.kind} {digest[:12]}, {bn}",
-            f"accuracy of a {config.kind} supernet's subnetwork on {len(self._score.labels)} validation images of "
+            f"accuracy of a {config.kind} supernet's subnetwork on {len(score.labels)} validation images of "
             f"{data.source.sentence}; {BN_MODES[bn]}",
             data.source.licence,
             digest,
@@ -77,7 +74,7 @@ class OneShot:
         arch = self.space.canonical(arch)
         if arch not in self._known:
             started = time.perf_counter()
-            score = self.accuracy(arch, self._score)
+            score = self.accuracy(arch, self.score_images)
             self._known[arch] = Evaluation(score, {"oneshot": score}, round(time.perf_counter() - started, 4))
             return self._known[arch]
         return self._known[arch]._replace(seconds=0.0)

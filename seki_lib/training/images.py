@@ -65,6 +65,7 @@ class Dataset:
 
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "digits": 10}
+TRAIN_IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "digits": 1_500}
 _LABEL_KEY = {"cifar10": "label", "cifar100": "fine_label"}
 _MEMBERS = {
     "cifar10": ([f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)], ["cifar-10-batches-py/test_batch"]),
@@ -72,23 +73,24 @@ _MEMBERS = {
 }
 
 
-def load_dataset(name: str, *, train: int = 0, test: int = 0, stand_in: bool = False) -> Dataset:
+def load_dataset(name: str, *, train: int = 0, test: int = 0, first: int = 0, stand_in: bool = False) -> Dataset:
     """A data set from the best source on this machine; never touches the network.
 
-    train, test: how many images, the first of the files' order; 0 for all. stand_in: the digits may take its place.
+    train, test: how many images, in the files' order; 0 for all. first: of the training images, where to begin.
+    stand_in: the digits may take its place.
     Raises UnknownName, or AssetError that names the next step.
     """
     look_up("data set", CLASSES, name)
     if name == "digits":
-        return _digits(train, test)
+        return _digits(first, train, test)
     if group := assets_at_hand(name):
         paths = [path for path in map(locate, group) if path]
-        parts = (_read_archive if len(group) == 1 else _read_parquet)(paths, name, train, test)
+        parts = (_read_archive if len(group) == 1 else _read_parquet)(paths, name, first, train, test)
         for part in parts:
             _check(part, CLASSES[name], paths[0])
         return Dataset(name, CLASSES[name], *parts, image_source(name, group))
     if stand_in:
-        return _digits(train, test)
+        return _digits(first, train, test)
     raise AssetError(f'{name}: no images found. Looked in {looked_in()}. Run "seki data fetch {name}".')
 
 
@@ -117,39 +119,40 @@ class _ArrayUnpickler(pickle.Unpickler):
         raise AssetError(f"CIFAR archive: the file asks for {module}.{name}, which it has no business to need")
 
 
-def _read_archive(paths: list[Path], name: str, train: int, test: int) -> tuple[Images, Images]:
+def _read_archive(paths: list[Path], name: str, first: int, train: int, test: int) -> tuple[Images, Images]:
     key = f"{_LABEL_KEY[name]}s".encode()
     with tarfile.open(paths[0]) as archive:
 
-        def read(members: list[str], wanted: int) -> Images:
+        def read(members: list[str], first: int, wanted: int) -> Images:
             batches = []
             for member in members:
                 if file := archive.extractfile(member):
                     batches.append(_ArrayUnpickler(file, encoding="bytes").load())
             images = np.concatenate([np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32) for batch in batches])
             labels = np.concatenate([np.asarray(batch[key], np.int64) for batch in batches])
-            return Images(torch.from_numpy(images[: wanted or None]), torch.from_numpy(labels[: wanted or None]))
+            part = slice(first, first + wanted if wanted else None)
+            return Images(torch.from_numpy(images[part]), torch.from_numpy(labels[part]))
 
-        return read(_MEMBERS[name][0], train), read(_MEMBERS[name][1], test)
+        return read(_MEMBERS[name][0], first, train), read(_MEMBERS[name][1], 0, test)
 
 
-def _read_parquet(paths: list[Path], name: str, train: int, test: int) -> tuple[Images, Images]:
+def _read_parquet(paths: list[Path], name: str, first: int, train: int, test: int) -> tuple[Images, Images]:
     import pyarrow.parquet as pq
     from PIL import Image
 
-    def read(path: Path, wanted: int) -> Images:
+    def read(path: Path, first: int, wanted: int) -> Images:
         table = pq.read_table(path)
-        table = table.slice(0, wanted or table.num_rows)
+        table = table.slice(first, wanted or table.num_rows)
         labels = table[_LABEL_KEY[name]].to_numpy().astype(np.int64)
         pixels = np.empty((len(labels), 32, 32, 3), np.uint8)
         for i, image in enumerate(table["img"].to_pylist()):
             pixels[i] = np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
         return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels))
 
-    return read(paths[0], train), read(paths[1], test)
+    return read(paths[0], first, train), read(paths[1], 0, test)
 
 
-def _digits(train: int, test: int) -> Dataset:
+def _digits(first: int, train: int, test: int) -> Dataset:
     """1,797 handwritten digits of 8x8 grey pixels, each pixel as 4x4: the first 1,500 to train, the rest to test."""
     from sklearn.datasets import load_digits
 
@@ -158,7 +161,7 @@ def _digits(train: int, test: int) -> Dataset:
     images = torch.from_numpy(grey)[:, None].repeat(1, 3, 1, 1)
     labels = torch.from_numpy(digits.target.astype(np.int64))
     parts = (
-        Images(images[:1500][: train or None], labels[:1500][: train or None]),
+        Images(images[:1500][first:][: train or None], labels[:1500][first:][: train or None]),
         Images(images[1500:][: test or None], labels[1500:][: test or None]),
     )
     sentence = "scikit-learn's 8x8 digits, enlarged: no CIFAR was at hand"

@@ -22,7 +22,7 @@ from ..nn.count import parameters
 from ..spaces import DartsGenotype, NasBench201Cell, get_space
 from ..spaces.darts import NODES
 from .augment import augment, normalise
-from .images import Dataset, Images, load_dataset
+from .images import TRAIN_IMAGES, Dataset, Images, load_dataset
 from .loop import Job, Training, train
 from .protocol import SupernetConfig, SupernetSpec
 
@@ -67,6 +67,16 @@ def split(data: Dataset, config: SupernetConfig) -> Split:
         return Images(images.images[start:end], images.labels[start:end])
 
     return Split(part(0, half), part(half, None), part(half, at), part(at, None))
+
+
+def load_score_images(name: str, config: SupernetConfig, held_out: int) -> tuple[Dataset, Images, Images]:
+    """The `score` and the first `held_out` images of `split`, and what they are part of: no others are read."""
+    half = (config.train_images or TRAIN_IMAGES[name]) // 2
+    data = load_dataset(name, first=half, train=min(config.score_images + held_out, half), test=1)
+    images = shrink(data.train.images, config.resolution)
+    parts = (slice(None, config.score_images), slice(config.score_images, None))
+    score, others = (Images(images[part], data.train.labels[part]) for part in parts)
+    return data, score, others
 
 
 def shrink(images: Tensor, resolution: int) -> Tensor:
