@@ -9,6 +9,7 @@ from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import parse_seeds
 from seki_lib.report.table1 import found_cells, trainings
+from seki_lib.report import table8
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
 
@@ -27,8 +28,10 @@ def result(seed, space="nas201", task="cifar10"):
 NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
 TRAININGS = {  # result.json of each final training -> what it trains
     str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
-    for spec in trainings(RESULTS, PROFILE)
+    for spec in [*trainings(RESULTS, PROFILE), *table8.trainings(RESULTS, PROFILE)]
 }
+CLASSIFIERS = [output for output, spec in TRAININGS.items() if spec.space == "darts"]
+LANGUAGE_MODELS = [output for output, spec in TRAININGS.items() if spec.space == "darts_rnn"]
 
 
 def train_command(output):
@@ -36,9 +39,9 @@ def train_command(output):
     spec = TRAININGS[output]
     arch = spec.name.replace("random-", "random:")
     if arch.startswith("searched"):
-        arch = found_cells(RESULTS, PROFILE)[0]
+        arch = found_cells(RESULTS, PROFILE, spec.space)[0]
     where = f"--profile {PROFILE} --results {quote(str(RESULTS))}"
-    return f"{SEKI} train --arch {quote(str(arch))} --dataset {spec.dataset} --seed {spec.seed} {where}"
+    return f"{SEKI} train --arch {quote(str(arch))} --space {spec.space} --dataset {spec.dataset} --seed {spec.seed} {where}"
 
 
 def source(name):
@@ -66,6 +69,7 @@ NOTEBOOKS = [
     "11_table1_cifar",
     "13_table3_nas201",
     "17_table7_llms",
+    "18_table8_ptb",
     "20_figures",
 ]
 TRANS101_FIGURES = ["trans101_ranks", "trans101_best_cells", "trans101_transfer"]
@@ -76,7 +80,7 @@ if not NO_TRANS101:
 
 rule all:
     input:
-        expand("tables/{table}.{ending}", table=["table1", "table3", "table4", "table7"], ending=["csv", "md", "html"]),
+        expand("tables/{table}.{ending}", table=["table1", "table3", "table4", "table7", "table8"], ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
 
@@ -192,9 +196,9 @@ rule figures:
 # No inputs, as for searches: `seki train` checks its settings.
 rule train:
     output:
-        "trainings/darts/{dataset}/{name}/seed={seed}/result.json",
+        "trainings/{space}/{dataset}/{name}/seed={seed}/result.json",
     log:
-        "logs/train-{dataset}-{name}-seed={seed}.log",
+        "logs/train-{space}-{dataset}-{name}-seed={seed}.log",
     params:
         command=lambda wildcards, output: train_command(output[0]),
     shell:
@@ -205,7 +209,7 @@ rule final_training:
     input:
         source("04_final_training"),
         "trainings.json",
-        next(iter(TRAININGS)),
+        CLASSIFIERS[0],
     output:
         "notebooks/04_final_training.ipynb",
     shell:
@@ -216,9 +220,21 @@ rule table1:
     input:
         source("11_table1_cifar"),
         "trainings.json",
-        list(TRAININGS),
+        CLASSIFIERS,
     output:
         "notebooks/11_table1_cifar.ipynb",
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
     shell:
         f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"
+
+
+rule table8:
+    input:
+        source("18_table8_ptb"),
+        "trainings.json",
+        LANGUAGE_MODELS,
+    output:
+        "notebooks/18_table8_ptb.ipynb",
+        expand("tables/table8.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 18_table8_ptb {NO_LLM} --output {{output[0]}}"

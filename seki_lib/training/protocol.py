@@ -15,7 +15,7 @@ from typing import Any
 from ..assets import fetch, locate
 from ..errors import AssetError, RunError, look_up
 from ..spaces import darts, darts_rnn, get_space
-from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig
+from .language_protocol import LANGUAGE_SUPERNETS, TEXTS, LanguageModelConfig
 
 PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
 """Cells of the literature that have a name, by space."""
@@ -198,7 +198,7 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
 
 
-DATASETS = ("cifar10", "cifar100", "digits", "ptb", "pydoc_topics")
+DATASETS = ("cifar10", "cifar100", "digits")
 STAND_INS = {"cifar10": "digits", "cifar100": "digits", "ptb": "pydoc_topics"}  # each under its own name
 DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
     **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
@@ -232,7 +232,8 @@ def fetch_dataset(dataset: str) -> tuple[str, ...]:
 
 def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | LanguageModelConfig) -> str:
     """The data set itself, or its stand-in where it is not here and the config allows one. Raises UnknownName."""
-    look_up("data set", dict.fromkeys(DATASETS), dataset)
+    is_text = isinstance(config, LanguageModelConfig)
+    look_up("text" if is_text else "data set", dict.fromkeys(TEXTS if is_text else DATASETS), dataset)
     stand_in = STAND_INS.get(dataset) if config.stand_in else None
     return stand_in if stand_in and not assets_at_hand(dataset) else dataset
 
