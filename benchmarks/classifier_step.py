@@ -6,10 +6,12 @@
 Variants are timed in turn, step by step, so that what else the machine does hits all of them: the speed is the median
 of the ratios of neighbours in time.
 "plain" is the same network as public code runs it: NCHW, one ReLU in front of every operation, unfused SGD.
-The last run, with its hardware, is kept in benchmarks/results/classifier_step.md.
+The last run, with its hardware, is kept in benchmarks/results/classifier_step.md (GPU: classifier_step_cuda.md), and
+a GPU's images/s in throughput.csv, which `seki cost` reads.
 """
 
 import argparse
+import csv
 import platform
 import re
 import resource
@@ -22,10 +24,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from seki_lib.nn import build_network
+from seki_lib.cost import cards
+from seki_lib.nn import build_network, count
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.augment import augment
 
+RESULTS = Path(__file__).parent / "results"
+COUNT = count("darts", PUBLIC_GENOTYPES["DARTS_V2"], channels=36, layers=20, classes=10)
+KEPT = {"ours, eager fp32": "fp32", "ours, bf16": "bf16"}  # what `seki train` runs -> precision
 VARIANTS = {  # name -> (channels_last, one ReLU a state, fused SGD)
     "plain": (False, False, False),
     "shared ReLU": (False, True, True),
@@ -127,6 +133,19 @@ def cpu(size, repeats):
     return lines
 
 
+def keep_rate(kind, precision, rate, multiply_adds, source):
+    """Put what this GPU was measured to do into throughput.csv, in place of an older row of the same."""
+    device = "".join(letter for letter in torch.cuda.get_device_name().lower() if letter.isalnum())
+    card = next((name for name in cards() if name in device), device)
+    path = RESULTS / "throughput.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    rows = [row for row in rows if row[:3] != [kind, card, precision]]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([head, *rows, [kind, card, precision, f"{rate:.1f}", multiply_adds, source]])
+
+
 def gpu(steps):
     """Rows of the GPU table: an epoch of 521 steps, extrapolated from `steps` of them."""
     images, labels = batch(96, "cuda")
@@ -159,6 +178,8 @@ def gpu(steps):
         torch.cuda.synchronize()
         each = (time.perf_counter() - started) / steps
         reference = reference or each
+        if name in KEPT:
+            keep_rate("classifier", KEPT[name], 96 / each, COUNT.multiply_adds, f"classifier_step_cuda.md: {name}")
         peak = torch.cuda.max_memory_allocated() / 1e6
         lines.append(f"| {name} | {1000 * each:.1f} | {96 / each:,.0f} | {reference / each:.2f} | {peak:,.0f} | "
                      f"{each * 521 * 600 / 3600:.1f} |")  # fmt: skip
@@ -190,8 +211,7 @@ def main():
     head = f"{_processor()}, torch {torch.__version__}, `{' '.join(sys.argv)}`"
     text = "\n".join(["# A training step of DARTS_V2, C36 L20", "", head, "", *lines, ""])
     print(text)
-    path = Path(__file__).parent / "results" / "classifier_step.md"
-    path.parent.mkdir(exist_ok=True)
+    path = RESULTS / ("classifier_step.md" if options.device == "cpu" else "classifier_step_cuda.md")
     path.write_text(text, encoding="utf-8")
 
 

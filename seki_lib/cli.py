@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -237,11 +237,27 @@ def show(run: Annotated[Path, tyro.conf.Positional]) -> None:
 
 
 @app.command
-def cost(run: Annotated[Path, tyro.conf.Positional]) -> None:
-    """What the calls of a run would cost on every LLM with a known price, from the tokens that it was measured to take.
+def cost(
+    run: Annotated[Path | None, tyro.conf.Positional] = None,
+    profile: str = "paper",
+    card: str = "a100",
+    gpus: int = 1,
+    llm: str = "openai:gpt-4o-mini",
+    precision: str = "",
+    results: Path = ROOT / "results",
+    json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """What the paper's tables will take: GPU-hours, tokens, dollars, disk; what is finished is subtracted.
 
-    Tokenizers differ: another LLM counts other numbers for the same words.
+    With RUN: what the calls of that run would cost on every LLM with a known price, from the tokens it was measured to
+    take (tokenizers differ). --precision: fp32 or bf16, else the profile's. --json: as data.
     """
+    if run is None:
+        from .cost import as_text, plan
+
+        planned = plan(profile, card, gpus, llm, results, precision)
+        print(json.dumps(asdict(planned), indent=1, ensure_ascii=False) if json_ else as_text(planned))
+        return
     if not (run / "transcript.jsonl").is_file():
         raise RunError(f"{run} has no transcript.jsonl. Runs live in results/<profile>/searches/…")
     took = totals(run / "transcript.jsonl")

@@ -256,7 +256,7 @@ def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
     if spec.space in TABLES:
         return get_evaluator("tabular", space=spec.space, task=spec.task)
-    options: dict[str, Any] = {"profile": spec.profile, "results": results, "kind": spec.supernet}
+    options: dict[str, Any] = {"profile": spec.profile, "results": results, "supernet": spec.supernet}
     if spec.space == "darts_rnn":
         return get_evaluator("rnn", space=spec.space, task=spec.task, **options)
     return get_evaluator("oneshot", space=spec.space, task=spec.task, bn=spec.bn or "batch", **options)

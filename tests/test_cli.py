@@ -30,6 +30,7 @@ def test_importing_the_library_is_light():
         (["reproduce", "--seeds", "a,b"], "SEEDS=0,1,2,3"),
         (["notebook", "99_nothing"], "13_table3_nas201"),
         (["data", "fetch", "imagenet22k"], "nas201"),
+        (["cost", "--card", "voodoo2"], "rtx4090"),
     ],
 )
 def test_a_wrong_name_is_one_sentence_with_the_valid_ones(arguments, valid, tmp_path):

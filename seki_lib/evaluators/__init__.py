@@ -14,6 +14,6 @@ EVALUATORS: dict[str, Callable[..., Any]] = {"tabular": tabular, "oneshot": ones
 __all__ = ["EVALUATORS", "DataSource", "Evaluation", "Evaluator", "get_evaluator"]
 
 
-def get_evaluator(kind: str, /, *, space: str, task: str, **options: Any) -> Any:
+def get_evaluator(kind: str, *, space: str, task: str, **options: Any) -> Any:
     """An evaluator by its kind. Raises UnknownName, which lists the kinds."""
     return look_up("evaluator", EVALUATORS, kind)(space=space, task=task, **options)

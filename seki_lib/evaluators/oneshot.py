@@ -108,12 +108,12 @@ def oneshot(
     profile: str = "laptop",
     results: Path | str = "results",
     seed: int = 0,
-    kind: str = "",
+    supernet: str = "",
     bn: str = "batch",
 ) -> OneShot:
     """The evaluator of the supernet that a profile trains for a space.
 
-    seed, kind: of the supernet; kind: the profile's if empty. bn: a key of BN_MODES. Raises UnknownName, AssetError or
-    RunError.
+    seed: of the supernet; supernet: its kind, the profile's if empty. bn: a key of BN_MODES. Raises UnknownName,
+    AssetError or RunError.
     """
-    return OneShot(SupernetSpec(space, task, profile, seed, kind), Path(results), bn=bn)
+    return OneShot(SupernetSpec(space, task, profile, seed, supernet), Path(results), bn=bn)

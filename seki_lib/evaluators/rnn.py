@@ -84,10 +84,16 @@ class Recurrent:
 
 
 def rnn(
-    space: str, task: str, *, profile: str = "laptop", results: Path | str = "results", seed: int = 0, kind: str = ""
+    space: str,
+    task: str,
+    *,
+    profile: str = "laptop",
+    results: Path | str = "results",
+    seed: int = 0,
+    supernet: str = "",
 ) -> Recurrent:
     """The evaluator of the supernet that a profile trains.
 
-    seed, kind: of the supernet; kind: the profile's if empty. Raises UnknownName, AssetError or RunError.
+    seed: of the supernet; supernet: its kind, the profile's if empty. Raises UnknownName, AssetError or RunError.
     """
-    return Recurrent(SupernetSpec(space, task, profile, seed, kind), Path(results))
+    return Recurrent(SupernetSpec(space, task, profile, seed, supernet), Path(results))

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..spaces import DartsGenotype, SearchSpace
+from ..spaces.darts import PRIMITIVES
 from ..spaces.six_edges import EDGES
 from .cells import CellShape, NasBench201CellModule, ResidualBlock, preprocess
 from .networks import AuxiliaryHead, build_network, cell_shapes, resolve, stems
@@ -161,3 +162,27 @@ def _trace_all(modules: Iterable[nn.Module], size: Resolution) -> tuple[int, Res
         added, size = _trace(module, size)
         total += added
     return total, size
+
+
+def count_mixed(channels: int, layers: int, *, partial: int, classes: int, stem: str = "cifar") -> int:
+    """Multiply-adds of a mixed supernet of the DARTS space on one image: every edge runs all operations of the space.
+
+    partial: K, the part of the channels that goes through the operations is 1 / K (PC-DARTS; 1: DARTS).
+    """
+    width = 3 * channels  # of both stems
+    total, size = 0, 2 * (32 if stem == "cifar" else 224,)
+    with torch.device("meta"):
+        for module in stems(channels if stem == "cifar" else width, stem):
+            added, size = _trace(module, size)
+            total += added
+    shapes = cell_shapes(channels, layers, (4, 4), stem)
+    shapes[0] = shapes[0]._replace(previous=width, before_previous=width)
+    shapes[1] = shapes[1]._replace(before_previous=width)
+    for shape in shapes:
+        inner = _halved(size) if shape.reduction else size
+        total += _count_preprocess(shape, size)[1]
+        for source in (source for node in range(4) for source in range(2 + node)):
+            stride, at = (2, size) if shape.reduction and source < 2 else (1, inner)
+            total += sum(_count_operation(name, shape.channels // partial, stride, at)[1] for name in PRIMITIVES[1:])
+        size = inner
+    return total + 4 * shapes[-1].channels * classes

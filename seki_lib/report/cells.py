@@ -105,5 +105,6 @@ def _output(axes: Axes, parts: Sequence[tuple[float, float]], right: float) -> N
 
 
 def _box(axes: Axes, x: float, y: float, name: str, colour: str) -> None:
-    axes.add_patch(Rectangle((x - HALF, y - HALF), 2 * HALF, 2 * HALF, facecolor=colour, edgecolor="black", zorder=4))
+    half = HALF + 0.08 * ("c" in name)  # the inputs' names are longer
+    axes.add_patch(Rectangle((x - half, y - HALF), 2 * half, 2 * HALF, facecolor=colour, edgecolor="black", zorder=4))
     axes.text(x, y, name, ha="center", va="center", fontsize=7.5, zorder=5)

@@ -35,9 +35,11 @@ def save(folder: Path, state: State) -> None:
         part.replace(folder / NAME)
     except OSError as error:
         part.unlink(missing_ok=True)
+        good = (folder / NAME).exists() or (folder / BEFORE).exists()
+        kept = "the last good checkpoint is kept" if good else "it would have been the first"
         raise TrainingError(
-            f"{folder / NAME} could not be written ({error.strerror or error}): the last good checkpoint is kept. "
-            "Make room, and the same command goes on from it."
+            f"{folder / NAME} could not be written ({error.strerror or error}): {kept}. "
+            f"Make room, and the same command {'goes on from it' if good else 'starts anew'}."
         ) from None
 
 

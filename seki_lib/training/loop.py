@@ -60,7 +60,7 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
     A finished training is read, not repeated. Raises TrainingError with the next step, RunError if the folder was made
     with other settings or is in use, KeyboardInterrupt after Ctrl-C, when all is saved.
     """
-    with locked(job.folder), _threads(job.config.threads), _named_errors(job.config):
+    with _named_errors(job), locked(job.folder), _threads(job.config.threads):
         _claim(job.folder, job.identity | {"code": __version__})
         if (job.folder / "result.json").is_file():
             return json.loads((job.folder / "result.json").read_text())  # type: ignore[no-any-return]
@@ -211,13 +211,7 @@ class Training(ABC):
         """Measure, write the line of this epoch, save."""
         self.seconds += self.epoch_seconds
         line, words = self.close_epoch()
-        try:
-            append_line(self.job.folder / "metrics.jsonl", asdict(line))
-        except OSError as error:
-            raise TrainingError(
-                f"{self.job.folder / 'metrics.jsonl'} could not be written ({error.strerror}): the last good "
-                "checkpoint is kept. Make room, and the same command goes on from it."
-            ) from None
+        append_line(self.job.folder / "metrics.jsonl", asdict(line))
         self.epoch, self.step = self.epoch + 1, 0
         self._save()
         left = self.seconds / self.epoch * (self.config.epochs - self.epoch)
@@ -307,16 +301,27 @@ def _threads(threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def _named_errors(config: Any) -> Iterator[None]:
-    """What torch says in many lines, in one sentence with the next step."""
+def _named_errors(job: Job) -> Iterator[None]:
+    """What torch and the system say in many lines, in one sentence with the next step."""
     try:
         yield
     except torch.OutOfMemoryError:
-        raise TrainingError(_out_of_memory("the GPU", config)) from None
+        raise TrainingError(_out_of_memory("the GPU", job.config)) from None
     except RuntimeError as error:
+        if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            reason = str(error).strip().splitlines()[0]
+            raise TrainingError(
+                f"torch.compile failed ({reason}). Next: train without it (compile=''), in another folder (--variant); "
+                "or, if it misses a compiler, install one (g++)."
+            ) from None
         if "can't allocate memory" not in str(error):
             raise
-        raise TrainingError(_out_of_memory("this machine", config)) from None
+        raise TrainingError(_out_of_memory("this machine", job.config)) from None
+    except OSError as error:
+        raise TrainingError(
+            f"{error.filename or job.folder} cannot be written or read ({error.strerror or error}). What was saved is "
+            "kept: mend that, and the same command goes on from it."
+        ) from None
 
 
 def _out_of_memory(where: str, config: Any) -> str:

@@ -250,6 +250,27 @@ def test_a_full_disk_is_named_and_the_last_good_checkpoint_kept(digits, tmp_path
     assert same_bits(weights(tmp_path), weights(whole))
 
 
+def test_a_disk_that_was_full_from_the_start_holds_no_checkpoint_and_says_so(digits, tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(TrainingError, match=r"No space left on device\): it would have been the first.*starts anew"):
+        checkpoint.save(tmp_path, {})
+    with pytest.raises(TrainingError, match=r"cannot be written or read \(No space left on device\)"):
+        train(digits, tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="file/seed=0 cannot be written or read"):
+        train(digits, tmp_path / "file" / "seed=0")
+
+
+def test_a_compiler_that_is_missing_is_named(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(TrainingError, match=r"torch.compile failed \(.*compiler.*Next: train without it"):
+        train(digits, tmp_path, dataclasses.replace(TINY, epochs=1, layers=1, auxiliary=0.0, compile="default"))
+
+
 def test_a_folder_in_use_is_refused(digits, tmp_path):
     from seki_lib.lock import locked
 
