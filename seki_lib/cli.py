@@ -26,8 +26,10 @@ from .llm.transcript import totals
 from .notebook import ROOT, execute
 from .profiles import get_profile, parse_seeds
 from .prompts import prompts_from
+from .report.table1 import found_cell
 from .report.tables import describe_cost
 from .runs import RunSpec, search_run
+from .trust import alone_specs
 
 app = tyro.extras.SubcommandApp()
 
@@ -114,9 +116,12 @@ def train(
 ) -> None:
     """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
 
-    --arch: DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, the folder of a finished search, or the
-    text of a genotype. --dataset: cifar10 unless given; of darts_rnn, whose cells become language models, ptb.
+    --arch: DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
+    searches), the folder of a finished search, or the text of a genotype. --dataset: cifar10 unless given; of
+    darts_rnn, whose cells become language models, ptb.
     """
+    if arch == "found":
+        arch = str(found_cell(results, profile, space))
     from .training.language_protocol import language_protocol
     from .training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 
@@ -167,13 +172,15 @@ def supernet(
     profile: str = "laptop",
     seed: int = 0,
     kind: str = "",
+    alone: bool = False,
     device: str = "auto",
     results: Path = ROOT / "results",
 ) -> None:
     """Train the supernet that f(α) is read from, or go on with it: a line an epoch, resumable.
 
     --dataset: cifar10 unless given; of darts_rnn a text, ptb. --kind: single_path, pc_darts or darts in place of the
-    profile's own.
+    profile's own. --alone: the short stand-alone trainings of single DARTS cells that notebook 01 compares f with, in
+    place of the supernet.
     """
     dataset = dataset or _default_dataset(space)
     from .training.protocol import SupernetSpec, dataset_at_hand
@@ -183,6 +190,10 @@ def supernet(
     if at_hand != dataset:
         print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
     trainer = _trainer("language_model" if space == "darts_rnn" else "supernet")
+    if alone:
+        for single in alone_specs(profile, at_hand, get_profile(profile).alone_cells):
+            trainer.run_supernet(single, results, device=device, say=lambda line: print(f"alone  {line}", flush=True))
+        return
     spec = replace(spec, dataset=at_hand)
     result = trainer.run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
     print(f"{space}  {result['params_m']:.2f} M parameters, {result['seconds']:.0f} s; done: {spec.folder(results)}")
@@ -195,17 +206,20 @@ def ablations(
     llm: str = DEFAULT_LLM,
     profile: str = "laptop",
     seed: int = 0,
-    table: Annotated[Literal["5", "6", "both"], tyro.conf.arg(help="whose settings")] = "both",
+    table: Annotated[Literal["trunk", "5", "6", "both"], tyro.conf.arg(help="whose settings")] = "both",
     full: bool = False,
     results: Path = ROOT / "results",
 ) -> None:
     """Run the settings of Tables 5 and 6 for one seed, as forks of one self-evolution; resumable.
 
-    --full: all settings of the paper in place of the profile's.
+    --table trunk runs the longest self-evolution only. --table 6 leaves out what stands in Table 5 too, so that both
+    can run at the same time after that. --full: all settings of the paper in place of the profile's.
     """
     settings = get_profile(profile)
     settings = full_grid(settings) if full else settings
-    wanted = (lambda_settings(settings) if table != "6" else []) + (k_xi_settings(settings) if table != "5" else [])
+    five = lambda_settings(settings)
+    six = [setting for setting in k_xi_settings(settings) if setting not in five]
+    wanted = {"trunk": [], "5": five, "6": six, "both": five + six}[table]
     spec = RunSpec(space, task, llm, profile, seed)
     for folder in run_settings(
         spec, settings, results, wanted,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import RunError
 from ..training.protocol import ClassifierConfig, TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 from .paper import paper_table
 from .tables import Cell, Table, mean_std
@@ -46,10 +47,25 @@ PLANS: dict[str, Plan] = {
 
 
 def found_cells(results: Path, profile: str, space: str = "darts") -> list[Path]:
-    """Folders of this profile's finished searches of a space, the best score first."""
-    folders = (results / profile / "searches" / space).glob("*/*/*/seed=*/result.json")
+    """Folders of this profile's finished searches of a space with its own settings, best score first.
+
+    Forks of the ablations are left out: together they are many searches, and the best of many is no search's result.
+    """
+    folders = (results / profile / "searches" / space).glob("*/*/default/seed=*/result.json")
     return sorted(
         (path.parent for path in folders), key=lambda p: (-json.loads((p / "result.json").read_text())["score"], str(p))
+    )
+
+
+def found_cell(results: Path, profile: str, space: str = "darts") -> Path:
+    """The folder of the best search of a space. Raises RunError if none has finished."""
+    for folder in found_cells(results, profile, space):
+        return folder
+    name, where = ("DARTS space", "") if space == "darts" else (f"space {space}", f" --space {space}")
+    task = " --task ptb" if space == "darts_rnn" else ""
+    raise RunError(
+        f'no search of the {name} has finished in profile {profile}. Next: "seki supernet{where} --profile {profile}", '
+        f'then "seki search --space {space}{task} --profile {profile}".'
     )
 
 
