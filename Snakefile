@@ -9,6 +9,7 @@ from seki_lib.errors import AssetError
 from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile, parse_seeds
+from seki_lib.report import table8
 from seki_lib.report.table1 import trainings
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
@@ -30,16 +31,19 @@ def result(seed, space="nas201", task="cifar10"):
 NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
 TRAININGS = {  # result.json of each final training of a known cell -> what it trains
     str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
-    for spec in trainings(RESULTS, PROFILE)
+    for spec in [*trainings(RESULTS, PROFILE), *table8.trainings(RESULTS, PROFILE)]
     if not spec.name.startswith("searched")
 }
+CLASSIFIERS = [output for output, spec in TRAININGS.items() if spec.space == "darts"]
+LANGUAGE_MODELS = [output for output, spec in TRAININGS.items() if spec.space == "darts_rnn"]
 
 
 def train_command(output):
     """The command of one training."""
     spec = TRAININGS[output]
     where = f"--profile {PROFILE} --results {quote(str(RESULTS))}"
-    return f"{SEKI} train --arch {spec.name.replace('random-', 'random:')} --dataset {spec.dataset} --seed {spec.seed} {where}"
+    arch = spec.name.replace("random-", "random:")
+    return f"{SEKI} train --arch {arch} --space {spec.space} --dataset {spec.dataset} --seed {spec.seed} {where}"
 
 
 def in_profile(folder):
@@ -100,6 +104,7 @@ NOTEBOOKS = [
     "15_table5_lambda",
     "16_table6_k_xi",
     "17_table7_llms",
+    "18_table8_ptb",
     "20_figures",
 ]
 TRANS101_FIGURES = ["trans101_ranks", "trans101_best_cells", "trans101_transfer"]
@@ -108,7 +113,7 @@ if not NO_TRANS101:
     NOTEBOOKS += ["14_table4_trans101"]
 
 
-TABLES = ["table1", "table3", "table4", "table5", "table6", "table7", "trust"]
+TABLES = ["table1", "table3", "table4", "table5", "table6", "table7", "table8", "trust"]
 
 
 rule all:
@@ -306,9 +311,9 @@ for number, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
 # No inputs, as for searches: `seki train` checks its settings.
 rule train:
     output:
-        "trainings/darts/{dataset}/{name}/seed={seed}/result.json",
+        "trainings/{space}/{dataset}/{name}/seed={seed}/result.json",
     log:
-        "logs/train-{dataset}-{name}-seed={seed}.log",
+        "logs/train-{space}-{dataset}-{name}-seed={seed}.log",
     params:
         command=lambda wildcards, output: train_command(output[0]),
     shell:
@@ -349,9 +354,21 @@ rule table1:
         source("11_table1_cifar"),
         "trainings.json",
         FOUND,
-        list(TRAININGS),
+        CLASSIFIERS,
     output:
         "notebooks/11_table1_cifar.ipynb",
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
     shell:
         f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"
+
+
+rule table8:
+    input:
+        source("18_table8_ptb"),
+        "trainings.json",
+        LANGUAGE_MODELS,
+    output:
+        "notebooks/18_table8_ptb.ipynb",
+        expand("tables/table8.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 18_table8_ptb {NO_LLM} --output {{output[0]}}"

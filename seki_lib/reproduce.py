@@ -14,7 +14,7 @@ from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
-from .training.protocol import assets_at_hand, fetch_images
+from .training.protocol import assets_at_hand, fetch_dataset
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
@@ -23,16 +23,20 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core. Safe to stop
     and to call again: what is done is not done again.
     """
-    try:
-        fetch_images("cifar10")
-    except AssetError as error:
-        print(f"{error}\nWhere the profile allows it, scikit-learn's digits take its place, and the table says so.")
+    stand_ins = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
+    for dataset, stand_in in stand_ins.items():
+        try:
+            fetch_dataset(dataset)
+        except AssetError as error:
+            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
     results = results.resolve()
     folder = results / profile.name
     llm = _absolute(llm)
     with locked(folder) as lock:
         _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
-        _write_if_changed(folder / "trainings.json", {"data": assets_at_hand("cifar10"), "code": code_hash()})
+        _write_if_changed(
+            folder / "trainings.json", {"data": [assets_at_hand(name) for name in stand_ins], "code": code_hash()}
+        )
         command = [
             sys.executable,
             "-m",
