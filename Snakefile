@@ -4,15 +4,18 @@ import sys
 from pathlib import Path
 from shlex import quote
 
+from seki_lib.ablations import k_xi_settings, lambda_settings, trunk
 from seki_lib.errors import AssetError
 from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
-from seki_lib.profiles import parse_seeds
-from seki_lib.report.table1 import found_cells, trainings
+from seki_lib.profiles import get_profile, parse_seeds
+from seki_lib.report import table8
+from seki_lib.report.table1 import trainings
 from seki_lib.report.table2 import trainings2
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
-from seki_lib.training.protocol import named_architecture
+from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand
+from seki_lib.trust import alone_specs
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
 SEEDS, TRANS101_SEEDS = parse_seeds(config["seeds"]), parse_seeds(config["trans101_seeds"])
@@ -27,28 +30,51 @@ def result(seed, space="nas201", task="cifar10"):
 
 
 NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
-
-
-
-def by_result(specs):
-    """result.json of each final training -> what it trains."""
-    return {str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec for spec in specs}
-
-
-TABLE1 = by_result(trainings(RESULTS, PROFILE))
-TABLE2 = by_result(spec for _, spec in trainings2(RESULTS, PROFILE))
-TRAININGS = TABLE1 | TABLE2
+TABLE2 = [spec for _, spec in trainings2(RESULTS, PROFILE)]
+TRAININGS = {  # result.json of each final training of a known cell -> what it trains
+    str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
+    for spec in [*trainings(RESULTS, PROFILE), *TABLE2, *table8.trainings(RESULTS, PROFILE)]
+    if not spec.name.startswith("searched")
+}
+PHOTOGRAPHS = [output for output, spec in TRAININGS.items() if spec in TABLE2]
+CLASSIFIERS = [output for output, spec in TRAININGS.items() if spec.space == "darts" and spec not in TABLE2]
+LANGUAGE_MODELS = [output for output, spec in TRAININGS.items() if spec.space == "darts_rnn"]
 
 
 def train_command(output):
     """The command of one training."""
     spec = TRAININGS[output]
-    arch = spec.name.replace("random-", "random:")
-    if arch.startswith("searched"):
-        found = [folder for task in ("cifar10", "imagenet") for folder in found_cells(RESULTS, PROFILE, task)]
-        arch = next(folder for folder in found if named_architecture(str(folder))[0] == spec.name)
     where = f"--profile {PROFILE} --results {quote(str(RESULTS))}"
-    return f"{SEKI} train --arch {quote(str(arch))} --dataset {spec.dataset} --seed {spec.seed} {where}"
+    arch = spec.name.replace("random-", "random:")
+    return f"{SEKI} train --arch {arch} --space {spec.space} --dataset {spec.dataset} --seed {spec.seed} {where}"
+
+
+def in_profile(folder):
+    """The file that closes the run in a folder, relative to the profile's."""
+    return str(folder.relative_to(RESULTS / PROFILE) / "result.json")
+
+
+SETTINGS = get_profile(PROFILE)
+IMAGES = dataset_at_hand("cifar10", SUPERNETS[PROFILE]["darts"])
+ABLATION_SEEDS = SETTINGS.ablation_seeds
+ALONE = [in_profile(spec.folder(RESULTS)) for spec in alone_specs(PROFILE, IMAGES, SETTINGS.alone_cells)]
+
+
+def supernet(space):
+    return in_profile(SupernetSpec(space, IMAGES, PROFILE).folder(RESULTS))
+
+
+def darts_results(settings, seed):
+    """The files that close the searches of some settings of Tables 5 and 6."""
+    spec = RunSpec("darts", "cifar10", LLM, PROFILE, seed)
+    return [in_profile(setting.spec(spec, SETTINGS).folder(RESULTS)) for setting in settings]
+
+
+TRUNK = trunk(SETTINGS)
+LAMBDAS = [setting for setting in lambda_settings(SETTINGS) if setting != TRUNK]
+K_XIS = [setting for setting in k_xi_settings(SETTINGS) if setting not in [TRUNK, *LAMBDAS]]
+ALL_DARTS = [path for seed in ABLATION_SEEDS for path in darts_results([TRUNK, *LAMBDAS, *K_XIS], seed)]
+FOUND = "trainings/found.txt"  # names the training of the best cell that the searches found
 
 
 def source(name):
@@ -67,16 +93,22 @@ FIGURES3TO6 = [
     "figure5_self_evolution_example",
     "figure6_knowledge_inspiration_example",
 ]
-FIGURES = ["figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES3TO6]
+SUPERNET_FIGURES = ["supernet_path", "supernet_curve", "f_against_truth"]
+DARTS_FIGURES = ["figure7", "figure8", "table5_differences", "table6_differences"]
+FIGURES = [*SUPERNET_FIGURES, *DARTS_FIGURES, "figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES3TO6]
 NOTEBOOKS = [
     "00_setup",
+    "01_supernet_training",
     "02_self_evolution",
     "03_knowledge_inspiration",
     "04_final_training",
     "11_table1_cifar",
     "12_table2_imagenet",
     "13_table3_nas201",
+    "15_table5_lambda",
+    "16_table6_k_xi",
     "17_table7_llms",
+    "18_table8_ptb",
     "20_figures",
 ]
 TRANS101_FIGURES = ["trans101_ranks", "trans101_best_cells", "trans101_transfer"]
@@ -85,9 +117,12 @@ if not NO_TRANS101:
     NOTEBOOKS += ["14_table4_trans101"]
 
 
+TABLES = ["table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8", "trust"]
+
+
 rule all:
     input:
-        expand("tables/{table}.{ending}", table=["table1", "table2", "table3", "table4", "table7"], ending=["csv", "md", "html"]),
+        expand("tables/{table}.{ending}", table=TABLES, ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
 
@@ -106,6 +141,8 @@ rule setup:
 rule search:
     output:
         f"searches/{{space}}/{{task}}/{folder_name(LLM)}/default/seed={{seed}}/result.json",
+    wildcard_constraints:
+        space="nas201|trans101",
     log:
         "logs/search-{space}-{task}-seed={seed}.log",
     shell:
@@ -200,34 +237,128 @@ rule figures:
         f"{SEKI} notebook 20_figures {COMMON} --parameter seed={SEEDS[0]} --output {{output[0]}}"
 
 
+rule supernet:
+    output:
+        "supernets/{space}/{dataset}/{kind}/seed=0/result.json",
+    wildcard_constraints:
+        kind="single_path|pc_darts|darts",
+    log:
+        "logs/supernet-{space}-{dataset}-{kind}.log",
+    shell:
+        f"{SEKI} supernet --space {{wildcards.space}} --dataset {{wildcards.dataset}} --kind {{wildcards.kind}}"
+        f" --profile {PROFILE} --results {quote(str(RESULTS))} 2>&1 | tee {{log}}"
+
+
+rule alone:
+    output:
+        ALONE,
+    log:
+        "logs/supernet-alone.log",
+    shell:
+        f"{SEKI} supernet --alone --dataset {IMAGES} --profile {PROFILE} --results {quote(str(RESULTS))} 2>&1 | tee {{log}}"
+
+
+rule supernet_training:
+    input:
+        source("01_supernet_training"),
+        "trainings.json",
+        supernet("darts"),
+        supernet("nas201"),
+        ALONE,
+    output:
+        "notebooks/01_supernet_training.ipynb",
+        expand("tables/trust.{ending}", ending=["csv", "md", "html"]),
+        expand("figures/{name}.png", name=SUPERNET_FIGURES),
+    shell:
+        f"{SEKI} notebook 01_supernet_training {NO_LLM} --output {{output[0]}}"
+
+
+# The longest self-evolution of a seed is run first; the other settings of Tables 5 and 6 fork from it.
+ABLATE = f"{SEKI} ablations --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
+for number, settings in (("trunk", [TRUNK]), ("5", LAMBDAS), ("6", K_XIS)):
+    for seed in ABLATION_SEEDS:
+
+        rule:
+            name:
+                f"ablations_{number}_seed_{seed}"
+            input:
+                supernet("darts") if number == "trunk" else darts_results([TRUNK], seed),
+            output:
+                darts_results(settings, seed),
+            log:
+                f"logs/ablations-{number}-seed={seed}.log",
+            params:
+                command=f"{ABLATE} --table {number} --seed {seed}",
+            shell:
+                "{params.command} 2>&1 | tee {log}"
+
+
+for number, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
+
+    rule:
+        name:
+            f"table{number}"
+        input:
+            source(name),
+            "inputs.json",
+            ALL_DARTS,
+        output:
+            f"notebooks/{name}.ipynb",
+            expand(f"tables/table{number}.{{ending}}", ending=["csv", "md", "html"]),
+            f"figures/table{number}_differences.png",
+        params:
+            command=f"{SEKI} notebook {name} {COMMON}",
+        shell:
+            "{params.command} --output {output[0]}"
+
+
 # No inputs, as for searches: `seki train` checks its settings.
 rule train:
     output:
-        "trainings/darts/{dataset}/{name}/seed={seed}/result.json",
+        "trainings/{space}/{dataset}/{name}/seed={seed}/result.json",
     log:
-        "logs/train-{dataset}-{name}-seed={seed}.log",
+        "logs/train-{space}-{dataset}-{name}-seed={seed}.log",
     params:
         command=lambda wildcards, output: train_command(output[0]),
     shell:
         "{params.command} 2>&1 | tee {log}"
 
 
+rule train_found:
+    input:
+        [path for seed in ABLATION_SEEDS for path in darts_results([s for s in LAMBDAS if not s.changes(SETTINGS)], seed)],
+    output:
+        FOUND,
+    log:
+        "logs/train-found.log",
+    params:
+        commands=" && ".join(
+            f"{SEKI} train --arch found --dataset {spec.dataset} --seed {spec.seed} --profile {PROFILE}"
+            f" --results {quote(str(RESULTS))}"
+            for spec in {(spec.dataset, spec.seed): spec for spec in TRAININGS.values() if spec.space == "darts"}.values()
+        ),
+    shell:
+        "({params.commands}) 2>&1 | tee {log} && tail -n 1 {log} > {output}"
+
+
 rule final_training:
     input:
         source("04_final_training"),
         "trainings.json",
-        next(iter(TABLE1)),
+        FOUND,
     output:
         "notebooks/04_final_training.ipynb",
+        expand("figures/{name}.png", name=["figure7", "figure8"]),
     shell:
-        f"{SEKI} notebook 04_final_training {NO_LLM} --output {{output}}"
+        f"{SEKI} notebook 04_final_training {NO_LLM} --output {{output[0]}}"
 
 
 rule table1:
     input:
         source("11_table1_cifar"),
         "trainings.json",
-        list(TABLE1),
+        FOUND,
+        CLASSIFIERS,
     output:
         "notebooks/11_table1_cifar.ipynb",
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
@@ -239,9 +370,22 @@ rule table2:
     input:
         source("12_table2_imagenet"),
         "trainings.json",
-        list(TABLE2),
+        FOUND,
+        PHOTOGRAPHS,
     output:
         "notebooks/12_table2_imagenet.ipynb",
         expand("tables/table2.{ending}", ending=["csv", "md", "html"]),
     shell:
         f"{SEKI} notebook 12_table2_imagenet {NO_LLM} --output {{output[0]}}"
+
+
+rule table8:
+    input:
+        source("18_table8_ptb"),
+        "trainings.json",
+        LANGUAGE_MODELS,
+    output:
+        "notebooks/18_table8_ptb.ipynb",
+        expand("tables/table8.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 18_table8_ptb {NO_LLM} --output {{output[0]}}"

@@ -4,9 +4,9 @@
 
 "plain" does to each file what public ImageNet code does with Pillow: decode all of it, crop and scale, flip,
 brightness, contrast, saturation and hue in random order, to float, normalise. "ours" is the kit's: decode at the
-smallest scale that serves, crop and scale to bytes (what worker processes do, all that CPU cores must keep up with), then the
-rest for a whole batch (what the GPU does; in one column the same core does that too). Rounds alternate; a ratio is of
-neighbours in time, and the median is shown.
+smallest scale that serves, crop and scale to bytes (what worker processes do, all that CPU cores must keep up with),
+then the rest for a whole batch (what the GPU does; in one column the same core does that too). Rounds alternate; a
+ratio is of neighbours in time, and the median is shown.
 
 The files are those of the asset imagenet_sample_1000, one photograph of each class at 128 pixels: as they are, cut to
 64, about the ratio of a 500-pixel file to a view of 224; and enlarged to 500 pixels and saved as JPEG (quality 90), cut

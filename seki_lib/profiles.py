@@ -21,17 +21,19 @@ class Profile:
     ks: tuple[int, ...] = (8, 16, 24, 32)  # k of Table 6
     ratios: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)  # ξ / k of Table 6
     ablation_seeds: tuple[int, ...] = (0,)  # of Tables 5 and 6
+    trust_cells: int = 500  # of nas201, on which f is compared with the truth (notebook 01)
+    alone_cells: int = 12  # of darts, on which f is compared with short stand-alone trainings
 
 
 # fmt: off
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(
         "smoke", rounds=6, lam=4, k=4, xi=2, seeds=(0, 1), trans101_seeds=(0,), baseline_seeds=200,
-        lams=(3, 4, 5), ks=(2, 4), ratios=(0.5,),
+        lams=(3, 4, 5), ks=(2, 4), ratios=(0.5,), trust_cells=20, alone_cells=3,
     ),
     "laptop": Profile("laptop", trans101_seeds=(0,), ks=(8, 16), ratios=(0.5, 0.25)),
     "workstation": Profile("workstation", ablation_seeds=(0, 1, 2)),
-    "paper": Profile("paper", ablation_seeds=tuple(range(8))),
+    "paper": Profile("paper", ablation_seeds=tuple(range(8)), trust_cells=15_625),
 }
 # fmt: on
 

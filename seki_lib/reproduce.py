@@ -15,7 +15,7 @@ from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
 from .report.table2 import images_missing
-from .training.protocol import assets_at_hand, fetch_images
+from .training.protocol import assets_at_hand, fetch_dataset
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
@@ -24,13 +24,15 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core. Safe to stop
     and to call again: what is done is not done again.
     """
-    try:
-        fetch_images("cifar10")
-    except AssetError as error:
-        print(f"{error}\nWhere the profile allows it, scikit-learn's digits take its place, and the table says so.")
+    stand_ins = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
+    for dataset, stand_in in stand_ins.items():
+        try:
+            fetch_dataset(dataset)
+        except AssetError as error:
+            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
     if "sample" in images_missing(profile.name):
         try:
-            fetch_images("imagenet_sample")
+            fetch_dataset("imagenet_sample")
         except AssetError as error:
             print(f"{error}\nTable 2 will read 'not run'.")
     results = results.resolve()
@@ -41,7 +43,7 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
         _write_if_changed(
             folder / "trainings.json",
             {
-                "data": assets_at_hand("cifar10"),
+                "data": [assets_at_hand(name) for name in stand_ins],
                 "imagenet": images_missing(profile.name),
                 "code": code_hash(),
             },

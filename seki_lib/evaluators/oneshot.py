@@ -113,7 +113,7 @@ def oneshot(
 ) -> OneShot:
     """The evaluator of the supernet that a profile trains for a space.
 
-    seed: of the supernet; supernet: its kind, the profile's if empty. bn: a key of BN_MODES. Raises UnknownName, AssetError or
-    RunError.
+    seed: of the supernet; supernet: its kind, the profile's if empty. bn: a key of BN_MODES. Raises UnknownName,
+    AssetError or RunError.
     """
     return OneShot(SupernetSpec(space, task, profile, seed, supernet), Path(results), bn=bn)

@@ -100,13 +100,13 @@ def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
     )
     paper = {int(row["lam"]): row for row in paper_table(5)}
     best, ours = Setting(profile.lam, profile.k, profile.xi), lambda_settings(profile)
-    settings = sorted({*(replace(PAPER_BEST, lam=lam) for lam in paper), *ours}, key=lambda s: s.lam)
+    settings = sorted({*paper_settings(5), *ours}, key=lambda s: s.lam)
     outcomes = read_outcomes(spec, profile, results, settings)
     for setting in settings:
         typed = paper.get(setting.lam)
         _add(
             table,
-            f"λ = {setting.lam}, γ = {profile.rounds - setting.lam}",
+            f"λ = {setting.lam}",
             typed,
             setting,
             best,
@@ -114,7 +114,7 @@ def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
             truth,
             source,
         )
-    table.notes = _notes(outcomes, truth, profile, ours, best, f"λ = {profile.lam}")
+    table.notes = _notes(outcomes, truth, profile, ours, best, "λ = {0.lam}")
     return table
 
 
@@ -126,13 +126,52 @@ def table6(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
     paper = {(int(row["k"]), int(row["xi"])): row for row in paper_table(6)}
     ours = k_xi_settings(profile)
     best = Setting(profile.lam, profile.k, profile.xi)
-    settings = [*dict.fromkeys([*(Setting(profile.lam, *pair) for pair in paper), *ours])]
+    settings = [*dict.fromkeys([*paper_settings(6), *ours])]
     outcomes = read_outcomes(spec, profile, results, settings)
     for setting in settings:
         typed = paper.get((setting.k, setting.xi))
         _add(table, f"k = {setting.k}, ξ = {setting.xi}", typed, setting, best, outcomes, truth, source)
-    table.notes = _notes(outcomes, truth, profile, ours, best, f"k = {profile.k}, ξ = {profile.xi}")
+    table.notes = _notes(outcomes, truth, profile, ours, best, "k = {0.k}, ξ = {0.xi}")
     return table
+
+
+def paper_settings(number: int) -> list[Setting]:
+    """The settings of the paper's Table 5 or 6."""
+    rows = paper_table(number)
+    if number == 5:
+        return [replace(PAPER_BEST, lam=int(row["lam"])) for row in rows]
+    return [replace(PAPER_BEST, k=int(row["k"]), xi=int(row["xi"])) for row in rows]
+
+
+def differences(
+    spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], *, table: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """For `plots.ablation`: panel -> label -> (seeds,) values minus those of the setting that the paper finds best."""
+
+    def label(setting: Setting) -> str:
+        return str(setting.lam) if table == 5 else f"{setting.k}, {setting.xi}"
+
+    ours = lambda_settings(profile) if table == 5 else k_xi_settings(profile)
+    best = Setting(profile.lam, profile.k, profile.xi)
+    outcomes = read_outcomes(spec, profile, results, [*ours, *paper_settings(table), best])
+    return {
+        f"DARTS, {spec.llm}, f (points)": {
+            label(setting): paired(outcomes, setting, best) for setting in outcomes if setting != best
+        },
+        "NAS-Bench-201 without an LLM, true test accuracy (points)": {
+            label(setting): values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST
+        },
+    }
+
+
+def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Path) -> np.ndarray:
+    """(k,) or fewer: the scores of the k best classes when inspiration begins, in %; of the run of this seed."""
+    path = setting.spec(spec, profile).folder(results) / "history.jsonl"
+    best: dict[str, float] = {}
+    for record in read_lines(path):
+        if record["round"] <= setting.lam:
+            best[record["canonical"]] = max(record["score"], best.get(record["canonical"], -np.inf))
+    return np.array(sorted(best.values(), reverse=True)[: setting.k])
 
 
 def _add(
@@ -227,8 +266,9 @@ def _notes(
     calls = {seed: run.llm_calls for runs in outcomes.values() for seed, run in runs.items()}
     asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
     notes = [
-        f"{claim} as the paper's best. DARTS, f: {verdict(claim, live)}",
-        f"nas201, true test accuracy, Algorithm 1 with a cheap proposer in place of the LLM: {verdict(claim, known)}",
+        f"DARTS, f: {verdict(claim.format(best), live)}",
+        "nas201, true test accuracy, Algorithm 1 with a cheap proposer in place of the LLM: "
+        f"{verdict(claim.format(PAPER_BEST), known)}",
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
         f"Runs of a seed are forks of one self-evolution of {max(profile.lams)} rounds: {forked} first questions to "

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..spaces.darts import DartsGenotype
+from ..spaces.darts import NODES, OPERATIONS, DartsGenotype
 
 EDGE_STYLE: dict[str, tuple[str, Any]] = {  # operation -> (colour, line style)
     "max_pool_3x3": ("#CC79A7", ":"),
@@ -56,6 +56,30 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     axes.set_ylim(row[len(edges) - 1] - 0.5, 0.55)
     axes.set_aspect("equal")
     axes.set_axis_off()
+    return figure
+
+
+def draw_path(genotype: DartsGenotype, which: str) -> Figure:
+    """One cell of a supernet: all its edges and operations as a grid, those that the genotype runs in colour."""
+    edges = {(source, 2 + i // 2): name for i, (name, source) in enumerate(getattr(genotype, which))}
+    all_edges = [(source, node) for node in NODES for source in range(node)]
+    figure, axes = plt.subplots(figsize=(6.2, 4.6))
+    for y, edge in enumerate(all_edges):
+        for x, name in enumerate(OPERATIONS):
+            runs = edges.get(edge) == name
+            colour = EDGE_STYLE[name][0] if runs else "#E8E8E8"
+            axes.add_patch(Rectangle((x - 0.46, y - 0.4), 0.92, 0.8, facecolor=colour, edgecolor="white"))
+            if runs:
+                axes.text(x, y, "runs", ha="center", va="center", fontsize=8, color="white", fontweight="bold")
+    names = {0: "$c_{k-2}$", 1: "$c_{k-1}$"}
+    labels = [f"{names.get(source, source - 2)} → {node - 2}" for source, node in all_edges]
+    axes.set_yticks(range(len(all_edges)), labels, fontsize=9)
+    axes.set_xticks(range(len(OPERATIONS)), [name.replace("_", "\n", 1) for name in OPERATIONS], fontsize=8)
+    axes.set_xlim(-0.6, len(OPERATIONS) - 0.4)
+    axes.set_ylim(len(all_edges) - 0.4, -0.6)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(f"{which} cell: 14 edges × 7 operations, 8 of 98 run", fontsize=10)
     return figure
 
 

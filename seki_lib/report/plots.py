@@ -1,6 +1,6 @@
 """Figures. Colours are Okabe and Ito's (safe for colour-blind readers), and lines also differ in style."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -150,6 +150,52 @@ def data_flow() -> Figure:
     axes.set_xlim(-0.55, width - 0.45)
     axes.set_ylim(-1.5 * len(stages) + 0.75, 0.75)
     axes.set_axis_off()
+    return figure
+
+
+def ablation(panels: Mapping[str, Mapping[str, np.ndarray]], setting: str) -> Figure:
+    """Differences to one setting: a panel for each kind of run, a row for each setting, mean and 95 % interval.
+
+    panels: title -> label of the setting -> (seeds,) paired differences. One seed is a hollow point, no interval.
+    """
+    from .ablation_tables import mean_interval
+
+    rows = max(map(len, panels.values()))
+    figure, all_axes = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.4 + 0.3 * rows), squeeze=False)
+    for axes, (title, values) in zip(all_axes[0], panels.items(), strict=True):
+        for y, differences in enumerate(values.values()):
+            mean, half = mean_interval(differences)
+            axes.plot(differences, [y] * len(differences), "|", color="#999999", markersize=7, alpha=0.5)
+            if half is None:
+                axes.plot(mean, y, "o", color="#D55E00", fillstyle="none")
+            else:
+                axes.errorbar(mean, y, xerr=half, fmt="o", color="#D55E00", capsize=3)
+        seeds = {len(differences) for differences in values.values()}
+        axes.set_yticks(range(len(values)), list(values), fontsize=9)
+        axes.invert_yaxis()
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_ylabel(setting)
+        axes.set_xlabel(f"{title}; n = {', '.join(map(str, sorted(seeds))) or 0}", fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    return figure
+
+
+def supernet_curve(epochs: Sequence[dict[str, float]], title: str = "") -> Figure:
+    """Accuracy of a supernet's cells against minutes of training. epochs: lines of `metrics.jsonl`."""
+    figure, axes = plt.subplots(figsize=(7, 3.4))
+    minutes = np.cumsum([epoch["seconds"] for epoch in epochs]) / 60
+    marker = "o" if len(epochs) < 25 else ""
+    axes.plot(minutes, [epoch["accuracy"] for epoch in epochs], marker=marker, color="#D55E00",
+              label="random cells, validation images")  # fmt: skip
+    axes.plot(minutes, [100 - epoch["train_error"] for epoch in epochs], "--", marker=marker, color="#0072B2",
+              label="sampled cells, training images, augmented")  # fmt: skip
+    axes.set_xlabel("minutes of training, validation not counted")
+    axes.set_ylabel("accuracy (%)")
+    axes.set_ylim(0, None)
+    axes.legend(fontsize=8, loc="lower right")
+    axes.set_title(title, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import RunError
 from ..training.protocol import ClassifierConfig, TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 from .paper import paper_table
 from .tables import Cell, Table, mean_std
@@ -45,11 +46,28 @@ PLANS: dict[str, Plan] = {
 }
 
 
-def found_cells(results: Path, profile: str, task: str = "cifar10") -> list[Path]:
-    """Folders of this profile's finished searches of the DARTS space for a task, the best score first."""
-    folders = (results / profile / "searches" / "darts" / task).glob("*/*/seed=*/result.json")
+def found_cells(results: Path, profile: str, space: str = "darts", task: str = "") -> list[Path]:
+    """Folders of this profile's finished searches of a space with its own settings, best score first.
+
+    task: one of them; if empty all but ImageNet, whose cells are Table 2's. Forks of the ablations are left out:
+    together they are many searches, and the best of many is no search's result.
+    """
+    found = (results / profile / "searches" / space).glob(f"{task or '*'}/*/default/seed=*/result.json")
+    folders = [path for path in found if task or path.parents[3].name != "imagenet"]
     return sorted(
         (path.parent for path in folders), key=lambda p: (-json.loads((p / "result.json").read_text())["score"], str(p))
+    )
+
+
+def found_cell(results: Path, profile: str, space: str = "darts") -> Path:
+    """The folder of the best search of a space. Raises RunError if none has finished."""
+    for folder in found_cells(results, profile, space):
+        return folder
+    name, where = ("DARTS space", "") if space == "darts" else (f"space {space}", f" --space {space}")
+    task = " --task ptb" if space == "darts_rnn" else ""
+    raise RunError(
+        f'no search of the {name} has finished in profile {profile}. Next: "seki supernet{where} --profile {profile}", '
+        f'then "seki search --space {space}{task} --profile {profile}".'
     )
 
 

@@ -54,8 +54,8 @@ def trainings2(results: Path, profile: str) -> list[tuple[str, TrainingSpec]]:
     """
     if images_missing(profile):
         return []
-    tasks = {"SEKI, ours": "cifar10", "SEKI†, ours": "imagenet"}
-    found = [(row, str(f)) for row, task in tasks.items() for f in found_cells(results, profile, task)[:1]]
+    tasks = {"SEKI, ours": "", "SEKI†, ours": "imagenet"}
+    found = [(row, str(f)) for row, task in tasks.items() for f in found_cells(results, profile, task=task)[:1]]
     rows = found + [(f"{cell.replace(':', '-')}, ours", cell) for cell in CELLS[profile]]
     return [(row, TrainingSpec(*named_architecture(cell), IMAGENET[profile], profile)) for row, cell in rows]
 

@@ -99,6 +99,14 @@ def run_training(
     return train_classifier(spec.space, spec.architecture, data, config, folder, seed=spec.seed, device=device, say=say)
 
 
+def summary(result: dict[str, Any]) -> str:
+    """What came of a training, in a sentence."""
+    return (
+        f"test error {result['last_test_error']:.2f} % after {result['epochs']} epochs "
+        f"(best {result['best_test_error']:.2f} %, epoch {result['best_epoch']}); {result['params_m']:.2f} M parameters"
+    )
+
+
 class ClassifierTraining(Training):
     """A step: one batch, cross-entropy of both heads, SGD. An epoch: all training images, then all test images.
 
@@ -106,6 +114,7 @@ class ClassifierTraining(Training):
     """
 
     config: ClassifierConfig
+    shares = True
 
     def __init__(self, job: Job, space: str, arch: str, data: Dataset):
         super().__init__(job)

@@ -74,6 +74,8 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
             finished = job.folder / "result.json"
             return json.loads(finished.read_text()) if finished.is_file() else None
 
+        if not (world.alone or trainer.shares):
+            raise TrainingError("this training does not share its batches: start it as one process, without torchrun.")
         return world.from_first(claim) or trainer(job, *arguments).run()
 
 
@@ -85,6 +87,7 @@ class Training(ABC):
     """
 
     config: Any
+    shares = False  # whether it uses `world`, so that several processes may train it together
 
     def __init__(self, job: Job):
         self.job, self.config, self.device = job, job.config, job.where
@@ -96,6 +99,7 @@ class Training(ABC):
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         self.seconds, self.epoch_seconds = 0.0, 0.0
         self.history: list[float] = []  # one number an epoch, the trainer's own
+        self.rolled_back = 0  # times
 
     @property
     @abstractmethod
@@ -118,13 +122,22 @@ class Training(ABC):
     def close_epoch(self) -> tuple[Any, str]:
         """Measure; returns the epoch as a dataclass for `metrics.jsonl`, and as words for people."""
 
+    def roll_back(self) -> bool:
+        """Asked when the loss is not finite: put good weights back, so that the epoch begins anew, or answer False.
+
+        Random numbers must not repeat then: `rolled_back` is part of every seed.
+        """
+        return False
+
     @abstractmethod
     def result(self) -> dict[str, Any]:
         """What `result.json` holds besides what every training reports."""
 
     def seed_of(self, purpose: str, epoch: int | None = None) -> int:
         """The seed of one stream of random numbers: it depends on its place in the training and on nothing else."""
-        digest = hashlib.sha256(f"{self.job.seed}/{self.epoch if epoch is None else epoch}/{purpose}".encode()).digest()
+        place = f"{self.job.seed}/{self.epoch if epoch is None else epoch}/{purpose}"
+        place += f"/{self.rolled_back}" if self.rolled_back else ""
+        digest = hashlib.sha256(place.encode()).digest()
         return int.from_bytes(digest[:4], "big") >> 1
 
     def autocast(self) -> Any:
@@ -164,27 +177,22 @@ class Training(ABC):
     def _train_epoch(self, stopped: list[int]) -> None:
         """The steps of an epoch that are not done yet."""
         if self.step == 0:
-            self.order = self.draw_order(torch.Generator().manual_seed(self.seed_of("order")))
-            self.generator.manual_seed(self.seed_of("augmentation"))
-            torch.manual_seed(self.seed_of("drop path" + (f"/{self.world.rank}" if self.world.rank else "")))
-            self.sums.zero_()
-            self.epoch_seconds = 0.0
+            self._draw()
         self.begin_epoch()
         saved = started = time.perf_counter()
         while self.step < self.steps:
             self.train_step()
             self.step += 1
-            last = self.step == self.steps
+            last, now = self.step == self.steps, time.perf_counter()
             look = last or self.device.type == "cpu" or self.step % CHECK_EVERY == 0
-            if look:
-                self._require_finite()
-            now = time.perf_counter()
             stop, due = bool(stopped), now - saved > self.job.checkpoint_seconds and not last
             if not self.world.alone:  # all stop or save at the same step; to agree on it is to wait for the device
                 stop, due = self.world.agree(stop, due) if look else (False, False)
+            if (look or stop or due) and not math.isfinite(float(self.world.total(self.sums)[0])):
+                self._recover()
+                continue
             if stop or due:
                 self.epoch_seconds, started, saved = self.epoch_seconds + now - started, now, now
-                self._require_finite()
                 self._save()
             if stop:
                 self.job.say(
@@ -194,14 +202,26 @@ class Training(ABC):
                 raise KeyboardInterrupt
         self.epoch_seconds += time.perf_counter() - started
 
-    def _require_finite(self) -> None:
-        if not math.isfinite(float(self.world.total(self.sums)[0])):
-            kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
-            advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
-            raise TrainingError(
-                f"the loss is not finite in epoch {self.epoch + 1}, by step {self.step}; {kept}. "
-                f"Next: {advice}, in another folder (--variant)."
-            )
+    def _draw(self) -> None:
+        """What chance decides in the epoch that begins."""
+        self.order = self.draw_order(torch.Generator().manual_seed(self.seed_of("order")))
+        self.generator.manual_seed(self.seed_of("augmentation"))
+        torch.manual_seed(self.seed_of("drop path" + (f"/{self.world.rank}" if self.world.rank else "")))
+        self.sums.zero_()
+        self.epoch_seconds = 0.0
+
+    def _recover(self) -> None:
+        """Begin the epoch anew from good weights, if the trainer has some. Raises TrainingError if it has not."""
+        where = f"the loss is not finite in epoch {self.epoch + 1}, by step {self.step}"
+        if self.roll_back():
+            self.step, self.rolled_back = 0, self.rolled_back + 1
+            self._draw()
+            self.begin_epoch()
+            self.job.say(f"{where}: rolled back, the epoch begins anew")
+            return
+        kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
+        advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
+        raise TrainingError(f"{where}; {kept}. Next: {advice}, in another folder (--variant).")
 
     def _close_epoch(self) -> None:
         """Measure, write the line of this epoch, save."""
@@ -228,6 +248,7 @@ class Training(ABC):
             "seconds": self.seconds,
             "epoch_seconds": self.epoch_seconds,
             "history": self.history,
+            "rolled_back": self.rolled_back,
         }
         self.world.from_first(lambda: checkpoint.save(self.job.folder, state))
 
@@ -242,6 +263,7 @@ class Training(ABC):
         self.generator.set_state(state["augmentation"])
         self.sums.copy_(state["sums"] if self.world.first else torch.zeros_like(state["sums"]))
         self.seconds, self.epoch_seconds, self.history = state["seconds"], state["epoch_seconds"], state["history"]
+        self.rolled_back = state.get("rolled_back", 0)
         checkpoint.restore_rng(state["rng"][self.world.rank % len(state["rng"])])
         if self.epoch < self.config.epochs:
             self.job.say(f"going on from epoch {self.epoch + 1}, step {self.step + 1}")

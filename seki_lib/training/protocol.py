@@ -15,8 +15,11 @@ from typing import Any
 
 from ..assets import fetch, locate
 from ..errors import AssetError, RunError, look_up
-from ..spaces import get_space
-from ..spaces.darts import PUBLIC_GENOTYPES
+from ..spaces import darts, darts_rnn, get_space
+from .language_protocol import LANGUAGE_SUPERNETS, TEXTS, LanguageModelConfig
+
+PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
+"""Cells of the literature that have a name, by space."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ class SupernetConfig:
     train_images: int = 0  # 0: all 50,000; the first half for the weights, the second to validate and for α
     resolution: int = 32  # pixels; a smaller one averages blocks of them
     score_images: int = 512  # that f(α) is read from: every value of Tables 5 and 6 is a multiple of 1/512
+    only: str = ""  # text of the one cell that is trained: a stand-alone network, to see how far f can be trusted
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
     channels_last: bool = True  # memory layout
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
@@ -178,13 +182,23 @@ _SMOKE = SupernetConfig(
 _LAPTOP = SupernetConfig(
     channels=4, layers=3, epochs=10, batch=32, lr=0.025, resolution=16, threads=1, stand_in=True
 )  # no smaller network, and no larger step, gave the search a signal in 5 minutes: benchmarks/results/supernet.md
-SUPERNETS: dict[str, dict[str, SupernetConfig]] = {
+SUPERNETS: dict[str, dict[str, Any]] = {
     "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
     "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, channels=8, layers=1, epochs=4, batch=64, lr=0.05)},
     "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": SupernetConfig(layers=5, precision="bf16")},
     "paper": {"darts": SupernetConfig(), "nas201": SupernetConfig(layers=5)},
 }
+for _profile, _config in LANGUAGE_SUPERNETS.items():
+    SUPERNETS[_profile]["darts_rnn"] = _config
 """The supernet of each profile and space."""
+
+ALONE: dict[str, SupernetConfig] = {
+    "smoke": replace(_SMOKE, epochs=1),
+    "laptop": replace(_LAPTOP, epochs=1, train_images=20_000, score_images=5_000),
+    "workstation": SupernetConfig(epochs=10, precision="bf16", score_images=5_000),
+    "paper": SupernetConfig(epochs=10, score_images=5_000),
+}
+"""How single DARTS cells are trained, in short, to be compared with what f says of them."""
 
 
 @dataclass(frozen=True)
@@ -196,17 +210,20 @@ class SupernetSpec:
     profile: str
     seed: int = 0
     kind: str = ""  # empty: the profile's
+    only: str = ""  # text of the one cell to train, as ALONE says; empty: the supernet
 
     @property
-    def config(self) -> SupernetConfig:
-        """The profile's settings. Raises UnknownName."""
+    def config(self) -> Any:
+        """The profile's settings: a SupernetConfig, of darts_rnn a LanguageModelConfig. Raises UnknownName."""
+        if self.only:
+            return replace(look_up("profile", ALONE, self.profile), only=self.only)
         config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
         return replace(config, kind=self.kind) if self.kind else config
 
     def folder(self, results: Path) -> Path:
         """Where this supernet lives."""
-        where = results / self.profile / "supernets" / self.space / self.dataset / self.config.kind
-        return where / f"seed={self.seed}"
+        name = f"only-{hashlib.sha256(self.only.encode()).hexdigest()[:8]}" if self.only else str(self.config.kind)
+        return results / self.profile / "supernets" / self.space / self.dataset / name / f"seed={self.seed}"
 
     def command(self) -> str:
         """The command that trains this supernet."""
@@ -259,17 +276,18 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     arch: a public genotype ("DARTS_V2"), "random:<seed>", the folder of a finished search, or the text itself.
     Raises UnknownName, InvalidArchitecture or RunError.
     """
-    home = get_space(space)
-    if space == "darts" and arch in PUBLIC_GENOTYPES:
-        return arch, PUBLIC_GENOTYPES[arch]
+    home, public = get_space(space), PUBLIC_GENOTYPES.get(space, {})
+    if arch in public:
+        return arch, public[arch]
     if match := re.fullmatch(r"random:([0-9]{1,9})", arch):
         return f"random-{match[1]}", home.format(home.random(Random(int(match[1]))))
     if "(" not in arch and "|" not in arch and (result := Path(arch) / "result.json").is_file():
         text = home.format(home.parse(_read(result)["architecture"]))
         return f"searched-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
     if "(" not in arch and "|" not in arch:
+        named = f"one of {', '.join(public)}, " if public else ""
         raise RunError(
-            f"{arch!r} is no architecture: give its text, one of {', '.join(PUBLIC_GENOTYPES)}, random:<seed>, or the "
+            f"{arch!r} is no architecture: give its text, {named}random:<seed>, or the "
             "folder of a finished search (results/<profile>/searches/…/seed=<n>)"
         )
     text = home.format(home.parse(arch))
@@ -277,8 +295,10 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
 
 
 DATASETS = ("cifar10", "cifar100", "digits", "imagenet", "imagenet_sample")
-IMAGE_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
+STAND_INS = {"cifar10": "digits", "cifar100": "digits", "ptb": "pydoc_topics"}  # each under its own name
+DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
     **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
+    "ptb": (("ptb_train", "ptb_valid", "ptb_test"), ("ptb_train_gz", "ptb_valid_gz", "ptb_test_gz")),
     "imagenet_sample": (("imagenet_sample",),),
 }
 """The assets of each data set: any one of these groups holds it, the first that is here is taken."""
@@ -286,20 +306,20 @@ IMAGE_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def assets_at_hand(dataset: str) -> tuple[str, ...]:
     """The first group of assets of a data set that is complete on this machine, or nothing."""
-    for group in IMAGE_ASSETS.get(dataset, ()):
+    for group in DATA_ASSETS.get(dataset, ()):
         if all(locate(asset) for asset in group):
             return group
     return ()
 
 
-def fetch_images(dataset: str) -> tuple[str, ...]:
+def fetch_dataset(dataset: str) -> tuple[str, ...]:
     """The assets of a data set, fetched from the best source in reach. Raises AssetError naming all tried."""
     refused: list[str] = []
     if dataset == "imagenet" and not imagenet_tree():
         raise AssetError(NO_IMAGENET)
     if group := assets_at_hand(dataset):
         return group
-    for group in look_up("data set", IMAGE_ASSETS, dataset):
+    for group in look_up("data set", DATA_ASSETS, dataset):
         try:
             for asset in group:
                 fetch(asset)
@@ -309,13 +329,12 @@ def fetch_images(dataset: str) -> tuple[str, ...]:
     raise AssetError(f"{dataset}: no source could be reached. " + " ".join(refused))
 
 
-def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig) -> str:
-    """The data set itself, or "digits" where its images are not here and the config allows a stand-in.
-
-    Raises UnknownName.
-    """
-    look_up("data set", dict.fromkeys(DATASETS), dataset)
-    return "digits" if config.stand_in and dataset != "digits" and not assets_at_hand(dataset) else dataset
+def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | LanguageModelConfig) -> str:
+    """The data set itself, or its stand-in where it is not here and the config allows one. Raises UnknownName."""
+    is_text = isinstance(config, LanguageModelConfig)
+    look_up("text" if is_text else "data set", dict.fromkeys(TEXTS if is_text else DATASETS), dataset)
+    stand_in = STAND_INS.get(dataset) if config.stand_in else None
+    return stand_in if stand_in and not assets_at_hand(dataset) else dataset
 
 
 def _read(path: Path) -> Any:

@@ -145,6 +145,7 @@ class SupernetTraining(Training):
     """A step: one batch through one sampled cell, or through the mixture after a step of α."""
 
     config: SupernetConfig
+    shares = True
 
     def __init__(self, job: Job, space: str, data: Dataset):
         super().__init__(job)
@@ -166,7 +167,8 @@ class SupernetTraining(Training):
         self.mixed = bool(alphas)
         self.split = split(data, config)
         self.train, self.validation = self.split.weights.to(self.device), self.split.validation.to(self.device)
-        self.probes = [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
+        self.only = self.space.parse(config.only) if config.only else None
+        self.probes = [self.only] if self.only else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
 
     @property
     def steps(self) -> int:
@@ -185,8 +187,8 @@ class SupernetTraining(Training):
 
     def sampled(self) -> Any:
         """The cell of this step, or None for the mixture."""
-        if self.mixed:
-            return None
+        if self.mixed or self.only:
+            return self.only
         if self.config.sampling == "uniform":
             return self.space.random(Random(self.seed_of(f"path/{self.step}")))
         block, place = divmod(self.step, len(self.space.operations))
@@ -244,7 +246,7 @@ class SupernetTraining(Training):
             round(self.epoch_seconds, 3),
             round(n / max(self.epoch_seconds, 1e-9), 1),
         )
-        of = "of the mixture" if self.mixed else f"of {PROBES} random cells"
+        of = "of the mixture" if self.mixed else "alone" if self.only else f"of {PROBES} random cells"
         return line, (
             f"lr {line.lr:.5f}  loss {line.train_loss:.3f}  train error {line.train_error:5.2f} %  "
             f"accuracy {of} {line.accuracy:5.2f} %  {line.images_per_second:,.0f} images/s"

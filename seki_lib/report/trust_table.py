@@ -1,0 +1,56 @@
+"""Beyond the paper: how well f(α) orders cells, as a table and a figure (notebook 01)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from ..trust import Ranking
+from .tables import Cell, Table
+
+JUDGES = {"nas201": "test accuracy in the benchmark's table", "darts": "short stand-alone trainings of this profile"}
+STYLES = {"batch": ("o", "#D55E00"), "accumulated": ("x", "#0072B2")}
+
+
+def trust_table(
+    rankings: Mapping[tuple[str, str], Ranking], profile: str, source: str, seconds: Mapping[str, float]
+) -> Table:
+    """Kendall's τ and regret. rankings: (space, BN mode) -> ranking. seconds: of each space's supernet."""
+    columns = ["judged by", "cells", "Kendall's τ [95 %]", "regret of f's top ten, points [95 %]", "supernet (s)"]
+    table = Table("trust", f"How far f(α) can be trusted, profile {profile}", columns)
+    for (space, bn), found in rankings.items():
+        detail = f"{source}; BN statistics: {bn}"
+        texts = (
+            JUDGES[space],
+            str(found.cells),
+            f"{found.tau:.2f} [{found.tau_interval[0]:.2f}, {found.tau_interval[1]:.2f}]",
+            f"{found.regret:.2f} [{found.regret_interval[0]:.2f}, {found.regret_interval[1]:.2f}]",
+            f"{seconds[space]:.0f}",
+        )
+        table.add(f"{space}, {bn} statistics", [Cell(text, "measured", detail) for text in texts])
+    table.notes = [
+        "τ is 1 if f orders the cells as the judge does, 0 if it guesses. Intervals: bootstrap over cells.",
+        "The regret is how far the best of f's top ten cells lies below the best of all cells here, as the judge sees "
+        "it; with twelve cells or fewer it says little.",
+    ]
+    return table
+
+
+def trust_figure(panels: Mapping[str, tuple[Mapping[str, np.ndarray], Sequence[float]]]) -> Figure:
+    """F against a better judge. panels: title -> (BN mode -> (cells,) f in %, (cells,) the judge's accuracy in %)."""
+    figure, all_axes = plt.subplots(1, len(panels), figsize=(5.4 * len(panels), 4.2), squeeze=False)
+    for axes, (title, (values, truth)) in zip(all_axes[0], panels.items(), strict=True):
+        for bn, f in values.items():
+            marker, colour = STYLES[bn]
+            size = 12 if len(f) > 50 else 40
+            axes.scatter(f, truth, size, marker=marker, color=colour, alpha=0.6, linewidths=1, label=f"{bn} statistics")
+        if len(truth) > 50:  # a few broken cells must not squeeze all others
+            axes.set_ylim(float(np.quantile(truth, 0.05)) - 1, float(np.max(truth)) + 0.5)
+        axes.set_xlabel("f(α): accuracy of the subnetwork (%)")
+        axes.set_ylabel("accuracy (%)")
+        axes.set_title(title, fontsize=10)
+        axes.legend(fontsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,147 @@
+"""Tables 5 and 6: what is shared is run once, and the sentences below the tables follow from the numbers."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from fakes import FakeLLM
+
+from seki_lib import runs
+from seki_lib.ablations import (
+    PAPER_BEST,
+    Setting,
+    first_questions,
+    full_grid,
+    k_xi_settings,
+    lambda_settings,
+    run_settings,
+    trunk,
+    well_powered,
+    without_llm,
+)
+from seki_lib.evaluators import get_evaluator
+from seki_lib.jsonl import read_lines
+from seki_lib.profiles import Profile, get_profile
+from seki_lib.report.ablation_tables import mean_interval, paired, table5, table6, verdict
+from seki_lib.report.paper import paper_table
+from seki_lib.runs import RunSpec, search_run
+from seki_lib.spaces import get_space
+
+PROFILE = Profile("test", rounds=6, lam=4, k=4, xi=2, lams=(2, 4, 5), ks=(2, 4), ratios=(1.0, 0.5))
+SPEC = RunSpec("nas201", "cifar10", "fake:llm", "test", 0)
+
+
+@pytest.fixture
+def fake(monkeypatch, table):
+    llm = FakeLLM()
+    monkeypatch.setattr(runs, "get_llm", lambda name: llm)
+    return llm
+
+
+def test_a_seed_of_the_papers_grid_takes_425_questions_in_place_of_1850():
+    paper = get_profile("paper")
+    settings = [*lambda_settings(paper), *k_xi_settings(paper)]
+    assert len(settings) == 22 and first_questions(settings, paper) == (425, 1850)
+    assert full_grid(get_profile("laptop")).ks == paper.ks
+    assert {(s.k, s.xi) for s in k_xi_settings(paper)} == {(int(r["k"]), int(r["xi"])) for r in paper_table(6)}
+    assert [s.lam for s in lambda_settings(paper)] == [int(r["lam"]) for r in paper_table(5)]
+
+
+def test_every_setting_equals_its_separate_search_and_shared_rounds_are_asked_once(fake, tmp_path):
+    settings = list(dict.fromkeys([*lambda_settings(PROFILE), *k_xi_settings(PROFILE)]))
+    folders = run_settings(SPEC, PROFILE, tmp_path / "forked", settings)
+    asked = len(fake.calls)
+    for setting, folder in zip(settings, folders, strict=True):
+        spec = setting.spec(SPEC, PROFILE)
+        alone = search_run(spec, PROFILE, tmp_path / "separate", **setting.changes(PROFILE))
+        for line, expected in zip(*(read_lines(f / "history.jsonl") for f in (folder, alone)), strict=True):
+            assert line | {"seconds": 0} == expected | {"seconds": 0}
+    assert asked < (len(fake.calls) - asked) * 0.6
+    assert [spec.variant for spec in (s.spec(SPEC, PROFILE) for s in (trunk(PROFILE), Setting(4, 4, 2)))] == [
+        "lam=5", "default",
+    ]  # fmt: skip
+
+
+def test_the_cheap_proposer_shares_its_rounds_too_and_never_repeats_a_class(table):
+    space, evaluator = get_space("nas201"), get_evaluator("tabular", space="nas201", task="cifar10")
+    asked = []
+
+    def watched(arch):
+        asked.append(arch)
+        return evaluator(arch)
+
+    for lam in (20, 30):
+        without_llm(watched, space, Setting(lam, 8, 4), 40, seed=3)
+    first, second = asked[:41], asked[41:]
+    assert first[:21] == second[:21] and first[21:] != second[21:]
+    assert len({space.canonical(arch) for arch in first}) == 41
+    values = well_powered(evaluator, space, [Setting(15, 8, 4)], 3)
+    assert set(values) == {Setting(15, 8, 4), PAPER_BEST} and all(v.shape == (3,) for v in values.values())
+    assert all(80 < v.min() <= evaluator.best()[f"{evaluator.metric.split('_')[0]}_test"] for v in values.values())
+
+
+def test_the_interval_is_that_of_a_t_statistic():
+    mean, half = mean_interval([1.0, 2.0, 3.0])
+    assert mean == 2.0 and half == pytest.approx(4.3026527 * 1 / 3**0.5)
+    assert mean_interval([5.0]) == (5.0, None)
+
+
+@pytest.mark.parametrize(
+    ("differences", "word"),
+    [
+        ({"a": [-2.0, -2.1, -1.9, -2.0], "b": [-1.0, -1.1, -0.9, -1.0]}, "support"),
+        ({"a": [2.0, 2.1, 1.9, 2.0], "b": [-1.0, -1.1, -0.9, -1.0]}, "contradict"),
+        ({"a": [2.0, -2.1, 1.9, -2.0], "b": [-1.0, -1.1, -0.9, -1.0]}, "cannot decide"),
+        ({"a": [2.0], "b": [-1.0]}, "cannot decide"),
+        ({}, "cannot decide"),
+    ],
+)
+def test_the_verdict_follows_from_the_differences(differences, word):
+    sentence = verdict("x", {name: np.array(values) for name, values in differences.items()})
+    assert f"our runs {word} it" in sentence
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """Results folders as two seeds of two settings leave them."""
+    for setting, scores in ((Setting(4, 4, 2), (40.0, 42.0)), (Setting(5, 4, 2), (41.0, 42.0))):
+        for seed, f in enumerate(scores):
+            folder = setting.spec(dataclasses.replace(SPEC, seed=seed), PROFILE).folder(tmp_path)
+            folder.mkdir(parents=True)
+            final = {"oneshot": f, "held_out": f - 3, "params_m": 3.5}
+            (folder / "result.json").write_text(json.dumps({"llm_seconds": 60.0, "final": final}))
+            (folder / "config.json").write_text(json.dumps({"data": {"sentence": "a supernet"}}))
+            calls = [{"round": r, "reply": "x"} for r in range(1, 7)]
+            (folder / "transcript.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
+            (folder / "history.jsonl").write_text(json.dumps({"seconds": 30.0}) + "\n")
+            if setting.lam == 4:
+                (folder / "fork.json").write_text(json.dumps({"of": "x", "round": 4}))
+    return tmp_path
+
+
+def test_tables_show_means_with_intervals_and_pair_the_seeds(finished):
+    truth = {PAPER_BEST: np.array([93.0, 94.0]), Setting(45, 16, 8): np.array([93.5, 94.5])}
+    table = table5(SPEC, PROFILE, finished, truth, "a table")
+    rows = {label: (n, [cell.text for cell in cells]) for label, n, cells in table.rows}
+    assert rows["λ = 4"] == ("2", ["", "", "", "41.00 ± 12.71", "–", "38.00 ± 12.71", "3.50 ± 0.00", "1.5 ± 0.0",
+                                   "not run", "not run"])  # fmt: skip
+    assert rows["λ = 5"][1][4] == "+0.50 ± 6.35"
+    assert rows["λ = 45"] == ("0", ["85.35", "3.57", "24", *["not run"] * 5, "94.00 ± 6.35", "+0.50 ± 0.00"])
+    assert {cell.provenance for _, _, cells in table.rows for cell in cells} == {"paper", "measured", "not run"}
+    notes = " ".join(table.notes)
+    assert '"λ = 4 is best": our runs cannot decide' in notes and '"λ = 35 is best": our runs contradict' in notes
+    assert "In this table 16 LLM calls were made over 2 seeds" in notes  # 6 a trunk, 2 a fork
+    assert len(table6(SPEC, PROFILE, finished, truth, "a table").rows) == 16 + 4
+
+
+def test_only_seeds_that_ran_both_settings_are_compared():
+    a, b = Setting(1, 2, 1), Setting(2, 2, 1)
+
+    def outcome(f):
+        from seki_lib.report.ablation_tables import Outcome
+
+        return Outcome(f, f, 1.0, 1.0, "", 1)
+
+    outcomes = {a: {0: outcome(3.0), 1: outcome(5.0)}, b: {1: outcome(4.0), 2: outcome(9.0)}}
+    assert paired(outcomes, a, b).tolist() == [1.0]
