@@ -323,11 +323,16 @@ def data_need(names: list[str]) -> None:
 
 def data_fetch(names: list[str]) -> None:
     """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
-    from .training.protocol import DATA_ASSETS, fetch_dataset
+    from .training.protocol import DATA_ASSETS, NO_IMAGENET, fetch_dataset, imagenet_tree
 
     for name in names or ["nas201", "smollm2-135m"]:
         if name in GGUFS:
             print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
+        elif name == "imagenet":
+            tree = imagenet_tree()
+            if not tree:
+                raise AssetError(NO_IMAGENET)
+            print(f"{name}: {tree}, your own copy")
         elif name in DATA_ASSETS:
             asset = ASSETS[fetch_dataset(name)[0]]
             print(f"{name}: {asset.origin} [{asset.licence}; sha256 {asset.sha256[:12]}…]")
