@@ -297,6 +297,7 @@ for number, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
         input:
             source(name),
             "inputs.json",
+            "ablations.json",
             ALL_DARTS,
         output:
             f"notebooks/{name}.ipynb",
