@@ -34,8 +34,8 @@ TRAININGS = {  # result.json of each final training of a known cell -> what it t
     for spec in [*trainings(RESULTS, PROFILE), *table8.trainings(RESULTS, PROFILE)]
     if not spec.name.startswith("searched")
 }
-CLASSIFIERS = [output for output, spec in TRAININGS.items() if spec.space == "darts"]
-LANGUAGE_MODELS = [output for output, spec in TRAININGS.items() if spec.space == "darts_rnn"]
+CLASSIFIERS = {output: spec for output, spec in TRAININGS.items() if spec.space == "darts"}
+LANGUAGE_MODELS = [output for output in TRAININGS if output not in CLASSIFIERS]
 
 
 def train_command(output):
@@ -332,7 +332,7 @@ rule train_found:
         commands=" && ".join(
             f"{SEKI} train --arch found --dataset {spec.dataset} --seed {spec.seed} --profile {PROFILE}"
             f" --results {quote(str(RESULTS))}"
-            for spec in {(spec.dataset, spec.seed): spec for spec in TRAININGS.values()}.values()
+            for spec in {(spec.dataset, spec.seed): spec for spec in CLASSIFIERS.values()}.values()
         ),
     shell:
         "({params.commands}) 2>&1 | tee {log} && tail -n 1 {log} > {output}"
@@ -355,7 +355,7 @@ rule table1:
         source("11_table1_cifar"),
         "trainings.json",
         FOUND,
-        CLASSIFIERS,
+        list(CLASSIFIERS),
     output:
         "notebooks/11_table1_cifar.ipynb",
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
