@@ -11,6 +11,7 @@ from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile, parse_seeds
 from seki_lib.report import table8
 from seki_lib.report.table1 import trainings
+from seki_lib.report.table2 import trainings2
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
 from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand
@@ -29,13 +30,15 @@ def result(seed, space="nas201", task="cifar10"):
 
 
 NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
+TABLE2 = [spec for _, spec in trainings2(RESULTS, PROFILE)]
 TRAININGS = {  # result.json of each final training of a known cell -> what it trains
     str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
-    for spec in [*trainings(RESULTS, PROFILE), *table8.trainings(RESULTS, PROFILE)]
+    for spec in [*trainings(RESULTS, PROFILE), *TABLE2, *table8.trainings(RESULTS, PROFILE)]
     if not spec.name.startswith("searched")
 }
-CLASSIFIERS = {output: spec for output, spec in TRAININGS.items() if spec.space == "darts"}
-LANGUAGE_MODELS = [output for output in TRAININGS if output not in CLASSIFIERS]
+PHOTOGRAPHS = [output for output, spec in TRAININGS.items() if spec in TABLE2]
+CLASSIFIERS = [output for output, spec in TRAININGS.items() if spec.space == "darts" and spec not in TABLE2]
+LANGUAGE_MODELS = [output for output, spec in TRAININGS.items() if spec.space == "darts_rnn"]
 
 
 def train_command(output):
@@ -100,6 +103,7 @@ NOTEBOOKS = [
     "03_knowledge_inspiration",
     "04_final_training",
     "11_table1_cifar",
+    "12_table2_imagenet",
     "13_table3_nas201",
     "15_table5_lambda",
     "16_table6_k_xi",
@@ -113,7 +117,7 @@ if not NO_TRANS101:
     NOTEBOOKS += ["14_table4_trans101"]
 
 
-TABLES = ["table1", "table3", "table4", "table5", "table6", "table7", "table8", "trust"]
+TABLES = ["table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8", "trust"]
 
 
 rule all:
@@ -332,7 +336,7 @@ rule train_found:
         commands=" && ".join(
             f"{SEKI} train --arch found --dataset {spec.dataset} --seed {spec.seed} --profile {PROFILE}"
             f" --results {quote(str(RESULTS))}"
-            for spec in {(spec.dataset, spec.seed): spec for spec in CLASSIFIERS.values()}.values()
+            for spec in {(spec.dataset, spec.seed): spec for spec in TRAININGS.values() if spec.space == "darts"}.values()
         ),
     shell:
         "({params.commands}) 2>&1 | tee {log} && tail -n 1 {log} > {output}"
@@ -361,6 +365,19 @@ rule table1:
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
     shell:
         f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"
+
+
+rule table2:
+    input:
+        source("12_table2_imagenet"),
+        "trainings.json",
+        FOUND,
+        PHOTOGRAPHS,
+    output:
+        "notebooks/12_table2_imagenet.ipynb",
+        expand("tables/table2.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 12_table2_imagenet {NO_LLM} --output {{output[0]}}"
 
 
 rule table8:

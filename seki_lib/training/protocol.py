@@ -6,6 +6,7 @@ A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,6 +66,74 @@ PROTOCOLS: dict[str, ClassifierConfig] = {
     "paper": ClassifierConfig(),
 }  # fmt: skip
 """The protocol of each profile. `paper` is the real thing; the others are short and compare with themselves only."""
+
+
+@dataclass(frozen=True)
+class ImageNetConfig(ClassifierConfig):
+    """Settings of a final training on photographs; the defaults are the paper's for ImageNet-1K (§5.1.1, PC-DARTS)."""
+
+    channels: int = 48  # C (PC-DARTS)
+    layers: int = 14  # L (PC-DARTS)
+    epochs: int = 250  # §5.1.1
+    batch: int = 1024  # §5.1.1
+    lr: float = 0.5  # SGD; `rate` says how it falls (PC-DARTS)
+    weight_decay: float = 3e-5  # PC-DARTS
+    cutout: int = 0  # PC-DARTS has none here
+    drop_path: float = 0.0  # PC-DARTS
+    stem: str = "imagenet"  # three convolutions of stride 2; "cifar" keeps the resolution, for small images
+    resolution: int = 224  # side of what the network sees, in pixels (PC-DARTS)
+    resize: int = 256  # shorter side of a validation image before its centre is cut out (PC-DARTS)
+    least_area: float = 0.08  # smallest share of an image that a random crop shows (RandomResizedCrop's own)
+    jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.2)  # brightness, contrast, saturation, hue (PC-DARTS)
+    label_smoothing: float = 0.1  # of the training loss; validation is plain (PC-DARTS)
+    warm_up: int = 5  # epochs, if the batch is larger than 256 (PC-DARTS)
+    workers: int = -1  # processes that decode images; -1: one for each CPU core but one, 0: none, in the training's own
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stem not in ("cifar", "imagenet"):
+            raise ValueError(f"stem must be 'cifar' or 'imagenet', not {self.stem!r}")
+        if not 0 < self.resolution <= self.resize:
+            raise ValueError(f"resolution must lie in 1..resize, not {self.resolution} with resize={self.resize}")
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch from 0: warm-up, then linear, less steep in the last five (PC-DARTS)."""
+        if epoch < self.warm_up and self.batch > 256:
+            return self.lr * (epoch + 1) / self.warm_up
+        slope = max(self.epochs - 5, 1)
+        left = self.epochs - epoch
+        return self.lr * (left - 5) / slope if left > 5 else self.lr * left / (slope * 5)
+
+
+_SHORT = ImageNetConfig(
+    channels=8, layers=3, epochs=3, batch=32, lr=0.05, stem="cifar", resolution=32, resize=36, least_area=0.35,
+    jitter=(0.0, 0.0, 0.0, 0.0), auxiliary=0.0, train_images=2000, test_images=1000, threads=1, workers=0,
+)  # fmt: skip
+IMAGENET_PROTOCOLS: dict[str, ImageNetConfig] = {
+    "smoke": replace(_SHORT, channels=4, epochs=1, train_images=200, test_images=200),
+    "laptop": _SHORT,
+    "workstation": replace(
+        _SHORT,
+        channels=16,
+        layers=8,
+        epochs=30,
+        resolution=64,
+        resize=72,
+        auxiliary=0.4,
+        train_images=0,
+        test_images=0,
+        threads=0,
+        workers=-1,
+    ),
+    "paper": ImageNetConfig(precision="bf16"),
+}
+"""As PROTOCOLS. `paper` is of ImageNet-1K, the others of its 200-class sample at 64 pixels."""
+IMAGENET = {
+    "smoke": "imagenet_sample",
+    "laptop": "imagenet_sample",
+    "workstation": "imagenet_sample",
+    "paper": "imagenet",
+}
 
 
 @dataclass(frozen=True)
@@ -163,9 +232,24 @@ class SupernetSpec:
         return f"seki supernet {where}{kind}"
 
 
-def get_protocol(profile: str) -> ClassifierConfig:
-    """The protocol of a profile by its name. Raises UnknownName."""
+def get_protocol(profile: str, dataset: str = "cifar10") -> ClassifierConfig:
+    """The protocol of a profile by its name, for a data set. Raises UnknownName."""
+    if dataset.startswith("imagenet"):
+        return look_up("profile", IMAGENET_PROTOCOLS, profile)
     return look_up("profile", PROTOCOLS, profile)
+
+
+def imagenet_tree() -> Path | None:
+    """The user's own ImageNet-1K: `$SEKI_IMAGENET`, else `$SEKI_DATA/imagenet`, if it is a folder or a zip file."""
+    data = os.environ.get("SEKI_DATA")
+    places = [os.environ.get("SEKI_IMAGENET"), data and str(Path(data) / "imagenet")]
+    return next((Path(place) for place in places if place and Path(place).exists()), None)
+
+
+NO_IMAGENET = (
+    "imagenet: no images found. Looked at $SEKI_IMAGENET and $SEKI_DATA/imagenet. The kit cannot fetch it: get "
+    "it from image-net.org, sort it into train/<class>/ and val/<class>/, and set SEKI_IMAGENET to the folder of both."
+)
 
 
 @dataclass(frozen=True)
@@ -210,11 +294,12 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
 
 
-DATASETS = ("cifar10", "cifar100", "digits")
+DATASETS = ("cifar10", "cifar100", "digits", "imagenet", "imagenet_sample")
 STAND_INS = {"cifar10": "digits", "cifar100": "digits", "ptb": "pydoc_topics"}  # each under its own name
 DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
     **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
     "ptb": (("ptb_train", "ptb_valid", "ptb_test"), ("ptb_train_gz", "ptb_valid_gz", "ptb_test_gz")),
+    "imagenet_sample": (("imagenet_sample",),),
 }
 """The assets of each data set: any one of these groups holds it, the first that is here is taken."""
 
@@ -229,7 +314,9 @@ def assets_at_hand(dataset: str) -> tuple[str, ...]:
 
 def fetch_dataset(dataset: str) -> tuple[str, ...]:
     """The assets of a data set, fetched from the best source in reach. Raises AssetError naming all tried."""
-    refused = []
+    refused: list[str] = []
+    if dataset == "imagenet" and not imagenet_tree():
+        raise AssetError(NO_IMAGENET)
     if group := assets_at_hand(dataset):
         return group
     for group in look_up("data set", DATA_ASSETS, dataset):
