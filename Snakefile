@@ -301,6 +301,7 @@ for number, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
         input:
             source(name),
             "inputs.json",
+            "ablations.json",
             ALL_DARTS,
         output:
             f"notebooks/{name}.ipynb",
@@ -358,7 +359,7 @@ rule table1:
         source("11_table1_cifar"),
         "trainings.json",
         FOUND,
-        CLASSIFIERS,
+        list(CLASSIFIERS),
     output:
         "notebooks/11_table1_cifar.ipynb",
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),

@@ -5,9 +5,11 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .ablations import k_xi_settings, lambda_settings, trunk
 from .errors import AssetError, RunError
 from .evaluators.tabular import TABLES
 from .jsonl import write_json
@@ -15,6 +17,7 @@ from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
 from .report.table2 import images_missing
+from .runs import RunSpec
 from .training.protocol import assets_at_hand, fetch_dataset
 
 
@@ -48,6 +51,7 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
                 "code": code_hash(),
             },
         )
+        _write_if_changed(folder / "ablations.json", {"runs": _more_ablations(profile, llm, results)})
         command = [
             sys.executable,
             "-m",
@@ -79,6 +83,18 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def _more_ablations(profile: Profile, llm: str, results: Path) -> list[str]:
+    """Finished runs of Tables 5 and 6 beyond the profile's own (`make ablations`): the tables show them too."""
+    spec = RunSpec("darts", "cifar10", llm, profile.name, 0)
+    own = {
+        setting.spec(replace(spec, seed=seed), profile).folder(results)
+        for seed in profile.ablation_seeds
+        for setting in [trunk(profile), *lambda_settings(profile), *k_xi_settings(profile)]
+    }
+    done = {path.parent for path in spec.folder(results).parent.parent.glob("*/seed=*/result.json")}
+    return sorted(str(path.relative_to(results)) for path in done - own)
 
 
 def _sources() -> dict[str, str]:

@@ -181,7 +181,7 @@ _SMOKE = SupernetConfig(
 )  # fmt: skip
 _LAPTOP = SupernetConfig(
     channels=4, layers=3, epochs=10, batch=32, lr=0.025, resolution=16, threads=1, stand_in=True
-)  # no smaller network, and no larger step, gave the search a signal in 5 minutes: benchmarks/results/supernet.md
+)  # what else was tried: benchmarks/results/supernet.md
 SUPERNETS: dict[str, dict[str, Any]] = {
     "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
     "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, channels=8, layers=1, epochs=4, batch=64, lr=0.05)},
