@@ -79,12 +79,13 @@ def test_one_command_makes_every_table_figure_and_notebook_of_the_profile(result
 def test_the_cells_of_table_1_are_trained_and_drawn(results):
     with (results / "smoke" / "tables" / "table1.csv").open() as file:
         rows = {row["row"]: row for row in csv.DictReader(file)}
-    assert rows["SEKI, ours"]["short: last test error (%)"] == "not run"
-    for name in ("DARTS_V2", "random-0"):
+    for name in ("SEKI", "DARTS_V2", "random-0"):  # SEKI's is the cell that the searches of the DARTS space found
         assert float(rows[f"{name}, ours"]["short: last test error (%)"]) > 0
         assert rows[f"{name}, ours"]["CIFAR-10 test error (%)"] == "not run"
-    for name in ("DARTS_V2_normal", "DARTS_V2_reduce", "DARTS_V2_learning_curve", "table1_compared"):
-        assert (results / "smoke" / "figures" / f"{name}.svg").stat().st_size > 5000
+    figures = results / "smoke" / "figures"
+    for name in ("figure7", "figure8", "searched-*_learning_curve", "table1_compared"):
+        (path,) = figures.glob(f"{name}.svg")
+        assert path.stat().st_size > 5000
     log = results / "smoke" / "logs" / f"train-darts-{_images(results)}-DARTS_V2-seed=0.log"
     assert "epoch   1/1" in log.read_text()
     assert output_of(results, "04_final_training").count("image/png") == 3
