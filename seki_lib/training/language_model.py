@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from ..errors import TrainingError
 from ..nn import LanguageModel, build_language_model
 from ..nn.count import parameters
 from ..nn.rnn import Dropouts
@@ -145,6 +146,8 @@ class LanguageModelTraining(Training):
     def __init__(self, job: Job, arch: str, text: Text):
         super().__init__(job)
         self.text, config = text, self.config
+        if not self.world.alone:
+            raise TrainingError("a language model trains in one process. Next: the same command without torchrun.")
         torch.manual_seed(self.seed_of("weights"))
         size = {"vocabulary": len(text.words), "embedding": config.hidden, "hidden": config.hidden}
         self.supernet = config.kind != "cell"

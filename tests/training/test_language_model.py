@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from torch import nn
 
 from seki_lib.errors import RunError, TrainingError
 from seki_lib.nn import build_language_model
-from seki_lib.training import language_model
+from seki_lib.training import language_model, loop
 from seki_lib.training.language_model import LanguageModelTraining, mean_loss, train_language_model
 from seki_lib.training.language_protocol import (
     LANGUAGE_PROTOCOLS,
@@ -305,6 +306,12 @@ def test_a_verse_is_learnt_by_heart_where_the_unigram_model_cannot(text, tmp_pat
     config = dataclasses.replace(language_protocol("laptop"), hidden=16, epochs=3, batch=5)
     result, _ = train(dataclasses.replace(poem, words=text.words[:7]), tmp_path, config)
     assert result["test_perplexity"] < 1.5 and result["unigram_test_perplexity"] == pytest.approx(7)
+
+
+def test_several_processes_are_refused_before_anything_is_trained(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "join", lambda device: SimpleNamespace(alone=False))
+    with pytest.raises(TrainingError, match=r"one process.*without torchrun"):
+        trainer(text, tmp_path)
 
 
 def test_a_language_model_lives_where_every_training_lives():
