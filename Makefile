@@ -1,5 +1,6 @@
 # make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
+# make ablations   after it: Tables 5 and 6 with all settings and 3 seeds; hours can be stopped and gone on with   SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
 # make lab         JupyterLab on the notebooks
@@ -13,10 +14,15 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS
 
-.PHONY: reproduce test lint lab setup data preflight
+.PHONY: reproduce ablations test lint lab setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
+
+ablations: data
+	@for seed in $(or $(SEEDS),0 1 2); do \
+	  $(BIN)/seki ablations --full --profile "$(PROFILE)" --llm "$(LLM)" --seed $$seed || exit 1; done
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)"
 
 test: data
 	@$(BIN)/pytest -n auto

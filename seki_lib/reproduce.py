@@ -5,16 +5,20 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .ablations import k_xi_settings, lambda_settings, trunk
 from .errors import AssetError, RunError
 from .evaluators.tabular import TABLES
 from .jsonl import write_json
 from .lock import locked
 from .notebook import ROOT
 from .profiles import Profile
-from .training.protocol import assets_at_hand, fetch_images
+from .report.table2 import images_missing
+from .runs import RunSpec
+from .training.protocol import assets_at_hand, fetch_dataset
 
 
 def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
@@ -23,16 +27,31 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core. Safe to stop
     and to call again: what is done is not done again.
     """
-    try:
-        fetch_images("cifar10")
-    except AssetError as error:
-        print(f"{error}\nWhere the profile allows it, scikit-learn's digits take its place, and the table says so.")
+    stand_ins = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
+    for dataset, stand_in in stand_ins.items():
+        try:
+            fetch_dataset(dataset)
+        except AssetError as error:
+            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
+    if "sample" in images_missing(profile.name):
+        try:
+            fetch_dataset("imagenet_sample")
+        except AssetError as error:
+            print(f"{error}\nTable 2 will read 'not run'.")
     results = results.resolve()
     folder = results / profile.name
     llm = _absolute(llm)
     with locked(folder) as lock:
         _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
-        _write_if_changed(folder / "trainings.json", {"data": assets_at_hand("cifar10"), "code": code_hash()})
+        _write_if_changed(
+            folder / "trainings.json",
+            {
+                "data": [assets_at_hand(name) for name in stand_ins],
+                "imagenet": images_missing(profile.name),
+                "code": code_hash(),
+            },
+        )
+        _write_if_changed(folder / "ablations.json", {"runs": _more_ablations(profile, llm, results)})
         command = [
             sys.executable,
             "-m",
@@ -64,6 +83,18 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def _more_ablations(profile: Profile, llm: str, results: Path) -> list[str]:
+    """Finished runs of Tables 5 and 6 beyond the profile's own (`make ablations`): the tables show them too."""
+    spec = RunSpec("darts", "cifar10", llm, profile.name, 0)
+    own = {
+        setting.spec(replace(spec, seed=seed), profile).folder(results)
+        for seed in profile.ablation_seeds
+        for setting in [trunk(profile), *lambda_settings(profile), *k_xi_settings(profile)]
+    }
+    done = {path.parent for path in spec.folder(results).parent.parent.glob("*/seed=*/result.json")}
+    return sorted(str(path.relative_to(results)) for path in done - own)
 
 
 def _sources() -> dict[str, str]:

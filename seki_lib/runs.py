@@ -254,11 +254,12 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
 
 def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
-    kind = "tabular" if spec.space in TABLES else "oneshot"
-    options: dict[str, Any] = {}
-    if kind == "oneshot":
-        options = {"profile": spec.profile, "results": results, "supernet": spec.supernet, "bn": spec.bn or "batch"}
-    return get_evaluator(kind, space=spec.space, task=spec.task, **options)
+    if spec.space in TABLES:
+        return get_evaluator("tabular", space=spec.space, task=spec.task)
+    options: dict[str, Any] = {"profile": spec.profile, "results": results, "supernet": spec.supernet}
+    if spec.space == "darts_rnn":
+        return get_evaluator("rnn", space=spec.space, task=spec.task, **options)
+    return get_evaluator("oneshot", space=spec.space, task=spec.task, bn=spec.bn or "batch", **options)
 
 
 def _prepare(

@@ -111,3 +111,19 @@ def test_a_cell_is_trained_from_the_command_line_on_what_is_there(tmp_path):
     folder = Path(lines[-1].partition("done: ")[2])
     assert folder == tmp_path / "smoke" / "trainings" / "darts" / "digits" / "random-0" / "seed=0"
     assert json.loads((folder / "result.json").read_text())["data"].startswith("scikit-learn's 8x8 digits")
+
+
+def test_a_recurrent_cell_is_trained_from_the_command_line_on_what_is_there(tmp_path):
+    place = {"SEKI_DATA": str(tmp_path), "SEKI_MIRROR": "", "XDG_CACHE_HOME": str(tmp_path)}
+    command = ["train", "--space", "darts_rnn", "--arch", "DARTS_V2", "--profile", "smoke", "--results", tmp_path]
+    done = seki(*command, **place)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ptb is not on this machine: pydoc_topics take its place (seki data fetch ptb)"
+    assert "unigram model" in lines[-2] and "no Penn Treebank at hand" in lines[-2]
+    folder = Path(lines[-1].partition("done: ")[2])
+    assert folder == tmp_path / "smoke" / "trainings" / "darts_rnn" / "pydoc_topics" / "DARTS_V2" / "seed=0"
+    wrong = seki(*command, "--dataset", "cifar10", **place)
+    assert wrong.returncode == 1 and "unknown text 'cifar10'; valid: ptb, pydoc_topics" in wrong.stderr
+    wrong = seki(*command, "--compile", "default", **place)
+    assert wrong.returncode == 1 and "a training in darts_rnn has no setting compile" in wrong.stderr

@@ -86,8 +86,18 @@ def test_the_cells_of_table_1_are_trained_and_drawn(results):
         assert rows[f"{name}, ours"]["CIFAR-10 test error (%)"] == "not run"
     for name in ("DARTS_V2_normal", "DARTS_V2_reduce", "DARTS_V2_learning_curve", "table1_compared"):
         assert (results / "smoke" / "figures" / f"{name}.svg").stat().st_size > 5000
-    assert "epoch   1/1" in (results / "smoke" / "logs" / f"train-{_images(results)}-DARTS_V2-seed=0.log").read_text()
+    log = results / "smoke" / "logs" / f"train-darts-{_images(results)}-DARTS_V2-seed=0.log"
+    assert "epoch   1/1" in log.read_text()
     assert output_of(results, "04_final_training").count("image/png") == 3
+
+
+def test_the_language_model_of_table_8_is_trained_and_stands_beside_the_unigram_model(results):
+    with (results / "smoke" / "tables" / "table8.csv").open() as file:
+        rows = {row["row"]: row for row in csv.DictReader(file)}
+    ours = rows["DARTS_V2, ours"]
+    assert ours["Test perplexity"] == "not run" and float(ours["short: test perplexity"]) > 1
+    assert float(ours["short: test perplexity of the unigram model"]) > 1
+    assert "seki supernet --space darts_rnn" in rows["SEKI, ours"]["Test perplexity provenance"]
 
 
 def _images(results):

@@ -6,9 +6,10 @@ from typing import Any
 from ..errors import look_up
 from .base import DataSource, Evaluation, Evaluator
 from .oneshot import oneshot
+from .rnn import rnn
 from .tabular import tabular
 
-EVALUATORS: dict[str, Callable[..., Any]] = {"tabular": tabular, "oneshot": oneshot}
+EVALUATORS: dict[str, Callable[..., Any]] = {"tabular": tabular, "oneshot": oneshot, "rnn": rnn}
 
 __all__ = ["EVALUATORS", "DataSource", "Evaluation", "Evaluator", "get_evaluator"]
 

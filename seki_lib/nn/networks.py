@@ -71,7 +71,7 @@ class AuxiliaryHead(nn.Sequential):
             nn.Conv2d(128, 768, 2, bias=False),
             *([nn.BatchNorm2d(768)] if stem == "cifar" else []),  # public code has none here on ImageNet
             nn.ReLU(inplace=True),
-            nn.Flatten(),
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),  # at the sizes above one pixel is left anyway
             nn.Linear(768, classes),
         )
 

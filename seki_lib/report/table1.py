@@ -46,24 +46,28 @@ PLANS: dict[str, Plan] = {
 }
 
 
-def found_cells(results: Path, profile: str) -> list[Path]:
-    """Folders of this profile's finished searches of the DARTS space with its own settings, the best score first.
+def found_cells(results: Path, profile: str, space: str = "darts", task: str = "") -> list[Path]:
+    """Folders of this profile's finished searches of a space with its own settings, best score first.
 
-    Forks of the ablations are left out: together they are many searches, and the best of many is no search's result.
+    task: one of them; if empty all but ImageNet, whose cells are Table 2's. Forks of the ablations are left out:
+    together they are many searches, and the best of many is no search's result.
     """
-    folders = (results / profile / "searches" / "darts").glob("*/*/default/seed=*/result.json")
+    found = (results / profile / "searches" / space).glob(f"{task or '*'}/*/default/seed=*/result.json")
+    folders = [path for path in found if task or path.parents[3].name != "imagenet"]
     return sorted(
         (path.parent for path in folders), key=lambda p: (-json.loads((p / "result.json").read_text())["score"], str(p))
     )
 
 
-def found_cell(results: Path, profile: str) -> Path:
-    """The folder of the best search. Raises RunError if none has finished."""
-    for folder in found_cells(results, profile):
+def found_cell(results: Path, profile: str, space: str = "darts") -> Path:
+    """The folder of the best search of a space. Raises RunError if none has finished."""
+    for folder in found_cells(results, profile, space):
         return folder
+    name, where = ("DARTS space", "") if space == "darts" else (f"space {space}", f" --space {space}")
+    task = " --task ptb" if space == "darts_rnn" else ""
     raise RunError(
-        f'no search of the DARTS space has finished in profile {profile}. Next: "seki supernet --profile {profile}", '
-        f'then "seki search --space darts --profile {profile}".'
+        f'no search of the {name} has finished in profile {profile}. Next: "seki supernet{where} --profile {profile}", '
+        f'then "seki search --space {space}{task} --profile {profile}".'
     )
 
 

@@ -50,7 +50,7 @@ def trust_figure(panels: Mapping[str, tuple[Mapping[str, np.ndarray], Sequence[f
         axes.set_xlabel("f(α): accuracy of the subnetwork (%)")
         axes.set_ylabel("accuracy (%)")
         axes.set_title(title, fontsize=10)
-        axes.legend(fontsize=8, loc="lower right")
+        axes.legend(fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return figure

@@ -5,20 +5,28 @@ from typing import Any
 from ..errors import look_up
 from .base import InvalidArchitecture, Notation, ReplySchema, SearchSpace
 from .darts import Darts, DartsGenotype
+from .darts_rnn import DartsRnn, RnnGenotype
 from .nas201 import NasBench201, NasBench201Cell
 from .trans101 import TransNasBench101, TransNasBench101Cell
 
-SPACES: dict[str, SearchSpace[Any]] = {"nas201": NasBench201(), "trans101": TransNasBench101(), "darts": Darts()}
+SPACES: dict[str, SearchSpace[Any]] = {
+    "nas201": NasBench201(),
+    "trans101": TransNasBench101(),
+    "darts": Darts(),
+    "darts_rnn": DartsRnn(),
+}
 
 __all__ = [
     "SPACES",
     "Darts",
     "DartsGenotype",
+    "DartsRnn",
     "InvalidArchitecture",
     "NasBench201",
     "NasBench201Cell",
     "Notation",
     "ReplySchema",
+    "RnnGenotype",
     "SearchSpace",
     "TransNasBench101",
     "TransNasBench101Cell",

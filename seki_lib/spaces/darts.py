@@ -194,7 +194,7 @@ class Darts(SearchSpace[DartsGenotype]):
         if n.name == "names":
             return self.format(arch)
         self.require(arch)
-        return "; ".join(f"{cell} {_show_words(getattr(arch, cell), n)}" for cell in CELLS)
+        return " ".join(f"{cell} {_show_words(getattr(arch, cell), n)}" for cell in CELLS)
 
     def read(self, reply: str, notation: str | Notation) -> DartsGenotype:
         """The last genotype in a reply: the field's text, the JSON of `reply_schema`, or a row of words."""
@@ -254,7 +254,7 @@ class Darts(SearchSpace[DartsGenotype]):
             root = f'"Genotype(normal=[" cell "], normal{concat}, reduce=[" cell "], reduce{concat})"'
             before, between, after = """"('" word "', \"""", '", "', '")"'
         else:
-            root, before, between, after = '"normal " cell "; reduce " cell', "word", '" "', ""
+            root, before, between, after = '"normal " cell " reduce " cell', "word", '" "', ""
 
         def edge(sources: Iterable[int]) -> str:
             return f"{before} [{''.join(map(str, sources))}] {after}"
@@ -262,7 +262,9 @@ class Darts(SearchSpace[DartsGenotype]):
         for node in NODES:  # either order, never twice the same input
             pairs = [f"{edge([a])} {between} {edge(b for b in range(node) if b != a)}" for a in range(node)]
             rules.append(f"node{node} ::= " + " | ".join(pairs))
-        return "\n".join([f"root ::= {root}", 'cell ::= node2 ", " node3 ", " node4 ", " node5', *rules])
+        comma = '", "' if n.name == "names" else '" "'
+        cell = f"cell ::= node2 {comma} node3 {comma} node4 {comma} node5"
+        return "\n".join([f"root ::= {root}", cell, *rules])
 
 
 def _public(normal: str, reduce: str) -> str:
@@ -322,9 +324,8 @@ def _show_edge(edge: Edge, notation: Notation) -> str:
 
 
 def _show_words(edges: Edges, notation: Notation) -> str:
-    """`small0 skip1, max0 far2, …`: a word and a digit are one token each."""
-    words = [_show_edge(edge, notation) for edge in edges]
-    return ", ".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
+    """`small0 skip1 max0 far2 …`: a word and a digit are one token each, and nothing else is paid for."""
+    return " ".join(_show_edge(edge, notation) for edge in edges)
 
 
 _Cells = tuple[Edges, Edges]
@@ -395,7 +396,7 @@ def _json_edges(cell: str, value: Any) -> Edges:
 
 
 def _read_words(reply: str, at: int, notation: Notation) -> _Cells | None:
-    """`normal small0 skip1, …; reduce …` at this place."""
+    """`normal small0 skip1 … reduce …` at this place."""
     row = _words_row(notation.spelling).match(reply, at)
     if not row:
         return None

@@ -1,6 +1,7 @@
-"""Final training: a cell becomes a network and is trained from scratch (paper §5.1.1: the protocol of PC-DARTS).
+"""Final training: a cell becomes a network and is trained from scratch (paper §5.1.1: the protocols of PC-DARTS).
 
     result = train_classifier("darts", genotype, load_dataset("cifar10"), ClassifierConfig(), folder)
+    result = run_training(TrainingSpec("PC_DARTS", genotype, "imagenet", "paper"), results)    # ImageNet-1K
 
 Killed at any moment, the same call goes on from the last checkpoint, and on a CPU ends with the same weights to the
 bit (`loop.py`). The test error is reported as it is after the last epoch and, beside it, at its best: the latter is
@@ -18,13 +19,12 @@ from torch import Tensor, nn
 from ..errors import TrainingError
 from ..nn import build_network, count
 from ..spaces import get_space
-from .augment import augment, normalise
-from .images import Dataset, Images, load_dataset
+from .augment import PHOTOGRAPHS, augment, augment_photographs, normalise
+from .images import Dataset, LabelledImages, load_dataset
 from .loop import Job, Training, train
-from .protocol import ClassifierConfig, TrainingSpec, get_protocol
+from .protocol import ClassifierConfig, ImageNetConfig, TrainingSpec, get_protocol
 
 TEST_BATCH = 200
-PAPER_SIZES: dict[str, dict[str, Any]] = {"darts": {"channels": 36, "layers": 20}}  # what tables count
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,13 @@ def train_classifier(
         "seed": seed,
         **asdict(config),
     }
+    identity.pop("workers", None)  # decides how fast
+    if "jitter" in identity:
+        identity["jitter"] = list(identity["jitter"])  # as JSON has it
     data.check()
     job = Job(folder, identity, config, seed, device, say, checkpoint_seconds)
-    return train(job, ClassifierTraining, space, text, data)
+    trainer = ImageNetTraining if isinstance(config, ImageNetConfig) else ClassifierTraining
+    return train(job, trainer, space, text, data)
 
 
 def run_training(
@@ -84,31 +88,48 @@ def run_training(
     The one way in for notebooks, the command line and clusters. config: the profile's protocol unless given. A finished
     training is read, not repeated. Raises what `train_classifier` and `load_dataset` raise.
     """
-    config = config or get_protocol(spec.profile)
-    data = load_dataset(spec.dataset, train=config.train_images, test=config.test_images)
+    config = config or get_protocol(spec.profile, spec.dataset)
+    if isinstance(config, ImageNetConfig):
+        from .image_folder import load_photographs
+
+        data = load_photographs(spec.dataset, config)
+    else:
+        data = load_dataset(spec.dataset, train=config.train_images, test=config.test_images)
     folder = spec.folder(results)
     return train_classifier(spec.space, spec.architecture, data, config, folder, seed=spec.seed, device=device, say=say)
 
 
+def summary(result: dict[str, Any]) -> str:
+    """What came of a training, in a sentence."""
+    return (
+        f"test error {result['last_test_error']:.2f} % after {result['epochs']} epochs "
+        f"(best {result['best_test_error']:.2f} %, epoch {result['best_epoch']}); {result['params_m']:.2f} M parameters"
+    )
+
+
 class ClassifierTraining(Training):
-    """A step: one batch, cross-entropy of both heads, SGD. An epoch: all training images, then all test images."""
+    """A step: one batch, cross-entropy of both heads, SGD. An epoch: all training images, then all test images.
+
+    This one is of CIFAR; what other data want otherwise stands together, below `result`.
+    """
 
     config: ClassifierConfig
+    shares = True
 
     def __init__(self, job: Job, space: str, arch: str, data: Dataset):
         super().__init__(job)
         self.data, config = data, self.config
         sizes: dict[str, Any] = {"channels": config.channels, "layers": config.layers, "classes": data.classes}
-        self.size = count(space, arch, **sizes)
-        paper = PAPER_SIZES.get(space)
-        self.paper_params_m = count(space, arch, classes=data.classes, **paper).params_m if paper else None
+        sizes["stem"] = self.stem
+        self.size = count(space, arch, resolution=self.resolution, **sizes)
+        self.paper_params_m = count(space, arch, **self.paper_sizes()).params_m if space == "darts" else None
         torch.manual_seed(self.seed_of("weights"))
         network: Any = build_network(space, arch, auxiliary=config.auxiliary > 0 and space == "darts", **sizes)
         if config.drop_path and not hasattr(network, "drop_path_prob"):
             raise TrainingError(f"{space}: its networks know no drop path: set drop_path=0")
         if config.channels_last:
             network = network.to(memory_format=torch.channels_last)
-        self.network: Any = network.to(self.device)
+        self.network: Any = self.world.synchronised(network.to(self.device))
         self.compiled: Callable[..., Any] = (
             torch.compile(self.network, mode=config.compile) if config.compile else self.network
         )
@@ -128,27 +149,31 @@ class ClassifierTraining(Training):
         return torch.randperm(len(self.train.labels), generator=cpu).to(self.device)
 
     def begin_epoch(self) -> None:
-        """Learning rate and drop path of the epoch."""
+        """Learning rate and drop path of the epoch, and its batches from the next step on."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.cosine(self.config.lr)
+            group["lr"] = self.rate()
+        left = torch.split(self.order, self.config.batch)[self.step :]
+        parts = [whole[self.world.part(len(whole))] for whole in left]
+        self.batches = self.train.batches(parts, self.device, self.seed_of("crops"))
         if self.config.drop_path:
             self.network.drop_path_prob = self.config.drop_path * self.epoch / self.config.epochs
         self.network.train()
 
     def train_step(self) -> None:
         """One batch."""
-        config, start = self.config, self.step * self.config.batch
-        chosen = self.order[start : start + config.batch]
-        labels = self.train.labels[chosen]
-        batch = augment(self.train.images[chosen], self.generator, cutout=config.cutout)
+        config = self.config
+        whole = min(config.batch, len(self.order) - self.step * config.batch)  # images of all processes
+        images, labels = next(self.batches)
+        batch = self.views(images, (self.world.part(whole).start, whole))
         self.optimizer.zero_grad(set_to_none=True)
         with self.autocast():
             outputs = self.compiled(self.laid_out(batch))
         logits, auxiliary = outputs if isinstance(outputs, tuple) else (outputs, None)
-        main_loss = loss = nn.functional.cross_entropy(logits.float(), labels)
+        main_loss = loss = self.loss(logits.float(), labels)
         if auxiliary is not None:
-            loss = loss + config.auxiliary * nn.functional.cross_entropy(auxiliary.float(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+            loss = loss + config.auxiliary * self.loss(auxiliary.float(), labels)
+        (loss * self.world.weight(whole)).backward()  # type: ignore[no-untyped-call]
+        self.world.add_gradients(self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
         self.optimizer.step()
         self.sums[0] += main_loss.detach() * len(labels)
@@ -157,11 +182,11 @@ class ClassifierTraining(Training):
     def close_epoch(self) -> tuple[Epoch, str]:
         """The test error after this epoch."""
         n = len(self.order)
-        self.history.append(100 * self._wrong(self.test) / len(self.test.labels))
+        self.history.append(100 * int(self.world.total(self._wrong(self.test))) / len(self.test.labels))
         loss, wrong = self.sums.tolist()
         line = Epoch(
             self.epoch + 1,
-            self.cosine(self.config.lr),
+            self.rate(),
             self.network.drop_path_prob if self.config.drop_path else 0.0,
             loss / n,
             100 * wrong / n,
@@ -175,16 +200,16 @@ class ClassifierTraining(Training):
         )
 
     @torch.no_grad()
-    def _wrong(self, images: Images) -> int:
-        """How many images are classified wrongly."""
+    def _wrong(self, images: LabelledImages) -> Tensor:
+        """How many of this process's part of the images are classified wrongly."""
         self.network.eval()
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
-        for start in range(0, len(images.labels), TEST_BATCH):
-            batch = normalise(images.images[start : start + TEST_BATCH])
+        mine = torch.arange(len(images.labels))[self.world.part(len(images.labels))]
+        for pixels, labels in images.batches(torch.split(mine, TEST_BATCH), self.device):
             with self.autocast():
-                logits = self.network(self.laid_out(batch))
-            wrong += (logits.argmax(1) != images.labels[start : start + TEST_BATCH]).sum()
-        return int(wrong)
+                logits = self.network(self.laid_out(self.plain(pixels)))
+            wrong += (logits.argmax(1) != labels).sum()
+        return wrong
 
     def result(self) -> dict[str, Any]:
         """Last and best test error, sizes, data."""
@@ -202,3 +227,56 @@ class ClassifierTraining(Training):
             "params_m": self.size.params_m,
             "madds_m": self.size.madds_m,
         }
+
+    stem = "cifar"
+    resolution = 32
+
+    def paper_sizes(self) -> dict[str, Any]:
+        """The network of the paper's tables, of which they print the parameters."""
+        return {"channels": 36, "layers": 20, "classes": self.data.classes}
+
+    def rate(self) -> float:
+        """The learning rate of the epoch."""
+        return self.cosine(self.config.lr)
+
+    def views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
+        """Training images, uint8, as the network sees them."""
+        return augment(images, self.generator, cutout=self.config.cutout, place=place)
+
+    def plain(self, images: Tensor) -> Tensor:
+        """Test images, uint8, as the network sees them."""
+        return normalise(images)
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of one head."""
+        return nn.functional.cross_entropy(logits, labels)
+
+
+class ImageNetTraining(ClassifierTraining):
+    """The same on photographs: another rate, other views, smoothed labels."""
+
+    config: ImageNetConfig
+
+    def __init__(self, job: Job, space: str, arch: str, data: Dataset):
+        self.stem, self.resolution = job.config.stem, job.config.resolution
+        super().__init__(job, space, arch, data)
+
+    def paper_sizes(self) -> dict[str, Any]:
+        """Of Table 2: ImageNet-1K, whatever the images here."""
+        return {"channels": 48, "layers": 14, "classes": 1000, "stem": "imagenet"}
+
+    def rate(self) -> float:
+        """Warm-up, then linear."""
+        return self.config.rate(self.epoch)
+
+    def views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
+        """The files' random crops, flipped and changed in colour."""
+        return augment_photographs(images, self.generator, jitter=self.config.jitter, place=place)
+
+    def plain(self, images: Tensor) -> Tensor:
+        """The files' centre crops."""
+        return normalise(images, *PHOTOGRAPHS)
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """With smoothed labels."""
+        return nn.functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)

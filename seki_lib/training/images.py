@@ -9,9 +9,10 @@ the digits. `data.source` says which it was, and goes with every number.
 import io
 import pickle
 import tarfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -33,6 +34,28 @@ class Images(NamedTuple):
         """The same images on a device."""
         return Images(self.images.to(device), self.labels.to(device))
 
+    def batches(
+        self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each of `parts`, indices of images: the images and their labels. Memory holds them: nothing is seeded."""
+        return ((self.images[part], self.labels[part]) for part in parts)
+
+
+class LabelledImages(Protocol):
+    """What a trainer sees of a set of images: `Images` in memory, or `Photographs` in files (`image_folder.py`)."""
+
+    @property
+    def images(self) -> Any: ...  # noqa: D102
+
+    @property
+    def labels(self) -> Tensor: ...  # noqa: D102
+
+    def to(self, device: torch.device | str) -> "LabelledImages": ...  # noqa: D102
+
+    def batches(  # noqa: D102
+        self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]: ...
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -40,8 +63,8 @@ class Dataset:
 
     name: str
     classes: int
-    train: Images
-    test: Images
+    train: LabelledImages
+    test: LabelledImages
     source: DataSource
 
     @property
@@ -51,7 +74,8 @@ class Dataset:
 
     def check(self) -> None:
         """Raise TrainingError unless each image has a label of the data set's classes."""
-        for name, part in (("training", self.train), ("test", self.test)):
+        parts: dict[str, LabelledImages] = {"training": self.train, "test": self.test}
+        for name, part in parts.items():
             if len(part.labels) == 0 or len(part.images) != len(part.labels):
                 raise TrainingError(
                     f"{self.name}: {len(part.images)} {name} images and {len(part.labels)} labels. "

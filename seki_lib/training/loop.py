@@ -4,12 +4,14 @@ A trainer says what a step is, what an epoch measures and what the end reports (
 `language_model.py`); everything else is here: checkpoints, resuming, random numbers, Ctrl-C, non-finite losses,
 `metrics.jsonl` (a line an epoch), `result.json` (closes the training) and the sentences for what goes wrong.
 
-Every random number derives from (seed, epoch, purpose), never from what ran before.
+Every random number derives from (seed, epoch, purpose), never from what ran before. Several processes that train one
+network together (`distributed.py`) run this same loop; the first of them reads and writes the folder.
 """
 
 import hashlib
 import json
 import math
+import os
 import resource
 import signal
 import sys
@@ -17,8 +19,8 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +33,7 @@ from ..errors import RunError, TrainingError
 from ..jsonl import append_line, read_lines, write_json, write_lines
 from ..lock import locked
 from . import checkpoint
+from .distributed import join
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
 
@@ -49,9 +52,10 @@ class Job:
 
     @property
     def where(self) -> torch.device:
-        """The device; "auto" is the first GPU, or the CPU."""
+        """The device; "auto" is a GPU, or the CPU. Under `torchrun` each process of a machine has a GPU of its own."""
         auto = "cuda" if torch.cuda.is_available() else "cpu"
-        return torch.device(auto if self.device == "auto" else self.device)
+        name, local = auto if self.device == "auto" else self.device, os.environ.get("LOCAL_RANK")
+        return torch.device(f"cuda:{local}" if name == "cuda" and local else name)
 
 
 def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any]:
@@ -60,11 +64,19 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
     A finished training is read, not repeated. Raises TrainingError with the next step, RunError if the folder was made
     with other settings or is in use, KeyboardInterrupt after Ctrl-C, when all is saved.
     """
-    with _named_errors(job), locked(job.folder), _threads(job.config.threads):
-        _claim(job.folder, job.identity | {"code": __version__})
-        if (job.folder / "result.json").is_file():
-            return json.loads((job.folder / "result.json").read_text())  # type: ignore[no-any-return]
-        return trainer(job, *arguments).run()
+    world = join(job.where)
+    job = job if world.first else replace(job, say=lambda line: None)
+    with ExitStack() as held, _named_errors(job), _threads(job.config.threads):
+
+        def claim() -> dict[str, Any] | None:
+            held.enter_context(locked(job.folder))
+            _claim(job.folder, job.identity | {"code": __version__})
+            finished = job.folder / "result.json"
+            return json.loads(finished.read_text()) if finished.is_file() else None
+
+        if not (world.alone or trainer.shares):
+            raise TrainingError("this training does not share its batches: start it as one process, without torchrun.")
+        return world.from_first(claim) or trainer(job, *arguments).run()
 
 
 class Training(ABC):
@@ -75,9 +87,11 @@ class Training(ABC):
     """
 
     config: Any
+    shares = False  # whether it uses `world`, so that several processes may train it together
 
     def __init__(self, job: Job):
         self.job, self.config, self.device = job, job.config, job.where
+        self.world = join(self.device)  # who trains along
         self.parts: dict[str, Any] = {}
         self.generator = torch.Generator(self.device)  # of augmentation
         self.epoch, self.step = 0, 0  # done
@@ -85,6 +99,7 @@ class Training(ABC):
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         self.seconds, self.epoch_seconds = 0.0, 0.0
         self.history: list[float] = []  # one number an epoch, the trainer's own
+        self.rolled_back = 0  # times
 
     @property
     @abstractmethod
@@ -107,13 +122,22 @@ class Training(ABC):
     def close_epoch(self) -> tuple[Any, str]:
         """Measure; returns the epoch as a dataclass for `metrics.jsonl`, and as words for people."""
 
+    def roll_back(self) -> bool:
+        """Asked when the loss is not finite: put good weights back, so that the epoch begins anew, or answer False.
+
+        Random numbers must not repeat then: `rolled_back` is part of every seed.
+        """
+        return False
+
     @abstractmethod
     def result(self) -> dict[str, Any]:
         """What `result.json` holds besides what every training reports."""
 
     def seed_of(self, purpose: str, epoch: int | None = None) -> int:
         """The seed of one stream of random numbers: it depends on its place in the training and on nothing else."""
-        digest = hashlib.sha256(f"{self.job.seed}/{self.epoch if epoch is None else epoch}/{purpose}".encode()).digest()
+        place = f"{self.job.seed}/{self.epoch if epoch is None else epoch}/{purpose}"
+        place += f"/{self.rolled_back}" if self.rolled_back else ""
+        digest = hashlib.sha256(place.encode()).digest()
         return int.from_bytes(digest[:4], "big") >> 1
 
     def autocast(self) -> Any:
@@ -147,31 +171,30 @@ class Training(ABC):
             "peak_memory_mb": _peak_memory_mb(self.device),
             "torch": torch.__version__,
         }
-        write_json(self.job.folder / "result.json", result)
+        self.world.from_first(lambda: write_json(self.job.folder / "result.json", result))
         return result
 
     def _train_epoch(self, stopped: list[int]) -> None:
         """The steps of an epoch that are not done yet."""
         if self.step == 0:
-            self.order = self.draw_order(torch.Generator().manual_seed(self.seed_of("order")))
-            self.generator.manual_seed(self.seed_of("augmentation"))
-            torch.manual_seed(self.seed_of("drop path"))
-            self.sums.zero_()
-            self.epoch_seconds = 0.0
+            self._draw()
         self.begin_epoch()
         saved = started = time.perf_counter()
         while self.step < self.steps:
             self.train_step()
             self.step += 1
-            last = self.step == self.steps
-            if last or self.device.type == "cpu" or self.step % CHECK_EVERY == 0:
-                self._require_finite()
-            now = time.perf_counter()
-            if stopped or (now - saved > self.job.checkpoint_seconds and not last):
+            last, now = self.step == self.steps, time.perf_counter()
+            look = last or self.device.type == "cpu" or self.step % CHECK_EVERY == 0
+            stop, due = bool(stopped), now - saved > self.job.checkpoint_seconds and not last
+            if not self.world.alone:  # all stop or save at the same step; to agree on it is to wait for the device
+                stop, due = self.world.agree(stop, due) if look else (False, False)
+            if (look or stop or due) and not math.isfinite(float(self.world.total(self.sums)[0])):
+                self._recover()
+                continue
+            if stop or due:
                 self.epoch_seconds, started, saved = self.epoch_seconds + now - started, now, now
-                self._require_finite()
                 self._save()
-            if stopped:
+            if stop:
                 self.job.say(
                     f"saved after step {self.step} of {self.steps} of epoch {self.epoch + 1}: "
                     "the same command goes on from here"
@@ -179,20 +202,33 @@ class Training(ABC):
                 raise KeyboardInterrupt
         self.epoch_seconds += time.perf_counter() - started
 
-    def _require_finite(self) -> None:
-        if not math.isfinite(float(self.sums[0])):
-            kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
-            advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
-            raise TrainingError(
-                f"the loss is not finite in epoch {self.epoch + 1}, by step {self.step}; {kept}. "
-                f"Next: {advice}, in another folder (--variant)."
-            )
+    def _draw(self) -> None:
+        """What chance decides in the epoch that begins."""
+        self.order = self.draw_order(torch.Generator().manual_seed(self.seed_of("order")))
+        self.generator.manual_seed(self.seed_of("augmentation"))
+        torch.manual_seed(self.seed_of("drop path" + (f"/{self.world.rank}" if self.world.rank else "")))
+        self.sums.zero_()
+        self.epoch_seconds = 0.0
+
+    def _recover(self) -> None:
+        """Begin the epoch anew from good weights, if the trainer has some. Raises TrainingError if it has not."""
+        where = f"the loss is not finite in epoch {self.epoch + 1}, by step {self.step}"
+        if self.roll_back():
+            self.step, self.rolled_back = 0, self.rolled_back + 1
+            self._draw()
+            self.begin_epoch()
+            self.job.say(f"{where}: rolled back, the epoch begins anew")
+            return
+        kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
+        advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
+        raise TrainingError(f"{where}; {kept}. Next: {advice}, in another folder (--variant).")
 
     def _close_epoch(self) -> None:
         """Measure, write the line of this epoch, save."""
         self.seconds += self.epoch_seconds
+        self.sums = self.world.total(self.sums)
         line, words = self.close_epoch()
-        append_line(self.job.folder / "metrics.jsonl", asdict(line))
+        self.world.from_first(lambda: append_line(self.job.folder / "metrics.jsonl", asdict(line)))
         self.epoch, self.step = self.epoch + 1, 0
         self._save()
         left = self.seconds / self.epoch * (self.config.epochs - self.epoch)
@@ -200,41 +236,44 @@ class Training(ABC):
         self.job.say(f"epoch {self.epoch:3d}/{self.config.epochs}  {words}  ETA {eta}")
 
     def _save(self) -> None:
-        checkpoint.save(
-            self.job.folder,
-            {
-                "identity": self.job.identity,
-                "epoch": self.epoch,
-                "step": self.step,
-                "parts": {name: part.state_dict() for name, part in self.parts.items()},
-                "order": self.order,
-                "augmentation": self.generator.get_state(),
-                "rng": checkpoint.rng_states(),
-                "sums": self.sums.cpu(),
-                "seconds": self.seconds,
-                "epoch_seconds": self.epoch_seconds,
-                "history": self.history,
-            },
-        )
+        state = {
+            "identity": self.job.identity,
+            "epoch": self.epoch,
+            "step": self.step,
+            "parts": {name: part.state_dict() for name, part in self.parts.items()},
+            "order": self.order,
+            "augmentation": self.generator.get_state(),
+            "rng": self.world.gather(checkpoint.rng_states()),  # of each process
+            "sums": self.world.total(self.sums).cpu(),
+            "seconds": self.seconds,
+            "epoch_seconds": self.epoch_seconds,
+            "history": self.history,
+            "rolled_back": self.rolled_back,
+        }
+        self.world.from_first(lambda: checkpoint.save(self.job.folder, state))
 
     def _resume(self) -> None:
         """Go on from the newest good checkpoint, if there is one."""
-        state, warning = checkpoint.load(self.job.folder, self.job.identity)
-        if warning:
-            self.job.say(warning)
-        epoch = state["epoch"] if state else 0
-        _keep_lines(self.job.folder / "metrics.jsonl", epoch)
+        state = self.world.from_first(self._read)
         if state is None:
             return
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
-        self.epoch, self.step, self.order = epoch, state["step"], state["order"]
+        self.epoch, self.step, self.order = state["epoch"], state["step"], state["order"]
         self.generator.set_state(state["augmentation"])
-        self.sums.copy_(state["sums"])
+        self.sums.copy_(state["sums"] if self.world.first else torch.zeros_like(state["sums"]))
         self.seconds, self.epoch_seconds, self.history = state["seconds"], state["epoch_seconds"], state["history"]
-        checkpoint.restore_rng(state["rng"])
+        self.rolled_back = state.get("rolled_back", 0)
+        checkpoint.restore_rng(state["rng"][self.world.rank % len(state["rng"])])
         if self.epoch < self.config.epochs:
             self.job.say(f"going on from epoch {self.epoch + 1}, step {self.step + 1}")
+
+    def _read(self) -> checkpoint.State | None:
+        state, warning = checkpoint.load(self.job.folder, self.job.identity)
+        if warning:
+            self.job.say(warning)
+        _keep_lines(self.job.folder / "metrics.jsonl", state["epoch"] if state else 0)
+        return state
 
 
 def _claim(folder: Path, description: dict[str, Any]) -> None:

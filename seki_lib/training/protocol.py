@@ -6,6 +6,7 @@ A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 
 from ..assets import fetch, locate
 from ..errors import AssetError, RunError, look_up
-from ..spaces import get_space
-from ..spaces.darts import PUBLIC_GENOTYPES
+from ..spaces import darts, darts_rnn, get_space
+from .language_protocol import LANGUAGE_SUPERNETS, TEXTS, LanguageModelConfig
+
+PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
+"""Cells of the literature that have a name, by space."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,74 @@ PROTOCOLS: dict[str, ClassifierConfig] = {
 
 
 @dataclass(frozen=True)
+class ImageNetConfig(ClassifierConfig):
+    """Settings of a final training on photographs; the defaults are the paper's for ImageNet-1K (§5.1.1, PC-DARTS)."""
+
+    channels: int = 48  # C (PC-DARTS)
+    layers: int = 14  # L (PC-DARTS)
+    epochs: int = 250  # §5.1.1
+    batch: int = 1024  # §5.1.1
+    lr: float = 0.5  # SGD; `rate` says how it falls (PC-DARTS)
+    weight_decay: float = 3e-5  # PC-DARTS
+    cutout: int = 0  # PC-DARTS has none here
+    drop_path: float = 0.0  # PC-DARTS
+    stem: str = "imagenet"  # three convolutions of stride 2; "cifar" keeps the resolution, for small images
+    resolution: int = 224  # side of what the network sees, in pixels (PC-DARTS)
+    resize: int = 256  # shorter side of a validation image before its centre is cut out (PC-DARTS)
+    least_area: float = 0.08  # smallest share of an image that a random crop shows (RandomResizedCrop's own)
+    jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.2)  # brightness, contrast, saturation, hue (PC-DARTS)
+    label_smoothing: float = 0.1  # of the training loss; validation is plain (PC-DARTS)
+    warm_up: int = 5  # epochs, if the batch is larger than 256 (PC-DARTS)
+    workers: int = -1  # processes that decode images; -1: one for each CPU core but one, 0: none, in the training's own
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stem not in ("cifar", "imagenet"):
+            raise ValueError(f"stem must be 'cifar' or 'imagenet', not {self.stem!r}")
+        if not 0 < self.resolution <= self.resize:
+            raise ValueError(f"resolution must lie in 1..resize, not {self.resolution} with resize={self.resize}")
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch from 0: warm-up, then linear, less steep in the last five (PC-DARTS)."""
+        if epoch < self.warm_up and self.batch > 256:
+            return self.lr * (epoch + 1) / self.warm_up
+        slope = max(self.epochs - 5, 1)
+        left = self.epochs - epoch
+        return self.lr * (left - 5) / slope if left > 5 else self.lr * left / (slope * 5)
+
+
+_SHORT = ImageNetConfig(
+    channels=8, layers=3, epochs=3, batch=32, lr=0.05, stem="cifar", resolution=32, resize=36, least_area=0.35,
+    jitter=(0.0, 0.0, 0.0, 0.0), auxiliary=0.0, train_images=3000, test_images=1000, threads=1, workers=0,
+)  # fmt: skip
+IMAGENET_PROTOCOLS: dict[str, ImageNetConfig] = {
+    "smoke": replace(_SHORT, channels=4, epochs=1, train_images=200, test_images=200),
+    "laptop": _SHORT,
+    "workstation": replace(
+        _SHORT,
+        channels=16,
+        layers=8,
+        epochs=30,
+        resolution=64,
+        resize=72,
+        auxiliary=0.4,
+        train_images=0,
+        test_images=0,
+        threads=0,
+        workers=-1,
+    ),
+    "paper": ImageNetConfig(precision="bf16"),
+}
+"""As PROTOCOLS. `paper` is of ImageNet-1K, the others of its 200-class sample at 64 pixels."""
+IMAGENET = {
+    "smoke": "imagenet_sample",
+    "laptop": "imagenet_sample",
+    "workstation": "imagenet_sample",
+    "paper": "imagenet",
+}
+
+
+@dataclass(frozen=True)
 class SupernetConfig:
     """Settings of a supernet; the defaults are the paper's (§5.1.1: 50 epochs, batch 256, as PC-DARTS on CIFAR-10)."""
 
@@ -109,13 +181,15 @@ _SMOKE = SupernetConfig(
 )  # fmt: skip
 _LAPTOP = SupernetConfig(
     channels=4, layers=3, epochs=10, batch=32, lr=0.025, resolution=16, threads=1, stand_in=True
-)  # no smaller network, and no larger step, gave the search a signal in 5 minutes: benchmarks/results/supernet.md
-SUPERNETS: dict[str, dict[str, SupernetConfig]] = {
+)  # what else was tried: benchmarks/results/supernet.md
+SUPERNETS: dict[str, dict[str, Any]] = {
     "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
     "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, channels=8, layers=1, epochs=4, batch=64, lr=0.05)},
     "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": SupernetConfig(layers=5, precision="bf16")},
     "paper": {"darts": SupernetConfig(), "nas201": SupernetConfig(layers=5)},
 }
+for _profile, _config in LANGUAGE_SUPERNETS.items():
+    SUPERNETS[_profile]["darts_rnn"] = _config
 """The supernet of each profile and space."""
 
 ALONE: dict[str, SupernetConfig] = {
@@ -139,8 +213,8 @@ class SupernetSpec:
     only: str = ""  # text of the one cell to train, as ALONE says; empty: the supernet
 
     @property
-    def config(self) -> SupernetConfig:
-        """The profile's settings. Raises UnknownName."""
+    def config(self) -> Any:
+        """The profile's settings: a SupernetConfig, of darts_rnn a LanguageModelConfig. Raises UnknownName."""
         if self.only:
             return replace(look_up("profile", ALONE, self.profile), only=self.only)
         config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
@@ -148,7 +222,7 @@ class SupernetSpec:
 
     def folder(self, results: Path) -> Path:
         """Where this supernet lives."""
-        name = f"only-{hashlib.sha256(self.only.encode()).hexdigest()[:8]}" if self.only else self.config.kind
+        name = f"only-{hashlib.sha256(self.only.encode()).hexdigest()[:8]}" if self.only else str(self.config.kind)
         return results / self.profile / "supernets" / self.space / self.dataset / name / f"seed={self.seed}"
 
     def command(self) -> str:
@@ -158,9 +232,24 @@ class SupernetSpec:
         return f"seki supernet {where}{kind}"
 
 
-def get_protocol(profile: str) -> ClassifierConfig:
-    """The protocol of a profile by its name. Raises UnknownName."""
+def get_protocol(profile: str, dataset: str = "cifar10") -> ClassifierConfig:
+    """The protocol of a profile by its name, for a data set. Raises UnknownName."""
+    if dataset.startswith("imagenet"):
+        return look_up("profile", IMAGENET_PROTOCOLS, profile)
     return look_up("profile", PROTOCOLS, profile)
+
+
+def imagenet_tree() -> Path | None:
+    """The user's own ImageNet-1K: `$SEKI_IMAGENET`, else `$SEKI_DATA/imagenet`, if it is a folder or a zip file."""
+    data = os.environ.get("SEKI_DATA")
+    places = [os.environ.get("SEKI_IMAGENET"), data and str(Path(data) / "imagenet")]
+    return next((Path(place) for place in places if place and Path(place).exists()), None)
+
+
+NO_IMAGENET = (
+    "imagenet: no images found. Looked at $SEKI_IMAGENET and $SEKI_DATA/imagenet. The kit cannot fetch it: get "
+    "it from image-net.org, sort it into train/<class>/ and val/<class>/, and set SEKI_IMAGENET to the folder of both."
+)
 
 
 @dataclass(frozen=True)
@@ -187,44 +276,48 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     arch: a public genotype ("DARTS_V2"), "random:<seed>", the folder of a finished search, or the text itself.
     Raises UnknownName, InvalidArchitecture or RunError.
     """
-    home = get_space(space)
-    if space == "darts" and arch in PUBLIC_GENOTYPES:
-        return arch, PUBLIC_GENOTYPES[arch]
+    home, public = get_space(space), PUBLIC_GENOTYPES.get(space, {})
+    if arch in public:
+        return arch, public[arch]
     if match := re.fullmatch(r"random:([0-9]{1,9})", arch):
         return f"random-{match[1]}", home.format(home.random(Random(int(match[1]))))
     if "(" not in arch and "|" not in arch and (result := Path(arch) / "result.json").is_file():
         text = home.format(home.parse(_read(result)["architecture"]))
         return f"searched-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
     if "(" not in arch and "|" not in arch:
+        named = f"one of {', '.join(public)}, " if public else ""
         raise RunError(
-            f"{arch!r} is no architecture: give its text, one of {', '.join(PUBLIC_GENOTYPES)}, random:<seed>, or the "
+            f"{arch!r} is no architecture: give its text, {named}random:<seed>, or the "
             "folder of a finished search (results/<profile>/searches/…/seed=<n>)"
         )
     text = home.format(home.parse(arch))
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
 
 
-DATASETS = ("cifar10", "cifar100", "digits")
-IMAGE_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
-    name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")
+DATASETS = ("cifar10", "cifar100", "digits", "imagenet", "imagenet_sample")
+STAND_INS = {"cifar10": "digits", "cifar100": "digits", "ptb": "pydoc_topics"}  # each under its own name
+DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
+    **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
+    "ptb": (("ptb_train", "ptb_valid", "ptb_test"), ("ptb_train_gz", "ptb_valid_gz", "ptb_test_gz")),
+    "imagenet_sample": (("imagenet_sample",),),
 }
 """The assets of each data set: any one of these groups holds it, the first that is here is taken."""
 
 
 def assets_at_hand(dataset: str) -> tuple[str, ...]:
     """The first group of assets of a data set that is complete on this machine, or nothing."""
-    for group in IMAGE_ASSETS.get(dataset, ()):
+    for group in DATA_ASSETS.get(dataset, ()):
         if all(locate(asset) for asset in group):
             return group
     return ()
 
 
-def fetch_images(dataset: str) -> tuple[str, ...]:
+def fetch_dataset(dataset: str) -> tuple[str, ...]:
     """The assets of a data set, fetched from the best source in reach. Raises AssetError naming all tried."""
-    refused = []
+    refused: list[str] = []
     if group := assets_at_hand(dataset):
         return group
-    for group in look_up("data set", IMAGE_ASSETS, dataset):
+    for group in look_up("data set", DATA_ASSETS, dataset):
         try:
             for asset in group:
                 fetch(asset)
@@ -234,13 +327,12 @@ def fetch_images(dataset: str) -> tuple[str, ...]:
     raise AssetError(f"{dataset}: no source could be reached. " + " ".join(refused))
 
 
-def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig) -> str:
-    """The data set itself, or "digits" where its images are not here and the config allows a stand-in.
-
-    Raises UnknownName.
-    """
-    look_up("data set", dict.fromkeys(DATASETS), dataset)
-    return "digits" if config.stand_in and dataset != "digits" and not assets_at_hand(dataset) else dataset
+def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | LanguageModelConfig) -> str:
+    """The data set itself, or its stand-in where it is not here and the config allows one. Raises UnknownName."""
+    is_text = isinstance(config, LanguageModelConfig)
+    look_up("text" if is_text else "data set", dict.fromkeys(TEXTS if is_text else DATASETS), dataset)
+    stand_in = STAND_INS.get(dataset) if config.stand_in else None
+    return stand_in if stand_in and not assets_at_hand(dataset) else dataset
 
 
 def _read(path: Path) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import TrainingError
 from ..nn import build_supernet
@@ -144,15 +145,16 @@ class SupernetTraining(Training):
     """A step: one batch through one sampled cell, or through the mixture after a step of α."""
 
     config: SupernetConfig
+    shares = True
 
     def __init__(self, job: Job, space: str, data: Dataset):
         super().__init__(job)
         self.space, self.data, config = get_space(space), data, self.config
         torch.manual_seed(self.seed_of("weights"))
-        network = build_network(space, config, data.classes)
+        network: Any = build_network(space, config, data.classes)
         if config.channels_last:
             network = network.to(memory_format=torch.channels_last)
-        self.network = network.to(self.device)
+        self.network: Any = self.world.synchronised(network.to(self.device))
         self.optimizer = torch.optim.SGD(  # not fused: weights of a path meet their first gradient one by one
             self.network.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
@@ -197,11 +199,11 @@ class SupernetTraining(Training):
         config, start = self.config, self.step * self.config.batch
         if self.mixed and self.epoch >= config.alpha_from:
             self._alpha_step()
-        chosen = self.order[start : start + config.batch]
-        labels = self.train.labels[chosen]
-        logits, loss = self._loss(self.train.images[chosen], labels, self.sampled())
+        whole = self.order[start : start + config.batch]
+        logits, loss, labels = self._loss(self.train, whole, self.sampled())
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * self.world.weight(len(whole))).backward()  # type: ignore[no-untyped-call]
+        self.world.add_gradients(self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
         self.optimizer.step()
         self.sums[0] += loss.detach() * len(labels)
@@ -212,16 +214,19 @@ class SupernetTraining(Training):
         cpu = torch.Generator().manual_seed(self.seed_of(f"alpha/{self.step}"))
         chosen = torch.randint(len(self.validation.labels), (self.config.batch,), generator=cpu).to(self.device)
         self.alpha_optimizer.zero_grad(set_to_none=True)
-        _, loss = self._loss(self.validation.images[chosen], self.validation.labels[chosen], None)
-        loss.backward()  # type: ignore[no-untyped-call]
+        _, loss, _ = self._loss(self.validation, chosen, None)
+        (loss * self.world.weight(len(chosen))).backward()  # type: ignore[no-untyped-call]
+        self.world.add_gradients(self.network.architecture_parameters())
         self.alpha_optimizer.step()
 
-    def _loss(self, images: Tensor, labels: Tensor, arch: Any) -> tuple[Tensor, Tensor]:
-        """Logits and cross-entropy of a random view of each image."""
-        batch = augment(images, self.generator, pad=self.config.resolution // 8)
+    def _loss(self, images: Images, whole: Tensor, arch: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, cross-entropy and labels: of a random view of each image in this process's part of the batch."""
+        part = self.world.part(len(whole))
+        pixels, labels = images.images[whole[part]], images.labels[whole[part]]
+        batch = augment(pixels, self.generator, pad=self.config.resolution // 8, place=(part.start, len(whole)))
         with self.autocast():
             logits = self.network(self.laid_out(batch), arch)
-        return logits, nn.functional.cross_entropy(logits.float(), labels)
+        return logits, nn.functional.cross_entropy(logits.float(), labels), labels
 
     def close_epoch(self) -> tuple[SupernetEpoch, str]:
         """The accuracy on the scoring images."""
@@ -278,7 +283,7 @@ def accuracy(
     bn: "batch", the statistics of each batch of `batch` images; "accumulated", the running ones of the training, which
     mix those of all cells.
     """
-    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     was_training = network.training
     network.train(bn == "batch")
     for layer in layers:

@@ -1,12 +1,25 @@
 """Augmentation: the batched views are those of the per-image transforms of public code, in distribution."""
 
+import colorsys
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageEnhance
 
-from seki_lib.training.augment import MEAN, STD, augment, holes, normalise
+from seki_lib.training.augment import (
+    COLOURS,
+    MEAN,
+    PHOTOGRAPHS,
+    STD,
+    augment,
+    augment_photographs,
+    holes,
+    jitter_colours,
+    normalise,
+)
 
 
 def generator(seed=0):
@@ -102,3 +115,57 @@ def test_the_same_generator_state_gives_the_same_views():
     batch = images(20)
     assert torch.equal(augment(batch, generator(7), cutout=16), augment(batch, generator(7), cutout=16))
     assert not torch.equal(augment(batch, generator(7), cutout=16), augment(batch, generator(8), cutout=16))
+
+
+def colours(n, seed=0):
+    return torch.rand(n, 3, 5, 4, generator=generator(seed), dtype=torch.float64)
+
+
+def test_each_colour_change_is_that_of_the_field():
+    pixels, strong, weak = colours(1), torch.tensor([1.4]).view(-1, 1, 1, 1), torch.tensor([0.7]).view(-1, 1, 1, 1)
+    image = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().numpy().astype(np.uint8))
+    start = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
+    enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    for change, enhancer in zip(COLOURS, enhancers, strict=False):
+        for factor in (strong, weak):
+            theirs = np.array(enhancer(image).enhance(factor.item()), dtype=np.float32) / 255
+            ours = change(start, factor)[0].permute(1, 2, 0).numpy()
+            assert np.abs(ours - theirs).max() < 2.1 / 255  # Pillow rounds twice
+
+
+def test_the_hue_turns_as_in_colorsys():
+    pixels = torch.cat([colours(1), torch.full((1, 3, 5, 4), 0.5, dtype=torch.float64)])  # the second: grey
+    for turns in (-0.2, 0.0, 0.13, 0.5):
+        ours = COLOURS[3](pixels, torch.full((2, 1, 1, 1), turns, dtype=torch.float64))
+        for image, turned in zip(pixels, ours, strict=True):
+            for before, after in zip(image.flatten(1).T.tolist(), turned.flatten(1).T.tolist(), strict=True):
+                h, s, v = colorsys.rgb_to_hsv(*before)
+                assert after == pytest.approx(colorsys.hsv_to_rgb((h + turns) % 1, s, v), abs=1e-9)
+
+
+def test_every_order_of_colour_changes_comes_up_equally_often():
+    pixels = colours(1).expand(48, 3, 5, 4).clone()
+    changes = torch.tensor([[1.3], [0.6], [1.2], [0.1]], dtype=torch.float64).expand(4, 48)
+    jittered = jitter_colours(pixels.clone(), changes)
+    for i, order in enumerate(permutations(range(4))):
+        expected = pixels[:1]
+        for colour in order:
+            expected = COLOURS[colour](expected, changes[colour, :1].view(1, 1, 1, 1))
+        torch.testing.assert_close(jittered[[i, i + 24]], expected.expand(2, 3, 5, 4))
+
+
+def test_a_view_is_the_same_however_the_batch_is_shared_out():
+    batch = images(30)
+    for views in (augment, augment_photographs):
+        whole = views(batch, generator(5))
+        parts = [views(batch[a:b], generator(5), place=(a, 30)) for a, b in ((0, 7), (7, 29), (29, 30))]
+        torch.testing.assert_close(torch.cat(parts), whole)
+
+
+def test_half_of_the_photographs_are_flipped_and_none_is_changed_without_jitter():
+    batch = images(400)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in PHOTOGRAPHS)
+    back = ((augment_photographs(batch, generator(), jitter=(0, 0, 0, 0)) * std + mean) * 255).round().to(torch.uint8)
+    plain = (back == batch).flatten(1).all(1)
+    assert torch.equal(back[~plain], batch[~plain].flip(3)) and 160 < plain.sum() < 240
+    assert not torch.equal(augment_photographs(batch, generator()), augment_photographs(batch, generator(1)))

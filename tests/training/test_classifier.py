@@ -327,7 +327,7 @@ def test_one_batch_is_learnt_by_heart(tmp_path):
     )
     views = classifier.augment
     try:
-        classifier.augment = lambda images, generator, cutout: classifier.normalise(images)
+        classifier.augment = lambda images, generator, **views: classifier.normalise(images)
         train(data, tmp_path, config)
     finally:
         classifier.augment = views

@@ -121,7 +121,7 @@ def test_alpha_is_frozen_until_its_epoch_and_moves_afterwards(digits, tmp_path):
 class Stub:
     """What `seed_of` looks at in a training that has not begun."""
 
-    job, epoch = type("Job", (), {"seed": 0}), 0
+    job, epoch, rolled_back = type("Job", (), {"seed": 0}), 0, 0
 
 
 @pytest.mark.parametrize("space", ["darts", "nas201"])

@@ -1,0 +1,62 @@
+"""Table 8: typed as printed, short trainings in columns of their own, and what a missing row takes."""
+
+import json
+
+from seki_lib.nn import build_language_model
+from seki_lib.nn.count import parameters
+from seki_lib.report.paper import paper_table
+from seki_lib.report.table8 import CELLS, HEADINGS, PAPER_PARAMS_M, SHORT_HEADINGS, table8, trainings
+from seki_lib.spaces.darts_rnn import PUBLIC_GENOTYPES
+
+RESULT = {
+    "data": "Penn Treebank, 10,000 words", "train_words": 80_000, "valid_words": 6_000, "test_words": 6_000,
+    "epochs": 1, "valid_perplexity": 429.53, "test_perplexity": 398.2, "unigram_test_perplexity": 671.26,
+    "params_m": 0.732,
+}  # fmt: skip
+
+
+def made(tmp_path, profile):
+    specs = trainings(tmp_path, profile)
+    return table8(specs, [RESULT] * len(specs), profile)
+
+
+def test_the_paper_rows_are_typed_as_printed():
+    rows = paper_table(8)
+    assert len(rows) == 10 and sum(value == "-" for row in rows for value in row.values()) == 1
+    assert list(rows[-1].values()) == ["SEKI", "58.1", "55.69", "22", "LLM"]
+    assert [row["search_method"] for row in rows] == ["manual", "RL", "RL", *["GD"] * 6, "LLM"]
+
+
+def test_short_perplexities_stand_beside_the_unigram_models_and_never_in_the_papers_columns(tmp_path):
+    table = made(tmp_path, "laptop")
+    (row,) = [cells for label, _, cells in table.rows if label == "DARTS_V2, ours"]
+    assert [cell.text for cell in row] == ["not run", "not run", "22.96", "", "429.5", "398.2", "671.3", "0.732"]
+    assert tuple(table.columns) == HEADINGS + SHORT_HEADINGS
+    assert any("never with the paper's columns" in note for note in table.notes)
+
+
+def test_the_paper_profile_has_the_papers_columns_only(tmp_path):
+    table = made(tmp_path, "paper")
+    assert tuple(table.columns) == HEADINGS
+    assert [label for label, n, _ in table.rows if n] == [f"{name}, ours" for name in CELLS["paper"]]
+
+
+def test_without_a_search_the_row_says_what_it_takes_and_with_one_its_cell_is_trained(tmp_path):
+    (row,) = [cells for label, _, cells in made(tmp_path, "laptop").rows if label == "SEKI, ours"]
+    assert row[0].text == "not run" and "seki supernet --space darts_rnn --dataset ptb" in row[0].detail
+    assert "seki search --space darts_rnn --task ptb --profile laptop" in row[0].detail
+    folder = tmp_path / "laptop" / "searches" / "darts_rnn" / "ptb" / "llm" / "default" / "seed=0"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps({"architecture": PUBLIC_GENOTYPES["DARTS_V1"], "score": -500.0}))
+    specs = trainings(tmp_path, "laptop")
+    assert specs[0].name.startswith("searched-") and specs[0].architecture == PUBLIC_GENOTYPES["DARTS_V1"]
+    assert [label for label, n, _ in made(tmp_path, "laptop").rows if n] == ["SEKI, ours", "DARTS_V2, ours"]
+
+
+def test_the_parameters_of_the_papers_size_are_counted():
+    import torch
+
+    for name, text in PUBLIC_GENOTYPES.items():
+        with torch.device("meta"):
+            model = build_language_model(text, vocabulary=10_000, embedding=850, hidden=850)
+        assert parameters(model) / 1e6 == PAPER_PARAMS_M[11 if name == "ENAS" else 8]
