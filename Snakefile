@@ -87,7 +87,8 @@ try:
 except AssetError as error:
     NO_TRANS101 = str(error)
 
-FIGURES3TO6 = [
+FIGURES1AND3TO6 = [
+    "figure1",
     "figure3_self_evolution_prompts",
     "figure4_knowledge_inspiration_prompt",
     "figure5_self_evolution_example",
@@ -95,7 +96,7 @@ FIGURES3TO6 = [
 ]
 SUPERNET_FIGURES = ["supernet_path", "supernet_curve", "f_against_truth"]
 DARTS_FIGURES = ["figure7", "figure8", "table5_differences", "table6_differences"]
-FIGURES = [*SUPERNET_FIGURES, *DARTS_FIGURES, "figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES3TO6]
+FIGURES = [*SUPERNET_FIGURES, *DARTS_FIGURES, "figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES1AND3TO6]
 NOTEBOOKS = [
     "00_setup",
     "01_supernet_training",
@@ -218,6 +219,7 @@ rule table7:
         source("17_table7_llms"),
         "inputs.json",
         [result(seed) for seed in SEEDS],
+        FOUND,
     output:
         "notebooks/17_table7_llms.ipynb",
         expand("tables/table7.{ending}", ending=["csv", "md", "html"]),
@@ -230,9 +232,10 @@ rule figures:
         source("20_figures"),
         "inputs.json",
         "notebooks/03_knowledge_inspiration.ipynb",
+        FOUND,
     output:
         "notebooks/20_figures.ipynb",
-        expand("figures/{name}.png", name=FIGURES3TO6),
+        expand("figures/{name}.png", name=FIGURES1AND3TO6),
     shell:
         f"{SEKI} notebook 20_figures {COMMON} --parameter seed={SEEDS[0]} --output {{output[0]}}"
 

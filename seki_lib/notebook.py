@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import SekiError
+from .errors import SekiError, look_up
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, split_name
 from .profiles import Profile, get_profile, parse_seeds
@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 DEFAULTS: dict[str, Any] = {
     "profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": "",
     "critique": "", "refine": "", "inspire": "", "arch": "", "dataset": "cifar10",
+    "space": "nas201",
 }  # fmt: skip
+SPACES = {"nas201": "scored by the benchmark's table", "darts": "scored by the supernet of notebook 01"}
 
 
 class NotebookError(SekiError, ValueError):
@@ -43,6 +45,7 @@ class Setup:
     prompts: Prompts | None = None
     arch: str = ""  # a cell, as `seki train --arch` takes it; empty: the notebook's own choice
     dataset: str = "cifar10"
+    space: str = "nas201"  # a key of SPACES
 
     @property
     def folder(self) -> Path:
@@ -77,13 +80,14 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
     results = Path(values["results"]).expanduser() if values["results"] else ROOT / "results"
     results = results if results.is_absolute() else ROOT / results
     prompts = prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES})
-    cell = values["arch"], values["dataset"]
+    look_up("space of this notebook", SPACES, values["space"])
+    cell = values["arch"], values["dataset"], values["space"]
     return Setup(profile, values["llm"], values["seed"], seeds, results, prompts, *cell)
 
 
-def spec_of(setup: Setup, seed: int | None = None, *, space: str = "nas201", task: str = "cifar10") -> RunSpec:
-    """The run that this notebook looks at."""
-    spec = RunSpec(space, task, setup.llm, setup.profile.name, setup.seed if seed is None else seed)
+def spec_of(setup: Setup, seed: int | None = None, *, space: str = "", task: str = "cifar10") -> RunSpec:
+    """The run that this notebook looks at. space: the notebook's parameter if empty."""
+    spec = RunSpec(space or setup.space, task, setup.llm, setup.profile.name, setup.seed if seed is None else seed)
     return with_prompts(spec, setup.prompts)
 
 

@@ -150,7 +150,7 @@ def rerun(
     folder, prepared = fork.folder(results), _prepare(fork, profile, results, prompts, changes)
     with locked(folder):
         origin = {"of": os.path.relpath(parent, results), "round": round, "history": [asdict(r) for r in shared]}
-        _write_once(folder / "fork.json", origin, f"{folder} was forked from another history of {parent}.")
+        _write_origin(folder / "fork.json", origin, folder, parent)
         search = _open(fork, results, Repository(), *prepared)
         on_disk = Repository(folder / "history.jsonl")
         for record in shared:
@@ -333,12 +333,16 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     write_json(path, description)
 
 
-def _write_once(path: Path, content: dict[str, Any], otherwise: str) -> None:
-    """Write a small file, or make sure that it holds the same. Raises RunError with this sentence."""
+def _write_origin(path: Path, origin: dict[str, Any], folder: Path, parent: Path) -> None:
+    """Write fork.json, or make sure that it holds the same history: measured times aside, which no two walks share."""
+
+    def timeless(content: dict[str, Any]) -> dict[str, Any]:
+        return content | {"history": [record | {"seconds": 0.0} for record in content["history"]]}
+
     if not path.exists():
-        write_json(path, content)
-    elif json.loads(path.read_text()) != content:
-        raise RunError(f"{otherwise} Remove the folder to start anew.")
+        write_json(path, origin)
+    elif timeless(json.loads(path.read_text())) != timeless(origin):
+        raise RunError(f"{folder} was forked from another history of {parent}. Remove the folder to start anew.")
 
 
 def _finish(folder: Path, search: Search) -> None:

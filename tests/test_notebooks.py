@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from seki_lib.errors import UnknownName
-from seki_lib.notebook import NotebookError, execute, start
+from seki_lib.notebook import NotebookError, execute, spec_of, start
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 LONGEST_CELL = 14
@@ -45,11 +45,25 @@ def test_an_unknown_parameter_is_an_error_before_anything_runs(tmp_path):
         ({"seed": "one"}, NotebookError, "seed must be int"),
         ({"profile": "huge"}, UnknownName, "valid: smoke"),
         ({"llm": "gpt"}, UnknownName, "valid: local:"),
+        ({"space": "trans101"}, UnknownName, "valid: nas201, darts"),
     ],
 )
 def test_papermill_itself_cannot_slip_a_wrong_parameter_in(given, error, sentence):
     with pytest.raises(error, match=sentence):
-        start({"notebook": object, **given}, "profile", "llm", "seed", "results")
+        start({"notebook": object, **given}, "profile", "llm", "seed", "results", "space")
+
+
+def test_a_notebook_walks_the_space_of_its_parameter_and_nas201_without_one():
+    assert spec_of(start({}, "profile", "space")).space == "nas201"
+    setup = start({"profile": "smoke", "space": "darts"}, "profile", "space")
+    assert spec_of(setup).space == "darts" and spec_of(setup, space="trans101").space == "trans101"
+
+
+def test_a_walk_of_the_darts_space_says_that_its_supernet_is_missing(tmp_path):
+    path = next(p for p in NOTEBOOKS if p.stem == "02_self_evolution")
+    parameters = {"profile": "smoke", "space": "darts", "results": str(tmp_path)}
+    with pytest.raises(NotebookError, match="seki supernet --space darts"):
+        execute(path, tmp_path / "out.ipynb", parameters)
 
 
 def test_a_setup_cell_can_be_run_again_with_another_seed():

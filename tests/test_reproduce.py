@@ -11,6 +11,7 @@ import pytest
 from seki_lib.reproduce import code_hash
 
 FIGURES = (
+    "figure1",
     "figure2_data_flow",
     "nas201_best_so_far",
     "nas201_best_cell",

@@ -11,9 +11,9 @@ from fakes import FakeLLM
 
 from seki_lib import runs
 from seki_lib.errors import LLMError, RunError
-from seki_lib.jsonl import read_lines
+from seki_lib.jsonl import read_lines, write_lines
 from seki_lib.profiles import Profile
-from seki_lib.runs import RunSpec, baseline_runs, fork_run, locked, search_run, walk
+from seki_lib.runs import RunSpec, baseline_runs, fork_run, locked, rerun, search_run, walk
 from seki_lib.search import initial, run, self_evolution
 
 PROFILE = Profile("test", rounds=6, lam=4, k=3, xi=2, baseline_seeds=5)
@@ -221,6 +221,20 @@ def test_a_fork_that_was_stopped_goes_on(fake, tmp_path, fork_specs):
     asked = len(fake.calls)
     fork_run(fork, trunk, PROFILE, tmp_path, round=2, lam=2)
     assert lines(whole / "history.jsonl", "seconds") == expected and len(fake.calls) == asked
+
+
+def test_a_rerun_goes_on_although_the_scores_of_its_parent_took_other_times(fake, tmp_path):
+    spec = RunSpec("nas201", "cifar10", "fake:llm", "test", 0)
+    search_run(spec, PROFILE, tmp_path)
+    first = [step.record.score for step in rerun(spec, PROFILE, tmp_path, round=2)]
+    path, asked = spec.folder(tmp_path) / "history.jsonl", len(fake.calls)
+    records = list(read_lines(path))
+    write_lines(path, [record | {"seconds": 1.5} for record in records])
+    assert [step.record.score for step in rerun(spec, PROFILE, tmp_path, round=2)] == first
+    assert len(fake.calls) == asked
+    write_lines(path, [record | {"score": 1.5} for record in records])
+    with pytest.raises(RunError, match="forked from another history"):
+        next(rerun(spec, PROFILE, tmp_path, round=2))
 
 
 def test_a_fork_of_what_cannot_be_shared_is_refused(fake, tmp_path, fork_specs):

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..spaces.darts import NODES, OPERATIONS, DartsGenotype
+from ..spaces.six_edges import SixEdgeCell
+from . import plots
 
 EDGE_STYLE: dict[str, tuple[str, Any]] = {  # operation -> (colour, line style)
     "max_pool_3x3": ("#CC79A7", ":"),
@@ -57,6 +59,13 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     axes.set_aspect("equal")
     axes.set_axis_off()
     return figure
+
+
+def draw(cell: SixEdgeCell | DartsGenotype, title: str = "") -> list[Figure]:
+    """A cell of any space: one figure, or two of a genotype, its normal and its reduction cell."""
+    if isinstance(cell, DartsGenotype):
+        return [draw_cell(cell, which, f"{which} cell, {title}") for which in ("normal", "reduce")]
+    return [plots.draw_cell(cell, title)]
 
 
 def draw_path(genotype: DartsGenotype, which: str) -> Figure:

@@ -118,10 +118,13 @@ def best_so_far(
     return figure
 
 
-def data_flow() -> Figure:
-    """Figure 2: the two stages of a search, each box named after the function of the code that does it."""
+def data_flow(evaluator: type = Tabular) -> Figure:
+    """Figure 2: the two stages of a search, each box named after the function of the code that does it.
+
+    evaluator: the class whose instances are f.
+    """
     ask, read = (LLM.complete, "Eq. 4"), (SearchSpace.read, "reply → α")
-    score, keep = (Tabular.__call__, "f(α)"), (Repository.append, "S grows")
+    score, keep = (evaluator.__call__, "f(α)"), (Repository.append, "S grows")
     critique, strategy, refine = (
         (Prompts.critique, "C, Eq. 1"),
         (LLM.complete, "OS, Eq. 2"),

@@ -1,7 +1,8 @@
 """Table 7: different LLMs. The paper's rows beside ours, for every LLM that a finished search is there for.
 
-The paper's columns are DARTS cells trained from scratch; until the kit has that space, ours are of NAS-Bench-201 and
-named so. Beside the accuracy stands what the LLM's replies were like and what a search took.
+The paper's columns are DARTS cells trained from scratch: ours stand in them in the profile `paper` only, and in a short
+protocol's column of their own elsewhere. Beside the accuracy of the NAS-Bench-201 searches stands what the LLM's
+replies were like and what a search took.
 """
 
 import json
@@ -18,6 +19,7 @@ from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
 from ..spaces import get_space
+from ..training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 from .paper import paper_table
 from .tables import Cell, Table, mean_std
 
@@ -26,6 +28,8 @@ OURS = (
     "NAS-Bench-201: CIFAR-10 test", "valid at first try", "repairs", "duplicates", "fallbacks", "calls", "tokens",
     "seconds", "dollars",
 )  # fmt: skip
+SHORT = "short: DARTS, test"  # the same cells by the short protocol of a profile that is not `paper`
+DATASETS = {"cifar10_test": "cifar10", "cifar100_test": "cifar100"}  # the paper's columns that ours can stand in
 KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5-5", *(
     f"local:{name}" for name in reversed(GGUFS) if name != "qwen2.5-32b"
@@ -86,25 +90,39 @@ def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
 def table7(results: Path, profile: str) -> Table:
     """The table of a profile's finished searches."""
     searches = finished_by_llm(results, profile)
-    columns = [*(f"{name} (DARTS)" for name in PAPER_COLUMNS.values()), *OURS]
+    darts_searches = finished_by_llm(results, profile, space="darts")
+    short = [] if profile == "paper" else [SHORT]
+    columns = [*(f"{name} (DARTS)" for name in PAPER_COLUMNS.values()), *short, *OURS]
     table = Table("table7", f"Table 7. Different LLMs, top-1 test accuracy (%), profile {profile}", columns)
     for row in paper_table(7):
         cells = [Cell(row[column], "paper") for column in PAPER_COLUMNS]
-        table.add(f"{row['base_model']}", cells + [Cell("", "paper", "the paper does not say")] * len(OURS))
-    darts = [Cell("not run", "not run", "needs the DARTS space and training from scratch")] * len(PAPER_COLUMNS)
+        table.add(f"{row['base_model']}", cells + [Cell("", "paper", "the paper does not say")] * len([*short, *OURS]))
     measured: dict[str, float] | None = None
-    for llm, folders in searches.items():
-        table.add(f"SEKI, ours, {llm}", darts + _measured(llm, folders), len(folders))
+    for llm in [*searches, *(name for name in darts_searches if name not in searches)]:
+        found = darts_searches.get(llm, [])
+        if not (folders := searches.get(llm, [])):
+            missing = Cell("not run", "not run", f"seki search --llm {llm} --profile {profile}")
+            table.add(
+                f"SEKI, ours, {llm}", [*darts_cells(results, profile, llm, found), *[missing] * len(OURS)], len(found)
+            )
+            continue
+        table.add(
+            f"SEKI, ours, {llm}", darts_cells(results, profile, llm, found) + _measured(llm, folders), len(folders)
+        )
         if _config(folders[0])["llm"]["templates"] == "full":  # as hosted LLMs are asked
             measured = measured or _tokens(folders)
     for llm in EXPECTED:
-        if llm not in searches:
+        if llm not in searches and llm not in darts_searches:
             needs = what_it_takes(llm, measured)
             rest = [Cell("", "not run", needs)] * (len(OURS) - 1)
-            table.add(f"SEKI, ours, {llm}", [*darts, Cell(f"not run ({needs})", "not run", needs), *rest])
+            table.add(
+                f"SEKI, ours, {llm}",
+                [*darts_cells(results, profile, llm, []), Cell(f"not run ({needs})", "not run", needs), *rest],
+            )
     table.notes = [
-        "The paper's columns are cells of the DARTS space, trained from scratch. Ours are of NAS-Bench-201: the final "
-        "cell of each search, chosen by CIFAR-10 validation. The two cannot be compared with each other.",
+        "The columns marked DARTS are cells of that space, trained from scratch. Those from NAS-Bench-201 on are of "
+        "our searches there: the final cell of each, chosen by CIFAR-10 validation. The two cannot be compared.",
+        *darts_notes(results, profile, darts_searches),
         "Per search: share of rounds whose first architecture could be read; unreadable replies that were asked for "
         "again; readable ones of a class seen before; rounds that fell back to a random neighbour.",
         f"Dollars by the prices of {as_of()}. What a search would cost elsewhere is taken from the tokens of a search "
@@ -112,6 +130,66 @@ def table7(results: Path, profile: str) -> Table:
         *(_note(llm, folders) for llm, folders in searches.items()),
     ]
     return table
+
+
+def darts_cells(results: Path, profile: str, llm: str, searches: Sequence[Path]) -> list[Cell]:
+    """One LLM's columns of the DARTS space: the cell of its best search there, by the final training.
+
+    searches: its finished ones. The paper's columns are filled in the profile `paper`; in another one its short
+    protocol fills a column of its own.
+    """
+    short = profile != "paper"
+    paper = "600 epochs on a GPU: make reproduce PROFILE=paper"
+    cells = [
+        Cell("not run", "not run", paper)
+        if short or key not in DATASETS
+        else _trained(results, profile, llm, searches, DATASETS[key])
+        for key in PAPER_COLUMNS
+    ]
+    if short:
+        at_hand = dataset_at_hand("cifar10", get_protocol(profile))
+        cells.append(_trained(results, profile, llm, searches, at_hand))
+    return cells
+
+
+def darts_notes(results: Path, profile: str, searches: dict[str, list[Path]]) -> list[str]:
+    """What a reader must know of the DARTS columns: which search each LLM's cell is of, and by which protocol."""
+    notes = [
+        f"DARTS, {llm}: the cell of {_best(folders).name}, the best f(α) of {len(folders)} finished search(es)."
+        for llm, folders in searches.items()
+    ]
+    for llm, folders in searches.items():
+        needed = [cell.detail for cell in darts_cells(results, profile, llm, folders)]
+        notes += [f"To train it: {detail}" for detail in needed if detail.startswith("seki train")]
+    if profile != "paper":
+        config = get_protocol(profile)
+        notes.append(
+            f"{SHORT}: a short protocol ({config.channels} channels, {config.layers} cells, {config.epochs} epochs) "
+            "that compares with itself only, never with the paper's columns."
+        )
+    return notes
+
+
+def _best(searches: Sequence[Path]) -> Path:
+    """The search with the highest score, the first by name on ties."""
+    return min(searches, key=lambda folder: (-json.loads((folder / "result.json").read_text())["score"], str(folder)))
+
+
+def _trained(results: Path, profile: str, llm: str, searches: Sequence[Path], dataset: str) -> Cell:
+    """Accuracy after the last epoch, over the seeds of the training, of the cell that an LLM found."""
+    if not searches:
+        needs = f"seki supernet --profile {profile}, then seki search --space darts --llm {llm} --profile {profile}"
+        return Cell("not run", "not run", needs)
+    best = _best(searches)
+    name, text = named_architecture(str(best))
+    where = TrainingSpec(name, text, dataset, profile).folder(results).parent
+    trained = [json.loads(path.read_text()) for path in sorted(where.glob("seed=*/result.json"))]
+    if not trained:
+        arch = best.relative_to(results).as_posix()
+        needs = f"seki train --arch <results>/{arch} --dataset {dataset} --profile {profile}"
+        return Cell("not run", "not run", needs)
+    detail = f"{len(trained)} training(s) of {name}, {trained[0]['epochs']} epochs, last epoch; {trained[0]['data']}"
+    return Cell(mean_std([100 - result["last_test_error"] for result in trained]), "measured", detail)
 
 
 def _measured(llm: str, folders: Sequence[Path]) -> list[Cell]:

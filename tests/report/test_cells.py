@@ -5,7 +5,7 @@ import random
 import pytest
 from matplotlib import pyplot as plt
 
-from seki_lib.report.cells import EDGE_STYLE, draw_cell
+from seki_lib.report.cells import EDGE_STYLE, draw, draw_cell
 from seki_lib.report.plots import compared_errors, learning_curve, save
 from seki_lib.spaces import get_space
 from seki_lib.spaces.darts import FOREIGN_OPERATIONS, OPERATIONS, PUBLIC_GENOTYPES
@@ -52,3 +52,14 @@ def test_curves_and_comparisons_show_what_they_are_given():
     figure = compared_errors([("A", 40.0, 1000), ("random-0", 50.0, 1000)])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["random-0", "A"]
     plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("name", "titles"), [("nas201", ["f 9 %"]), ("darts", ["normal cell, f 9 %", "reduce cell, f 9 %"])]
+)
+def test_a_cell_of_any_space_is_drawn_under_its_title(name, titles):
+    figures = draw(get_space(name).random(random.Random(0)), "f 9 %")
+    drawn = ["".join(figure.axes[0].get_title(loc) for loc in ("left", "center")) for figure in figures]
+    assert drawn == titles
+    for figure in figures:
+        plt.close(figure)

@@ -4,16 +4,18 @@ import pytest
 from fakes import FakeLLM
 
 from seki_lib import runs
-from seki_lib.jsonl import read_lines
+from seki_lib.jsonl import read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
 from seki_lib.report.paper import paper_table
 from seki_lib.report.prompting import changed_edges, parts
-from seki_lib.report.table7 import EXPECTED, finished_by_llm, reply_counts, table7, what_it_takes
+from seki_lib.report.table7 import EXPECTED, SHORT, finished_by_llm, reply_counts, table7, what_it_takes
 from seki_lib.runs import RunSpec, search_run
+from seki_lib.spaces.darts import PUBLIC_GENOTYPES
+from seki_lib.training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 
-PROFILE = Profile("test", rounds=8, lam=5, k=4, xi=2)
+PROFILE = Profile("smoke", rounds=8, lam=5, k=4, xi=2)
 
 
 @pytest.fixture
@@ -21,8 +23,8 @@ def results(monkeypatch, table, tmp_path):
     """Two finished searches of one LLM whose replies cannot always be read, and one that was stopped."""
     monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM(unreadable=3))
     for seed in (0, 1):
-        search_run(RunSpec("nas201", "cifar10", "fake:llm", "test", seed), PROFILE, tmp_path)
-    stopped = search_run(RunSpec("nas201", "cifar10", "fake:llm", "test", 2), PROFILE, tmp_path)
+        search_run(RunSpec("nas201", "cifar10", "fake:llm", "smoke", seed), PROFILE, tmp_path)
+    stopped = search_run(RunSpec("nas201", "cifar10", "fake:llm", "smoke", 2), PROFILE, tmp_path)
     (stopped / "result.json").unlink()
     return tmp_path
 
@@ -42,12 +44,12 @@ def test_table7_of_the_paper_is_typed_to_the_last_digit():
 
 
 def test_only_finished_searches_stand_in_the_table(results):
-    assert {llm: len(folders) for llm, folders in finished_by_llm(results, "test").items()} == {"fake:llm": 2}
+    assert {llm: len(folders) for llm, folders in finished_by_llm(results, "smoke").items()} == {"fake:llm": 2}
     assert finished_by_llm(results, "paper") == {}
 
 
 def test_replies_are_counted_as_the_transcript_has_them(results):
-    for folder in finished_by_llm(results, "test")["fake:llm"]:
+    for folder in finished_by_llm(results, "smoke")["fake:llm"]:
         counts = reply_counts(folder)
         calls = [c for c in read_lines(folder / "transcript.jsonl") if c["stage"] in ("refine", "inspire")]
         unreadable = [call for call in calls if call["reply"] == "not a cell"]
@@ -59,17 +61,62 @@ def test_replies_are_counted_as_the_transcript_has_them(results):
 
 
 def test_ours_stand_beside_the_papers_without_standing_in_its_columns(results):
-    table = table7(results, "test")
+    table = table7(results, "smoke")
     ours, theirs = row(table, "SEKI, ours, fake:llm"), row(table, "SEKI-Qwen")
     assert ours["CIFAR-10 (DARTS)"].provenance == "not run" and theirs["CIFAR-10 (DARTS)"].text == "97.71"
+    assert ours[SHORT].provenance == "not run" and "seki search --space darts --llm fake:llm" in ours[SHORT].detail
+    assert theirs[SHORT].text == ""
     assert ours["NAS-Bench-201: CIFAR-10 test"].provenance == "measured"
     assert ours["dollars"].text == "price not known"
     assert any("The two cannot be compared" in note for note in table.notes)
     table.write(results)
 
 
+@pytest.fixture
+def darts(tmp_path):
+    """Makes two finished searches of the DARTS space by one LLM, and trainings of the better one's cell."""
+
+    def make(profile, trained):
+        for seed, (cell, score) in enumerate((("DARTS_V1", 80.0), ("DARTS_V2", 90.0))):
+            folder = RunSpec("darts", "cifar10", "local:x", profile, seed).folder(tmp_path)
+            write_json(folder / "config.json", {"llm": {"name": "local:x"}})
+            write_json(folder / "result.json", {"architecture": PUBLIC_GENOTYPES[cell], "score": score})
+        name, text = named_architecture(str(folder))
+        for dataset, errors in trained.items():
+            for seed, error in enumerate(errors):
+                result = {"last_test_error": error, "epochs": 5, "data": f"{dataset}, toy"}
+                where = TrainingSpec(name, text, dataset, profile, seed).folder(tmp_path)
+                write_json(where / "result.json", result)
+        make.notes = table7(tmp_path, profile).notes
+        return row(table7(tmp_path, profile), "SEKI, ours, local:x")
+
+    return make
+
+
+def test_in_paper_the_cell_of_an_llms_best_darts_search_stands_in_the_papers_columns(darts):
+    ours = darts("paper", {"cifar10": [2.5, 2.7], "cifar100": [16.0]})
+    assert str(ours["CIFAR-10 (DARTS)"]) == "97.40±0.14 [M]" and str(ours["CIFAR-100 (DARTS)"]) == "84.00 [M]"
+    assert ours["ImageNet-1K (DARTS)"].provenance == "not run"
+    assert SHORT not in ours
+    assert "seki search --llm local:x" in ours["NAS-Bench-201: CIFAR-10 test"].detail
+
+
+def test_a_short_training_of_an_llms_darts_cell_stands_in_a_column_of_its_own(darts):
+    images = dataset_at_hand("cifar10", get_protocol("smoke"))
+    ours = darts("smoke", {images: [45.0]})
+    assert str(ours[SHORT]) == "55.00 [M]" and "toy" in ours[SHORT].detail
+    assert all(ours[f"{name} (DARTS)"].provenance == "not run" for name in ("CIFAR-10", "CIFAR-100", "ImageNet-1K"))
+
+
+def test_a_found_darts_cell_that_is_not_trained_says_the_command(darts):
+    needs = darts("paper", {"cifar10": [2.5]})["CIFAR-100 (DARTS)"].detail
+    search = "<results>/paper/searches/darts/cifar10/local-x/default/seed=1"
+    assert needs == f"seki train --arch {search} --dataset cifar100 --profile paper"
+    assert f"To train it: {needs}" in darts.notes
+
+
 def test_an_llm_without_a_search_says_what_it_takes(results):
-    table = table7(results, "test")
+    table = table7(results, "smoke")
     for llm in EXPECTED:
         cell = row(table, f"SEKI, ours, {llm}")["NAS-Bench-201: CIFAR-10 test"]
         assert cell.provenance == "not run" and cell.text.startswith("not run (")
