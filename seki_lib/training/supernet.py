@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..errors import TrainingError
 from ..nn import build_supernet
 from ..nn.count import parameters
+from ..nn.supernet import EDGES
 from ..spaces import DartsGenotype, NasBench201Cell, get_space
 from ..spaces.darts import NODES
 from .augment import augment, normalise
@@ -299,6 +300,16 @@ def accuracy(
             layer.track_running_stats = True
         network.train(was_training)
     return 100 * right / len(images.labels)
+
+
+def trained_operations(network: Any, cell: int = 0) -> dict[str, str]:
+    """Edge -> the operations of a DARTS supernet's cell whose weights have a gradient, for people to see."""
+    found = {}
+    for edge, (source, node) in zip(network.cells[cell].edges, EDGES, strict=True):
+        operations = zip(network.names, edge.operations, strict=True)
+        names = [name for name, operation in operations if any(p.grad is not None for p in operation.parameters())]
+        found[f"{source} -> {node}"] = ", ".join(names)
+    return found
 
 
 def weights_hash(state: dict[str, Tensor]) -> str:
