@@ -35,7 +35,9 @@ from .report.table1 import PLANS, found_cells
 from .runs import RunSpec, folder_name
 from .spaces import get_space
 from .spaces.darts import PUBLIC_GENOTYPES
+from .training.language_protocol import LANGUAGE_PROTOCOLS, LANGUAGE_SUPERNETS
 from .training.protocol import (
+    IMAGENET_PROTOCOLS,
     ClassifierConfig,
     SupernetConfig,
     SupernetSpec,
@@ -62,20 +64,20 @@ IMAGENET_SEARCH = SupernetConfig(kind="pc_darts", partial=2, batch=1024, lr=0.5,
 
 @dataclass(frozen=True)
 class Protocols:
-    """What experiments take besides `ClassifierConfig`, `SupernetConfig` and `Profile` (from PC-DARTS and DARTS)."""
+    """What experiments take, as the profile `paper` sets it, and the sizes of their data."""
 
-    imagenet_epochs: int = 250  # §5.1.1
-    imagenet_channels: int = 48
-    imagenet_layers: int = 14
+    imagenet_epochs: int = IMAGENET_PROTOCOLS["paper"].epochs
+    imagenet_channels: int = IMAGENET_PROTOCOLS["paper"].channels
+    imagenet_layers: int = IMAGENET_PROTOCOLS["paper"].layers
     imagenet_images: tuple[int, int] = (1_281_167, 50_000)  # training, validation
     imagenet_search: SupernetConfig = IMAGENET_SEARCH
     imagenet_search_images: tuple[int, int] = (128_117, 32_029)  # 10 % of each class for weights, 2.5 % for α
     tokens: tuple[int, int] = (929_589, 73_760)  # of Penn Treebank: training, validation
     vocabulary: int = 10_000
-    language_epochs: int = 8000
-    language_embedding: int = 850
-    language_search_epochs: int = 50
-    language_search_embedding: int = 300
+    language_epochs: int = LANGUAGE_PROTOCOLS["paper"].epochs
+    language_embedding: int = LANGUAGE_PROTOCOLS["paper"].hidden
+    language_search_epochs: int = LANGUAGE_SUPERNETS["paper"].epochs
+    language_search_embedding: int = LANGUAGE_SUPERNETS["paper"].hidden
 
 
 @dataclass(frozen=True)
