@@ -104,7 +104,7 @@ def search_run(
     spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
     prepared = _prepare(spec, profile, results, prompts, changes)
-    with locked(folder):
+    with locked(folder, patience=READING if is_finished(folder) else 0.0):
         search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
         for step in run(search):
             on_step(step)
@@ -182,18 +182,21 @@ def fork_run(
     Raises RunError if the other run does not reach so far or differs in anything but `changes`.
     """
     folder, parent = spec.folder(results), of.folder(results)
-    with locked(folder):
+    with locked(folder, patience=READING if is_finished(folder) else 0.0):
         if not (folder / "history.jsonl").exists():
             evaluator, llm, prompts, config = _prepare(spec, profile, results, None, changes)
             _require_common(parent, _description(spec, config, llm, prompts, evaluator), round)
             shared = first_rounds(of, profile, results, round + 1)
             calls = [line for line in read_lines(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
+            known = {call["key"] for call in calls}  # what a notebook asked here before stays: it was paid for
+            calls += [line for line in read_lines(folder / "transcript.jsonl") if line["key"] not in known]
             write_lines(folder / "transcript.jsonl", calls)
             write_lines(folder / "history.jsonl", [asdict(record) for record in shared])
     return search_run(spec, profile, results, on_step=on_step, **changes)
 
 
+READING = 60.0  # seconds that a finished run is waited for, while another process reads it
 AFTER_SELF_EVOLUTION = ("rounds", "lam", "k", "xi")  # settings that its rounds do not depend on
 
 
@@ -203,6 +206,7 @@ def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
         raise RunError(f"{parent} holds no run to fork from: run it first.")
     there = json.loads((parent / "config.json").read_text())
     differing = [key for key in differences(there, here) if key not in ("run", "search")]
+    differing += [f"run.{key}" for key in here["run"] if key != "variant" and there["run"].get(key) != here["run"][key]]
     differing += [
         f"search.{key}"
         for key, value in here["search"].items()

@@ -21,7 +21,10 @@ RESAMPLES = 1000  # of the bootstrap
 
 @dataclass(frozen=True)
 class Ranking:
-    """How f ranks cells: Kendall's τ and the regret of its top ten, each with a 95 % bootstrap interval over cells."""
+    """How f ranks cells: Kendall's τ and the regret of its top ten, each with a 95 % bootstrap interval over cells.
+
+    The regret's interval is rough: a bootstrap does not know how a maximum varies.
+    """
 
     cells: int
     tau: float
@@ -38,7 +41,7 @@ class Ranking:
 
 
 def sample(space: str, count: int) -> list[Any]:
-    """So many cells of different classes, the same in every run; all of the space if it has no more."""
+    """So many cells of different classes, the same in every run; one of each class if there are no more."""
     home, rng = get_space(space), Random(f"trust/{space}")
     cells: dict[Any, None] = {}
     for _ in range(20 * count):
@@ -73,6 +76,7 @@ def ranking(f: np.ndarray, truth: np.ndarray, top: int = 10) -> Ranking:
         return float(kendalltau(f[chosen], truth[chosen]).statistic)
 
     def regret(chosen: np.ndarray) -> float:
+        chosen = np.unique(chosen)  # ten different cells, in a resample too
         best = chosen[np.argsort(-f[chosen], kind="stable")[:top]]
         return float(truth[chosen].max() - truth[best].max())
 

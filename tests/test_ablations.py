@@ -94,6 +94,7 @@ def test_the_interval_is_that_of_a_t_statistic():
         ({"a": [2.0, 2.1, 1.9, 2.0], "b": [-1.0, -1.1, -0.9, -1.0]}, "contradict"),
         ({"a": [2.0, -2.1, 1.9, -2.0], "b": [-1.0, -1.1, -0.9, -1.0]}, "cannot decide"),
         ({"a": [2.0], "b": [-1.0]}, "cannot decide"),
+        ({"a": [0.2, 0.2, 0.2], "b": [0.2, 0.2, 0.2]}, "cannot decide"),  # the same cells: no spread to judge by
         ({}, "cannot decide"),
     ],
 )
@@ -130,8 +131,8 @@ def test_tables_show_means_with_intervals_and_pair_the_seeds(finished):
     assert rows["λ = 45"] == ("0", ["85.35", "3.57", "24", *["not run"] * 5, "94.00 ± 6.35", "+0.50 ± 0.00"])
     assert {cell.provenance for _, _, cells in table.rows for cell in cells} == {"paper", "measured", "not run"}
     notes = " ".join(table.notes)
-    assert '"λ = 4 is best": our runs cannot decide' in notes and '"λ = 35 is best": our runs contradict' in notes
-    assert "In this table 16 LLM calls were made over 2 seeds" in notes  # 6 a trunk, 2 a fork
+    assert '"λ = 4 is best": our runs cannot decide' in notes and '"λ = 35 is best": our runs cannot decide' in notes
+    assert "The runs of this table made 16 LLM calls over 2 seeds" in notes  # 6 a trunk, 2 a fork
     assert len(table6(SPEC, PROFILE, finished, truth, "a table").rows) == 16 + 4
 
 

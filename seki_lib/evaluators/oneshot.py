@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import RunError, look_up
 from ..spaces import get_space
-from ..training.protocol import SupernetSpec, dataset_at_hand
+from ..training.protocol import HELD_OUT, SupernetSpec, dataset_at_hand
 from .base import DataSource, Evaluation
 
 BN_MODES = {
@@ -20,11 +20,9 @@ BN_MODES = {
 }
 TASKS = {
     name: f"image classification on {title} (validation accuracy in %, higher is better)"
-    for name, title in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"))
+    for name, title in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("digits", "scikit-learn's digits"))
 }
-TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "scikit-learn's digits"}
 PAPER_SIZES: dict[str, Any] = {"channels": 36, "layers": 20, "classes": 10}  # what Tables 5 and 6 count parameters at
-HELD_OUT = 5120  # images besides those of f(α) that the final cell is read on, at most
 
 
 class OneShot:
@@ -43,13 +41,13 @@ class OneShot:
 
         look_up("BN mode", BN_MODES, bn)
         self.space, self.bn = get_space(spec.space), bn
-        self.task = look_up(f"task of {spec.space}", TASKS, spec.dataset)
+        look_up(f"task of {spec.space}", TASKS, spec.dataset)
         config = spec.config
         at_hand = dataset_at_hand(spec.dataset, config)
-        spec = replace(spec, dataset=at_hand)
+        spec, self.task = replace(spec, dataset=at_hand), TASKS[at_hand]
         self.folder = spec.folder(results)
         if not (self.folder / "result.json").is_file():
-            raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command()}" trains it.')
+            raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command(results)}" trains it.')
         data, score, held_out = load_score_images(at_hand, config, HELD_OUT)
         network = build_network(spec.space, config, data.classes)
         network.load_state_dict(load_network(self.folder))

@@ -227,18 +227,19 @@ def verdict(claim: str, differences: Mapping[Any, np.ndarray]) -> str:
     """One sentence: do these runs support that a setting is best, contradict it, or not decide?
 
     differences: every other setting's value minus the claimed best one's, seed by seed. The intervals are widened for
-    the number of settings (Bonferroni), so that the sentence as a whole is wrong in at most 5 % of the cases.
+    the number of settings (Bonferroni). Three seeds or more are asked for, and differences that do not vary decide
+    nothing: f lies on a grid, and forks often share their best cell.
     """
     known = {setting: values for setting, values in differences.items() if len(values)}
     seeds = min((len(values) for values in known.values()), default=0)
-    if not known or seeds < 2:
+    if not known or seeds < 3:
         return f'"{claim} is best": our runs cannot decide it, with {seeds} seed{"" if seeds == 1 else "s"}.'
     from scipy.stats import t
 
     def bounds(values: np.ndarray) -> tuple[float, float]:
         quantile = t.ppf(1 - 0.025 / len(known), len(values) - 1)
         half = quantile * values.std(ddof=1) / len(values) ** 0.5
-        return float(values.mean() - half), float(values.mean() + half)
+        return (float(values.mean() - half), float(values.mean() + half)) if np.ptp(values) > 1e-9 else (0.0, 0.0)
 
     limits = [bounds(values) for values in known.values()]
     better, worse = sum(low > 0 for low, _ in limits), sum(high < 0 for _, high in limits)
@@ -267,17 +268,18 @@ def _notes(
     asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
     notes = [
         f"DARTS, f: {verdict(claim.format(best), live)}",
-        "nas201, true test accuracy, Algorithm 1 with a cheap proposer in place of the LLM: "
+        "nas201, Algorithm 1 with a cheap proposer in place of the LLM, whose self-evolution is a random walk: "
         f"{verdict(claim.format(PAPER_BEST), known)}",
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
         f"Runs of a seed are forks of one self-evolution of {max(profile.lams)} rounds: {forked} first questions to "
-        f"the LLM for Tables 5 and 6 of this profile, {separate} as separate searches ({forked / separate:.2f}).",
+        f"the LLM for the settings of this profile in Tables 5 and 6, {separate} as separate searches "
+        f"({forked / separate:.2f}).",
     ]
     if calls:
         notes.append(
-            f"In this table {asked} LLM calls were made over {len(calls)} seed{'s' if len(calls) > 1 else ''}, the "
-            "second questions for unreadable or known cells among them."
+            f"The runs of this table made {asked} LLM calls over {len(calls)} seed{'s' if len(calls) > 1 else ''} "
+            "besides those that they share with others, second questions for unreadable or known cells among them."
         )
     left_out = [s for s in settings if s not in outcomes]
     if left_out:

@@ -9,20 +9,23 @@ from matplotlib.figure import Figure
 from ..trust import Ranking
 from .tables import Cell, Table
 
-JUDGES = {"nas201": "test accuracy in the benchmark's table", "darts": "short stand-alone trainings of this profile"}
 STYLES = {"batch": ("o", "#D55E00"), "accumulated": ("x", "#0072B2")}
 
 
 def trust_table(
-    rankings: Mapping[tuple[str, str], Ranking], profile: str, source: str, seconds: Mapping[str, float]
+    rankings: Mapping[tuple[str, str], Ranking],
+    profile: str,
+    source: str,
+    judges: Mapping[str, str],
+    seconds: Mapping[str, float],
 ) -> Table:
-    """Kendall's τ and regret. rankings: (space, BN mode) -> ranking. seconds: of each space's supernet."""
+    """Kendall's τ and regret. rankings: (space, BN mode) -> ranking. judges, seconds: of each space."""
     columns = ["judged by", "cells", "Kendall's τ [95 %]", "regret of f's top ten, points [95 %]", "supernet (s)"]
     table = Table("trust", f"How far f(α) can be trusted, profile {profile}", columns)
     for (space, bn), found in rankings.items():
         detail = f"{source}; BN statistics: {bn}"
         texts = (
-            JUDGES[space],
+            judges[space],
             str(found.cells),
             f"{found.tau:.2f} [{found.tau_interval[0]:.2f}, {found.tau_interval[1]:.2f}]",
             f"{found.regret:.2f} [{found.regret_interval[0]:.2f}, {found.regret_interval[1]:.2f}]",
@@ -30,7 +33,8 @@ def trust_table(
         )
         table.add(f"{space}, {bn} statistics", [Cell(text, "measured", detail) for text in texts])
     table.notes = [
-        "τ is 1 if f orders the cells as the judge does, 0 if it guesses. Intervals: bootstrap over cells.",
+        "τ is 1 if f orders the cells as the judge does, 0 if it guesses. Intervals: bootstrap over cells; another "
+        "seed of the supernet or of the judge's trainings is not in them, and that of the regret is rough.",
         "The regret is how far the best of f's top ten cells lies below the best of all cells here, as the judge sees "
         "it; with twelve cells or fewer it says little.",
     ]
@@ -46,7 +50,10 @@ def trust_figure(panels: Mapping[str, tuple[Mapping[str, np.ndarray], Sequence[f
             size = 12 if len(f) > 50 else 40
             axes.scatter(f, truth, size, marker=marker, color=colour, alpha=0.6, linewidths=1, label=f"{bn} statistics")
         if len(truth) > 50:  # a few broken cells must not squeeze all others
-            axes.set_ylim(float(np.quantile(truth, 0.05)) - 1, float(np.max(truth)) + 0.5)
+            bottom = float(np.quantile(truth, 0.05)) - 1
+            axes.set_ylim(bottom, float(np.max(truth)) + 0.5)
+            axes.annotate(f"{int(np.sum(np.asarray(truth) < bottom))} cells lie below", (0.01, 0.01),
+                          xycoords="axes fraction", fontsize=8)  # fmt: skip
         axes.set_xlabel("f(α): accuracy of the subnetwork (%)")
         axes.set_ylabel("accuracy (%)")
         axes.set_title(title, fontsize=10)

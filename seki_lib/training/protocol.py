@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -192,6 +193,8 @@ for _profile, _config in LANGUAGE_SUPERNETS.items():
     SUPERNETS[_profile]["darts_rnn"] = _config
 """The supernet of each profile and space."""
 
+HELD_OUT = 5120  # images besides those of f(α) that a final cell is read on, at most
+
 ALONE: dict[str, SupernetConfig] = {
     "smoke": replace(_SMOKE, epochs=1),
     "laptop": replace(_LAPTOP, epochs=1, train_images=20_000, score_images=5_000),
@@ -225,9 +228,10 @@ class SupernetSpec:
         name = f"only-{hashlib.sha256(self.only.encode()).hexdigest()[:8]}" if self.only else str(self.config.kind)
         return results / self.profile / "supernets" / self.space / self.dataset / name / f"seed={self.seed}"
 
-    def command(self) -> str:
+    def command(self, results: Path | None = None) -> str:
         """The command that trains this supernet."""
         kind = f" --kind {self.kind}" if self.kind else ""
+        kind += f" --results {shlex.quote(str(results))}" if results else ""
         where = f"--space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
         return f"seki supernet {where}{kind}"
 

@@ -26,7 +26,7 @@ from ..spaces.darts import NODES
 from .augment import augment, normalise
 from .images import TRAIN_IMAGES, Dataset, Images, load_dataset
 from .loop import Job, Training, train
-from .protocol import SupernetConfig, SupernetSpec
+from .protocol import HELD_OUT, SupernetConfig, SupernetSpec
 
 PROBES = 4  # random cells whose mean accuracy follows the training of a single-path supernet
 
@@ -49,9 +49,9 @@ class Split:
     """The training images of a data set as a supernet uses them; its test images are not touched."""
 
     weights: Images  # the first half: trains the weights
-    validation: Images  # the second half: α, and what f(α) is read from
-    score: Images  # the first `score_images` of the second half
-    held_out: Images  # the others of the second half: never seen by a search
+    score: Images  # the first `score_images` of the second half: f(α) is read from them
+    held_out: Images  # the next HELD_OUT of the second half: never seen by a search
+    alphas: Images  # what is left of the second half: α of a mixed supernet; all of it if less than a batch is left
 
 
 def split(data: Dataset, config: SupernetConfig) -> Split:
@@ -63,12 +63,13 @@ def split(data: Dataset, config: SupernetConfig) -> Split:
             f"{data.name}: {len(images.labels)} training images leave {half} to validate, and f(α) is read from "
             f"{config.score_images} with others held out. Next: a larger train_images, or fewer score_images."
         )
-    at = half + config.score_images
+    at, end = half + config.score_images, half + config.score_images + HELD_OUT
+    left = end if len(images.labels) - end >= config.batch else half
 
     def part(start: int, end: int | None) -> Images:
         return Images(images.images[start:end], images.labels[start:end])
 
-    return Split(part(0, half), part(half, None), part(half, at), part(at, None))
+    return Split(part(0, half), part(half, at), part(at, end), part(left, None))
 
 
 def load_score_images(name: str, config: SupernetConfig, held_out: int) -> tuple[Dataset, Images, Images]:
@@ -167,7 +168,7 @@ class SupernetTraining(Training):
             self.parts["alpha_optimizer"] = self.alpha_optimizer
         self.mixed = bool(alphas)
         self.split = split(data, config)
-        self.train, self.validation = self.split.weights.to(self.device), self.split.validation.to(self.device)
+        self.train, self.alphas = self.split.weights.to(self.device), self.split.alphas.to(self.device)
         self.only = self.space.parse(config.only) if config.only else None
         self.probes = [self.only] if self.only else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
 
@@ -192,8 +193,8 @@ class SupernetTraining(Training):
             return self.only
         if self.config.sampling == "uniform":
             return self.space.random(Random(self.seed_of(f"path/{self.step}")))
-        block, place = divmod(self.step, len(self.space.operations))
-        return fair_block(self.space.name, Random(self.seed_of(f"block/{block}")))[place]
+        block, place = divmod(self.epoch * self.steps + self.step, len(self.space.operations))
+        return fair_block(self.space.name, Random(self.seed_of(f"block/{block}", epoch=0)))[place]
 
     def train_step(self) -> None:
         """One batch."""
@@ -213,9 +214,9 @@ class SupernetTraining(Training):
     def _alpha_step(self) -> None:
         """α and β by Adam on a random batch of the validation half; first order, as PC-DARTS."""
         cpu = torch.Generator().manual_seed(self.seed_of(f"alpha/{self.step}"))
-        chosen = torch.randint(len(self.validation.labels), (self.config.batch,), generator=cpu).to(self.device)
+        chosen = torch.randperm(len(self.alphas.labels), generator=cpu)[: self.config.batch].to(self.device)
         self.alpha_optimizer.zero_grad(set_to_none=True)
-        _, loss, _ = self._loss(self.validation, chosen, None)
+        _, loss, _ = self._loss(self.alphas, chosen, None)
         (loss * self.world.weight(len(chosen))).backward()  # type: ignore[no-untyped-call]
         self.world.add_gradients(self.network.architecture_parameters())
         self.alpha_optimizer.step()

@@ -139,8 +139,8 @@ def test_fair_sampling_runs_each_operation_of_a_slot_equally_often(space):
 
 def test_the_second_half_validates_and_no_image_serves_twice(digits):
     parts = split(digits, TINY)
-    assert [len(part.labels) for part in (parts.weights, parts.validation, parts.score, parts.held_out)] == [
-        60, 60, 40, 20,
+    assert [len(part.labels) for part in (parts.weights, parts.score, parts.held_out, parts.alphas)] == [
+        60, 40, 20, 60,
     ]  # fmt: skip
     small = shrink(digits.train.images, 8)
     assert torch.equal(parts.weights.images, small[:60]) and torch.equal(parts.held_out.images, small[100:])
