@@ -79,14 +79,10 @@ class OneShot:
 
     def accuracy(self, arch: Any, images: Any) -> float:
         """Accuracy in % of a canonical cell on some images."""
-        import torch
+        from ..training.loop import cpu_threads
 
-        threads = torch.get_num_threads()
-        torch.set_num_threads(self._config.threads or threads)
-        try:
+        with cpu_threads(self._config.threads):
             return float(self._accuracy(self._network, images, arch, self._config.channels_last, bn=self.bn))
-        finally:
-            torch.set_num_threads(threads)
 
     def final(self, arch: Any) -> dict[str, float]:
         """f, the accuracy on held-out images, and, for darts, parameters (M) of the stand-alone network at C36 L20."""

@@ -40,7 +40,7 @@ class Recurrent:
         spec = replace(spec, dataset=at_hand)
         self.folder = spec.folder(results)
         if not (self.folder / "result.json").is_file():
-            raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command()}" trains it.')
+            raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command(results)}" trains it.')
         where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         text = load_text(at_hand, train=config.train_words, valid=config.valid_words, test=config.test_words)
         network = build_language_model(
@@ -61,20 +61,16 @@ class Recurrent:
 
     def __call__(self, arch: Any) -> Evaluation:
         """Minus the perplexity of a cell."""
-        import torch
-
         from ..training.language_model import mean_loss, perplexity
+        from ..training.loop import cpu_threads
 
         arch = self.space.canonical(arch)
         if arch in self._known:
             return self._known[arch]._replace(seconds=0.0)
-        started, threads = time.perf_counter(), torch.get_num_threads()
-        torch.set_num_threads(self._config.threads or threads)
-        try:
+        started = time.perf_counter()
+        with cpu_threads(self._config.threads):
             self._network.cell.genotype = arch
             value = perplexity(mean_loss(self._network, self._rows))
-        finally:
-            torch.set_num_threads(threads)
         self._known[arch] = Evaluation(-value, {"perplexity": value}, round(time.perf_counter() - started, 4))
         return self._known[arch]
 

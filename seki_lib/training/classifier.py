@@ -21,7 +21,7 @@ from ..nn import build_network, count
 from ..spaces import get_space
 from .augment import PHOTOGRAPHS, augment, augment_photographs, normalise
 from .images import Dataset, LabelledImages, load_dataset
-from .loop import Job, Training, train
+from .loop import ImageTraining, Job, train
 from .protocol import ClassifierConfig, ImageNetConfig, TrainingSpec, get_protocol
 
 TEST_BATCH = 200
@@ -107,7 +107,7 @@ def summary(result: dict[str, Any]) -> str:
     )
 
 
-class ClassifierTraining(Training):
+class ClassifierTraining(ImageTraining):
     """A step: one batch, cross-entropy of both heads, SGD. An epoch: all training images, then all test images.
 
     This one is of CIFAR; what other data want otherwise stands together, below `result`.
@@ -138,15 +138,6 @@ class ClassifierTraining(Training):
         )
         self.parts = {"network": self.network, "optimizer": self.optimizer}
         self.train, self.test = data.train.to(self.device), data.test.to(self.device)
-
-    @property
-    def steps(self) -> int:
-        """The last, smaller batch of an epoch is kept."""
-        return -(-len(self.train.labels) // self.config.batch)
-
-    def draw_order(self, cpu: torch.Generator) -> Tensor:
-        """(N,) a permutation of the training images."""
-        return torch.randperm(len(self.train.labels), generator=cpu).to(self.device)
 
     def begin_epoch(self) -> None:
         """Learning rate and drop path of the epoch, and its batches from the next step on."""

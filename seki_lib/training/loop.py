@@ -66,7 +66,7 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
     """
     world = join(job.where)
     job = job if world.first else replace(job, say=lambda line: None)
-    with ExitStack() as held, _named_errors(job), _threads(job.config.threads):
+    with ExitStack() as held, _named_errors(job), cpu_threads(job.config.threads):
 
         def claim() -> dict[str, Any] | None:
             held.enter_context(locked(job.folder))
@@ -276,6 +276,21 @@ class Training(ABC):
         return state
 
 
+class ImageTraining(Training):
+    """A training whose epoch is all images of `train` in a new order, by batches; the last, smaller one is kept."""
+
+    train: Any  # labelled images
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return int(-(-len(self.train.labels) // self.config.batch))
+
+    def draw_order(self, cpu: torch.Generator) -> Tensor:
+        """(N,) a permutation of the training images."""
+        return torch.randperm(len(self.train.labels), generator=cpu).to(self.device)
+
+
 def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
@@ -307,7 +322,7 @@ def _peak_memory_mb(device: torch.device) -> float:
 
 
 @contextmanager
-def _threads(threads: int) -> Iterator[None]:
+def cpu_threads(threads: int) -> Iterator[None]:
     """Compute with so many CPU threads (0: as it is), and put the number back."""
     before = torch.get_num_threads()
     if threads:

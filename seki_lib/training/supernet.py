@@ -25,7 +25,7 @@ from ..spaces import DartsGenotype, NasBench201Cell, get_space
 from ..spaces.darts import NODES
 from .augment import augment, normalise
 from .images import TRAIN_IMAGES, Dataset, Images, load_dataset
-from .loop import Job, Training, train
+from .loop import ImageTraining, Job, train
 from .protocol import HELD_OUT, SupernetConfig, SupernetSpec
 
 PROBES = 4  # random cells whose mean accuracy follows the training of a single-path supernet
@@ -143,7 +143,7 @@ def train_supernet(
     return train(Job(folder, identity, config, seed, device, say, checkpoint_seconds), SupernetTraining, space, data)
 
 
-class SupernetTraining(Training):
+class SupernetTraining(ImageTraining):
     """A step: one batch through one sampled cell, or through the mixture after a step of α."""
 
     config: SupernetConfig
@@ -171,15 +171,6 @@ class SupernetTraining(Training):
         self.train, self.alphas = self.split.weights.to(self.device), self.split.alphas.to(self.device)
         self.only = self.space.parse(config.only) if config.only else None
         self.probes = [self.only] if self.only else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
-
-    @property
-    def steps(self) -> int:
-        """The last, smaller batch of an epoch is kept."""
-        return -(-len(self.train.labels) // self.config.batch)
-
-    def draw_order(self, cpu: torch.Generator) -> Tensor:
-        """(N,) a permutation of the first half."""
-        return torch.randperm(len(self.train.labels), generator=cpu).to(self.device)
 
     def begin_epoch(self) -> None:
         """Learning rate of the epoch."""
