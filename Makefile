@@ -20,9 +20,7 @@ reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
 
 ablations: data
-	@for seed in $(or $(SEEDS),0 1 2); do \
-	  $(BIN)/seki ablations --full --profile "$(PROFILE)" --llm "$(LLM)" --seed $$seed || exit 1; done
-	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)"
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),0 1 2)" --jobs "$(or $(JOBS),0)"
 
 test: data
 	@$(BIN)/pytest -n auto

@@ -4,17 +4,17 @@ import sys
 from pathlib import Path
 from shlex import quote
 
-from seki_lib.ablations import k_xi_settings, lambda_settings, trunk
+from seki_lib.ablations import Setting, full_grid, k_xi_settings, lambda_settings, trunk
 from seki_lib.errors import AssetError
 from seki_lib.evaluators.trans101_table import TASKS, load
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile, parse_seeds
 from seki_lib.report import table8
 from seki_lib.report.table1 import trainings
-from seki_lib.report.table2 import trainings2
+from seki_lib.report.table2 import images_missing, trainings2
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.runs import RunSpec, folder_name
-from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand
+from seki_lib.training.protocol import IMAGENET, SUPERNETS, SupernetSpec, dataset_at_hand
 from seki_lib.trust import alone_specs
 
 PROFILE, LLM, RESULTS = config["profile"], config["llm"], Path(config["results"])
@@ -54,9 +54,10 @@ def in_profile(folder):
     return str(folder.relative_to(RESULTS / PROFILE) / "result.json")
 
 
-SETTINGS = get_profile(PROFILE)
+FULL_ABLATIONS = bool(config.get("ablations"))  # `make ablations`: all settings of the paper, for these seeds
+SETTINGS = full_grid(get_profile(PROFILE)) if FULL_ABLATIONS else get_profile(PROFILE)
 IMAGES = dataset_at_hand("cifar10", SUPERNETS[PROFILE]["darts"])
-ABLATION_SEEDS = SETTINGS.ablation_seeds
+ABLATION_SEEDS = parse_seeds(config["ablations"]) if FULL_ABLATIONS else SETTINGS.ablation_seeds
 ALONE = [in_profile(spec.folder(RESULTS)) for spec in alone_specs(PROFILE, IMAGES, SETTINGS.alone_cells)]
 
 
@@ -70,11 +71,13 @@ def darts_results(settings, seed):
     return [in_profile(setting.spec(spec, SETTINGS).folder(RESULTS)) for setting in settings]
 
 
-TRUNK = trunk(SETTINGS)
+TRUNK, OWN = trunk(SETTINGS), Setting(SETTINGS.lam, SETTINGS.k, SETTINGS.xi)
 LAMBDAS = [setting for setting in lambda_settings(SETTINGS) if setting != TRUNK]
 K_XIS = [setting for setting in k_xi_settings(SETTINGS) if setting not in [TRUNK, *LAMBDAS]]
 ALL_DARTS = [path for seed in ABLATION_SEEDS for path in darts_results([TRUNK, *LAMBDAS, *K_XIS], seed)]
 FOUND = "trainings/found.txt"  # names the training of the best cell that the searches found
+DIRECT = IMAGENET[PROFILE] == "imagenet" and not images_missing(PROFILE)  # search on ImageNet itself, for Table 2's †
+FOUND_DIRECTLY = ["trainings/found_on_imagenet.txt"] if DIRECT else []
 
 
 def source(name):
@@ -241,6 +244,7 @@ rule figures:
 
 
 rule supernet:
+    priority: 9  # most of what takes long waits for it
     output:
         "supernets/{space}/{dataset}/{kind}/seed=0/result.json",
     wildcard_constraints:
@@ -278,20 +282,22 @@ rule supernet_training:
 
 # The longest self-evolution of a seed is run first; the other settings of Tables 5 and 6 fork from it.
 ABLATE = f"{SEKI} ablations --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
-for number, settings in (("trunk", [TRUNK]), ("5", LAMBDAS), ("6", K_XIS)):
-    for seed in ABLATION_SEEDS:
+ABLATE += " --full" if FULL_ABLATIONS else ""
+for seed in ABLATION_SEEDS:
+    for setting in [TRUNK, *LAMBDAS, *K_XIS]:
 
         rule:
             name:
-                f"ablations_{number}_seed_{seed}"
+                f"ablation_{setting.lam}_{setting.k}_{setting.xi}_seed_{seed}"
             input:
-                supernet("darts") if number == "trunk" else darts_results([TRUNK], seed),
+                supernet("darts") if setting == TRUNK else darts_results([TRUNK], seed),
             output:
-                darts_results(settings, seed),
+                darts_results([setting], seed),
             log:
-                f"logs/ablations-{number}-seed={seed}.log",
+                f"logs/ablation-lam={setting.lam},k={setting.k},xi={setting.xi},seed={seed}.log",
             params:
-                command=f"{ABLATE} --table {number} --seed {seed}",
+                command=f"{ABLATE} --lam {setting.lam} --k {setting.k} --xi {setting.xi} --seed {seed}",
+            priority: 9 if setting in (TRUNK, OWN) else 0
             shell:
                 "{params.command} 2>&1 | tee {log}"
 
@@ -330,7 +336,7 @@ rule train:
 
 rule train_found:
     input:
-        [path for seed in ABLATION_SEEDS for path in darts_results([s for s in LAMBDAS if not s.changes(SETTINGS)], seed)],
+        [path for seed in ABLATION_SEEDS for path in darts_results([OWN], seed)],
     output:
         FOUND,
     log:
@@ -370,11 +376,38 @@ rule table1:
         f"{SEKI} notebook 11_table1_cifar {NO_LLM} --output {{output[0]}}"
 
 
+rule search_imagenet:
+    input:
+        "supernets/darts/imagenet/single_path/seed=0/result.json",
+    output:
+        result(0, "darts", "imagenet"),
+    log:
+        "logs/search-darts-imagenet-seed=0.log",
+    shell:
+        f"{SEKI} search --space darts --task imagenet --llm {quote(LLM)} --profile {PROFILE}"
+        f" --results {quote(str(RESULTS))} 2>&1 | tee {{log}}"
+
+
+rule train_found_on_imagenet:
+    input:
+        result(0, "darts", "imagenet"),
+    output:
+        "trainings/found_on_imagenet.txt",
+    log:
+        "logs/train-found_on_imagenet.log",
+    params:
+        folder=quote(str(Path(RESULTS / PROFILE / result(0, "darts", "imagenet")).parent)),
+    shell:
+        f"{SEKI} train --arch {{params.folder}} --dataset imagenet --profile {PROFILE} --results {quote(str(RESULTS))}"
+        " 2>&1 | tee {log} && tail -n 1 {log} > {output}"
+
+
 rule table2:
     input:
         source("12_table2_imagenet"),
         "trainings.json",
         FOUND,
+        FOUND_DIRECTLY,
         PHOTOGRAPHS,
     output:
         "notebooks/12_table2_imagenet.ipynb",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .profiles import Profile
-from .runs import RunSpec, fork_run, search_run
+from .runs import RunSpec, fork_run, is_finished, search_run
 from .search import Step, initial_architecture
 from .spaces import SearchSpace
 
@@ -74,7 +74,7 @@ def run_settings(
     *,
     on_step: Callable[[Setting, Step], None] = lambda setting, step: None,
 ) -> list[Path]:
-    """Run these settings of one seed, or go on with them; returns their folders. The trunk is run first.
+    """Run these settings of one seed, or go on with them; returns their folders. The trunk is run first, if need be.
 
     Raises what `search_run` and `fork_run` raise.
     """
@@ -87,7 +87,8 @@ def run_settings(
             return search_run(run, profile, results, **options)
         return fork_run(run, root.spec(spec, profile), profile, results, round=setting.lam, **options)
 
-    go(root)
+    if not is_finished(root.spec(spec, profile).folder(results)):
+        go(root)
     return [go(setting) for setting in dict.fromkeys(settings)]
 
 

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
-from .ablations import full_grid, k_xi_settings, lambda_settings, run_settings
+from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, run_settings
 from .assets import ASSETS, absolute_folders, fetch, locate
 from .errors import AssetError, RunError, SekiError, UnknownName, look_up
 from .evaluators import nas201_official, trans101_official
@@ -220,21 +220,27 @@ def ablations(
     llm: str = DEFAULT_LLM,
     profile: str = "laptop",
     seed: int = 0,
-    table: Annotated[Literal["trunk", "5", "6", "both"], tyro.conf.arg(help="whose settings")] = "both",
+    lam: int | None = None,
+    k: int | None = None,
+    xi: int | None = None,
     full: bool = False,
+    supernet: str = "",
+    bn: str = "",
     results: Path = ROOT / "results",
 ) -> None:
     """Run the settings of Tables 5 and 6 for one seed, as forks of one self-evolution; resumable.
 
-    --table trunk runs the longest self-evolution only. --table 6 leaves out what stands in Table 5 too, so that both
-    can run at the same time after that. --full: all settings of the paper in place of the profile's.
+    --lam, --k, --xi: only this setting; what is not given is the profile's. When the longest self-evolution is done,
+    settings can run at the same time. --full: all settings of the paper in place of the profile's. supernet, bn: as of
+    `seki search`.
     """
-    settings = get_profile(profile)
-    settings = full_grid(settings) if full else settings
-    five = lambda_settings(settings)
-    six = [setting for setting in k_xi_settings(settings) if setting not in five]
-    wanted = {"trunk": [], "5": five, "6": six, "both": five + six}[table]
-    spec = RunSpec(space, task, llm, profile, seed)
+    settings = full_grid(get_profile(profile)) if full else get_profile(profile)
+    wanted = [*lambda_settings(settings), *k_xi_settings(settings)]
+    if any((lam, k, xi)):
+        wanted = [Setting(lam or settings.lam, k or settings.k, xi or settings.xi)]
+    named = (("supernet", supernet), ("bn", bn))
+    variant = ",".join(f"{name}={_slug(value)}" for name, value in named if value) or "default"
+    spec = RunSpec(space, task, llm, profile, seed, variant, supernet, bn)
     for folder in run_settings(
         spec, settings, results, wanted,
         on_step=lambda setting, step: print(
@@ -403,6 +409,7 @@ def reproduce(
     llm: str = DEFAULT_LLM,
     seeds: str = "",
     jobs: int = 0,
+    ablations: str = "",
     results: Path = ROOT / "results",
     max_usd: str = "",
     max_tokens: str = "",
@@ -410,13 +417,15 @@ def reproduce(
 ) -> None:
     """Everything of a profile that is not done yet: searches in parallel, then notebooks, tables and figures.
 
-    max_…: bounds on what LLMs may take in this profile's folder, also read from MAX_USD, MAX_TOKENS and MAX_CALLS.
+    --ablations: seeds, such as "0 1 2", for which all settings of the paper's Tables 5 and 6 are run too. max_…: bounds
+    on what LLMs may take in this profile's folder, also read from MAX_USD, MAX_TOKENS and MAX_CALLS.
     """
     from .reproduce import reproduce as run
 
     _bound(max_usd, max_tokens, max_calls)
     get_llm(llm)
-    run(get_profile(profile), llm, parse_seeds(seeds) if seeds else None, jobs, results)
+    wanted = [parse_seeds(text) if text else None for text in (seeds, ablations)]
+    run(get_profile(profile), llm, wanted[0], jobs, results, wanted[1])
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ from .spaces.darts import PUBLIC_GENOTYPES
 from .training.language_protocol import LANGUAGE_PROTOCOLS, LANGUAGE_SUPERNETS
 from .training.protocol import (
     IMAGENET_PROTOCOLS,
+    IMAGENET_SUPERNETS,
     ClassifierConfig,
     SupernetConfig,
     SupernetSpec,
@@ -59,9 +60,6 @@ TABLES = {
 PHASES = SUPERNET, SEARCH, TRAINING = range(3)  # each waits for the one before
 
 
-IMAGENET_SEARCH = SupernetConfig(kind="pc_darts", partial=2, batch=1024, lr=0.5, alpha_from=35)  # PC-DARTS
-
-
 @dataclass(frozen=True)
 class Protocols:
     """What experiments take, as the profile `paper` sets it, and the sizes of their data."""
@@ -70,8 +68,8 @@ class Protocols:
     imagenet_channels: int = IMAGENET_PROTOCOLS["paper"].channels
     imagenet_layers: int = IMAGENET_PROTOCOLS["paper"].layers
     imagenet_images: tuple[int, int] = (1_281_167, 50_000)  # training, validation
-    imagenet_search: SupernetConfig = IMAGENET_SEARCH
-    imagenet_search_images: tuple[int, int] = (128_117, 32_029)  # 10 % of each class for weights, 2.5 % for α
+    imagenet_search: SupernetConfig = IMAGENET_SUPERNETS["paper"]
+    imagenet_search_images: tuple[int, int] = (128_117, 32_029)  # 10 % of each class for the weights, 2.5 % to validate
     tokens: tuple[int, int] = (929_589, 73_760)  # of Penn Treebank: training, validation
     vocabulary: int = 10_000
     language_epochs: int = LANGUAGE_PROTOCOLS["paper"].epochs

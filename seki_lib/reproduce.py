@@ -21,10 +21,18 @@ from .runs import RunSpec
 from .training.protocol import assets_at_hand, fetch_dataset
 
 
-def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: int, results: Path) -> None:
+def reproduce(
+    profile: Profile,
+    llm: str,
+    seeds: tuple[int, ...] | None,
+    jobs: int,
+    results: Path,
+    ablations: tuple[int, ...] | None = None,
+) -> None:
     """Bring `<results>/<profile>` up to date, print its tables and what was written. Raises RunError if a step failed.
 
-    seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core. Safe to stop
+    seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core; ablations:
+    seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile says. Safe to stop
     and to call again: what is done is not done again.
     """
     stand_ins = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
@@ -69,6 +77,7 @@ def reproduce(profile: Profile, llm: str, seeds: tuple[int, ...] | None, jobs: i
             "seeds": " ".join(map(str, seeds or profile.seeds)),
             "trans101_seeds": " ".join(map(str, seeds or profile.trans101_seeds)),
             "results": str(results),
+            "ablations": " ".join(map(str, ablations or ())),
         }
         command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.

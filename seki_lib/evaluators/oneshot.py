@@ -20,9 +20,13 @@ BN_MODES = {
 }
 TASKS = {
     name: f"image classification on {title} (validation accuracy in %, higher is better)"
-    for name, title in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("digits", "scikit-learn's digits"))
-}
+    for name, title in (
+        ("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("digits", "scikit-learn's digits"),
+        ("imagenet", "ImageNet"), ("imagenet_sample", "200 classes of ImageNet"),
+    )
+}  # fmt: skip
 PAPER_SIZES: dict[str, Any] = {"channels": 36, "layers": 20, "classes": 10}  # what Tables 5 and 6 count parameters at
+IMAGENET_SIZES: dict[str, Any] = {"channels": 48, "layers": 14, "classes": 1000, "stem": "imagenet"}  # Table 2
 
 
 class OneShot:
@@ -82,16 +86,17 @@ class OneShot:
         from ..training.loop import cpu_threads
 
         with cpu_threads(self._config.threads):
-            return float(self._accuracy(self._network, images, arch, self._config.channels_last, bn=self.bn))
+            return float(self._accuracy(self._network, images, arch, self._config, bn=self.bn))
 
     def final(self, arch: Any) -> dict[str, float]:
-        """f, the accuracy on held-out images, and, for darts, parameters (M) of the stand-alone network at C36 L20."""
+        """f, the accuracy on held-out images, and, for darts, parameters (M) of the paper's stand-alone network."""
         from ..nn import count
 
         arch = self.space.canonical(arch)
         values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.held_out)}
         if self.space.name == "darts":
-            values["params_m"] = count(self.space, arch, **PAPER_SIZES).params_m
+            sizes = IMAGENET_SIZES if "ImageNet" in self.task else PAPER_SIZES
+            values["params_m"] = count(self.space, arch, **sizes).params_m
         return values
 
 

@@ -283,11 +283,13 @@ def inherit(supernet: Any, arch: Any, *, channels: int, layers: int, classes: in
     """The stand-alone network of an architecture with the weights that a `single_path` supernet has for it.
 
     The sizes are those of the supernet. The network's BN in the cells gets γ = 1, β = 0. Raises ValueError for a mixed
-    supernet: no stand-alone network computes the same.
+    supernet and for the ImageNet stem: no stand-alone network computes the same.
     """
     if supernet.kind != "single_path":
         raise ValueError(f"only a single_path supernet holds stand-alone networks, not {supernet.kind!r}")
     space = "darts" if isinstance(supernet, DartsSupernet) else "nas201"
+    if space == "darts" and len(supernet.stems) > 1:
+        raise ValueError("the ImageNet stem of a supernet is three times as wide as that of a stand-alone network")
     network = build_network(space, arch, channels=channels, layers=layers, classes=classes).to(
         supernet.classifier.weight
     )

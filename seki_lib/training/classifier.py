@@ -92,7 +92,7 @@ def run_training(
     if isinstance(config, ImageNetConfig):
         from .image_folder import load_photographs
 
-        data = load_photographs(spec.dataset, config)
+        data = load_photographs(spec.dataset, config, train=config.train_images, test=config.test_images)
     else:
         data = load_dataset(spec.dataset, train=config.train_images, test=config.test_images)
     folder = spec.folder(results)
@@ -143,17 +143,14 @@ class ClassifierTraining(ImageTraining):
         """Learning rate and drop path of the epoch, and its batches from the next step on."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
-        left = torch.split(self.order, self.config.batch)[self.step :]
-        parts = [whole[self.world.part(len(whole))] for whole in left]
-        self.batches = self.train.batches(parts, self.device, self.seed_of("crops"))
+        self.batches = self.batches_left()
         if self.config.drop_path:
             self.network.drop_path_prob = self.config.drop_path * self.epoch / self.config.epochs
         self.network.train()
 
     def train_step(self) -> None:
         """One batch."""
-        config = self.config
-        whole = min(config.batch, len(self.order) - self.step * config.batch)  # images of all processes
+        config, whole = self.config, self.whole
         images, labels = next(self.batches)
         batch = self.views(images, (self.world.part(whole).start, whole))
         self.optimizer.zero_grad(set_to_none=True)

@@ -1,6 +1,6 @@
 """Photographs in folders, `train/<class>/<file>` and `val/<class>/<file>`: ImageNet-1K, or a sample of it.
 
-    data = load_photographs("imagenet", ImageNetConfig())
+    data = load_photographs("imagenet", ImageNetConfig())      # data.train: lists of files and labels
 
 Worker processes decode an image at the smallest scale that serves (a JPEG can be decoded at 1/2, 1/4 or 1/8), cut the
 view out of it, and hand over bytes; all that follows is done for a whole batch on the device (`augment.py`). A view
@@ -14,7 +14,7 @@ import os
 import signal
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -29,13 +29,15 @@ from torch.utils.data import DataLoader, Dataset
 from ..assets import get_asset, locate, looked_in
 from ..errors import AssetError, TrainingError
 from ..evaluators.base import DataSource
-from . import images
-from .protocol import NO_IMAGENET, ImageNetConfig, imagenet_tree
+from .images import Dataset as LabelledDataset
+from .images import Images
+from .protocol import NO_IMAGENET, ImageNetConfig, ImageNetSupernetConfig, imagenet_tree
 
 CLASSES = {"imagenet": 1000, "imagenet_sample": 200}
 ENDINGS = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 CHUNK = 64  # images that a worker hands over at once: 10 MB at 224 pixels
 Box = tuple[float, float, float, float]  # left, upper, right, lower
+Config = ImageNetConfig | ImageNetSupernetConfig
 Tree = dict[str, dict[str, list[str]]]  # "train" or "val" -> class -> names of files
 
 
@@ -46,11 +48,21 @@ class Photographs:
     root: Path  # a folder, or a zip file
     images: Sequence[str]
     labels: Tensor
-    config: ImageNetConfig
+    config: Config
 
     def to(self, device: torch.device | str) -> "Photographs":
         """The files themselves: they stay where they are."""
         return self
+
+    def chosen(self, indices: Tensor) -> "Photographs":
+        """Some of them."""
+        return replace(self, images=[self.images[i] for i in indices.tolist()], labels=self.labels[indices])
+
+    def decoded(self) -> Images:
+        """Their centres in memory, for what is looked at again and again."""
+        parts = torch.split(torch.arange(len(self.labels)), CHUNK)
+        pixels = [part for part, _ in self.batches(parts, torch.device("cpu"))]
+        return Images(torch.cat(pixels), self.labels)
 
     def batches(
         self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None
@@ -70,10 +82,14 @@ class Photographs:
             _Views(self, seed), batch_size=None, sampler=chunks, num_workers=count,
             pin_memory=device.type == "cuda", generator=torch.Generator(), **options,
         )  # fmt: skip
-        views = iter(loader)
-        for part in wanted:
-            pixels = [self._next(views).to(device, non_blocking=True) for _ in range(0, len(part), CHUNK)]
-            yield torch.cat(pixels).permute(0, 3, 1, 2), self.labels[part].to(device)
+        views: Any = iter(loader)
+        try:
+            for part in wanted:
+                pixels = [self._next(views).to(device, non_blocking=True) for _ in range(0, len(part), CHUNK)]
+                yield torch.cat(pixels).permute(0, 3, 1, 2), self.labels[part].to(device)
+        finally:
+            if count:  # a traceback would keep them alive, and they do not heed the signal that would end them
+                views._shutdown_workers()
 
     @staticmethod
     def _next(views: Iterator[Any]) -> Tensor:
@@ -118,7 +134,7 @@ def _leave_signals_to_the_parent(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def view(content: bytes, config: ImageNetConfig, crop: Random | None) -> np.ndarray:
+def view(content: bytes, config: Config, crop: Random | None) -> np.ndarray:
     """One image file -> (resolution, resolution, 3) uint8: a random crop, or the centre without `crop`."""
     from PIL import Image
 
@@ -147,7 +163,7 @@ def random_box(width: int, height: int, crop: Random, least: float = 0.08) -> Bo
     return left, upper, left + w, upper + h
 
 
-def centre_box(width: int, height: int, config: ImageNetConfig) -> Box:
+def centre_box(width: int, height: int, config: Config) -> Box:
     """What a centre crop of `resolution` shows of the image once its shorter side is `resize`."""
     side = min(width, height) * config.resolution / config.resize
     left, upper = (width - side) / 2, (height - side) / 2
@@ -165,8 +181,10 @@ def _archive(path: Path, process: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def load_photographs(name: str, config: ImageNetConfig) -> images.Dataset:
+def load_photographs(name: str, config: Config, *, train: int = 0, test: int = 0) -> LabelledDataset:
     """ImageNet-1K of the user ("imagenet"), or its sample ("imagenet_sample"); only lists files, decodes none.
+
+    train, test: how many images, the same number of each class as far as they go; 0 for all.
 
     Raises AssetError that names what is missing and the next step.
     """
@@ -196,8 +214,7 @@ def load_photographs(name: str, config: ImageNetConfig) -> images.Dataset:
         labels = torch.tensor([classes[c] for _, c, _ in files], dtype=torch.int64)
         return Photographs(root, [file for _, _, file in files], labels, config)
 
-    sizes = config.train_images, config.test_images
-    return images.Dataset(name, len(classes), part("train", sizes[0]), part("val", sizes[1]), source)
+    return LabelledDataset(name, len(classes), part("train", train), part("val", test), source)
 
 
 def list_tree(root: Path, classes: int) -> Tree:
@@ -255,20 +272,25 @@ def _is_image(name: str) -> bool:
     return Path(name).suffix.lower() in ENDINGS and not name.startswith(".")
 
 
-def search_subsets(labels: Tensor, seed: int, *, weights: float = 0.1, alphas: float = 0.025) -> tuple[Tensor, Tensor]:
+def search_subsets(
+    labels: Tensor, seed: int, *, weights: float = 0.1, validation: float = 0.025
+) -> tuple[Tensor, Tensor]:
     """What a direct search on ImageNet sees: two disjoint shares of each class (PC-DARTS: 10 % and 2.5 %).
 
-    labels: (N,) int64. Returns the indices, ascending, of the images for the weights and of those for α; at least one
-    of each class in both. Decided by the seed alone. Raises TrainingError if a class has fewer than two images.
+    labels: (N,) int64. Returns the indices of the images for the weights, ascending, and of those to validate, in
+    random order; at least one of each class in both. Decided by the seed alone. Raises TrainingError if a class has
+    fewer than two images.
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(labels), generator=generator)
     order = order[labels[order].argsort(stable=True)]  # by class, shuffled within each
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     for label, of_class in enumerate(torch.split(order, torch.bincount(labels).tolist())):
-        first, second = (max(1, round(share * len(of_class))) for share in (weights, alphas))
+        first, second = (max(1, round(share * len(of_class))) for share in (weights, validation))
         if first + second > len(of_class):
             raise TrainingError(f"class {label} has {len(of_class)} images, too few for {first} + {second} of them.")
         parts[0].append(of_class[:first])
         parts[1].append(of_class[first : first + second])
-    return torch.cat(parts[0]).sort().values, torch.cat(parts[1]).sort().values
+    to_validate = torch.cat(parts[1])
+    shuffled = to_validate[torch.randperm(len(to_validate), generator=generator)]
+    return torch.cat(parts[0]).sort().values, shuffled

@@ -34,6 +34,10 @@ class Images(NamedTuple):
         """The same images on a device."""
         return Images(self.images.to(device), self.labels.to(device))
 
+    def chosen(self, indices: Tensor) -> "Images":
+        """Some of them."""
+        return Images(self.images[indices], self.labels[indices])
+
     def batches(
         self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -51,6 +55,8 @@ class LabelledImages(Protocol):
     def labels(self) -> Tensor: ...  # noqa: D102
 
     def to(self, device: torch.device | str) -> "LabelledImages": ...  # noqa: D102
+
+    def chosen(self, indices: Tensor) -> "LabelledImages": ...  # noqa: D102
 
     def batches(  # noqa: D102
         self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None

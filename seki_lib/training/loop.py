@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -281,6 +281,15 @@ class ImageTraining(Training):
 
     train: Any  # labelled images
 
+    def run(self) -> dict[str, Any]:
+        """As every training; no process that decodes images is left behind, however it ends."""
+        self.streams: dict[str, Any] = {}
+        try:
+            return super().run()
+        finally:
+            for stream in self.streams.values():
+                stream.close()
+
     @property
     def steps(self) -> int:
         """Batches of an epoch."""
@@ -289,6 +298,22 @@ class ImageTraining(Training):
     def draw_order(self, cpu: torch.Generator) -> Tensor:
         """(N,) a permutation of the training images."""
         return torch.randperm(len(self.train.labels), generator=cpu).to(self.device)
+
+    @property
+    def whole(self) -> int:
+        """Images of this step's batch, of all processes together."""
+        return int(min(self.config.batch, len(self.order) - self.step * self.config.batch))
+
+    def batches_left(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels of the epoch's batches from the next step on, this process's part of each."""
+        return self.parts_of(self.train, torch.split(self.order, self.config.batch)[self.step :], "crops")
+
+    def parts_of(self, images: Any, batches: Sequence[Tensor], purpose: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same of any batches, each as indices of `images`. purpose: names the stream of random crops, of files."""
+        parts = [whole[self.world.part(len(whole))] for whole in batches]
+        stream: Iterator[tuple[Tensor, Tensor]] = images.batches(parts, self.device, self.seed_of(purpose))
+        self.streams[purpose] = stream
+        return stream
 
 
 def _claim(folder: Path, description: dict[str, Any]) -> None:

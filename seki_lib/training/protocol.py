@@ -6,6 +6,7 @@ A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name
 
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
@@ -170,10 +171,48 @@ class SupernetConfig:
             raise ValueError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
         if self.sampling not in ("uniform", "fair"):
             raise ValueError(f"sampling must be 'uniform' or 'fair', not {self.sampling!r}")
-        if self.resolution not in (8, 16, 32):
-            raise ValueError(f"resolution must be 8, 16 or 32 pixels, not {self.resolution}")
+        self._check_resolution()
         if min(self.channels, self.layers, self.epochs, self.batch, self.score_images) < 1:
             raise ValueError("channels, layers, epochs, batch and score_images must be at least 1")
+
+    def _check_resolution(self) -> None:
+        if self.resolution not in (8, 16, 32):
+            raise ValueError(f"resolution must be 8, 16 or 32 pixels, not {self.resolution}")
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch from 0: cosine from lr to lr_end, in closed form."""
+        return self.lr_end + (self.lr - self.lr_end) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+
+@dataclass(frozen=True)
+class ImageNetSupernetConfig(SupernetConfig):
+    """Settings of the direct search on ImageNet-1K (†, §5.1.1); the defaults are PC-DARTS's for it."""
+
+    batch: int = 1024  # PC-DARTS
+    lr: float = 0.5  # cosine to lr_end; `rate` says how it begins (PC-DARTS)
+    partial: int = 2  # K of pc_darts (PC-DARTS)
+    alpha_lr: float = 6e-3  # PC-DARTS; α's gradient is clipped here too
+    alpha_from: int = 35  # PC-DARTS
+    resolution: int = 224  # side of a random crop (PC-DARTS)
+    stem: str = "imagenet"  # three convolutions of stride 2; "cifar" keeps the resolution, for small images
+    resize: int = 256  # shorter side of an image that f(α) is read from, before its centre is cut out
+    least_area: float = 0.08  # smallest share of an image that a random crop shows (RandomResizedCrop's own)
+    warm_up: int = 5  # epochs, if the batch is larger than 256 (PC-DARTS)
+    weights_share: float = 0.1  # of the training images of each class, for the weights (PC-DARTS)
+    validation_share: float = 0.025  # of each class, for f(α), α, and to be held out (PC-DARTS: α)
+    workers: int = -1  # processes that decode images; -1: one for each CPU core but one, 0: none, in the training's own
+
+    def _check_resolution(self) -> None:
+        if self.stem not in ("cifar", "imagenet"):
+            raise ValueError(f"stem must be 'cifar' or 'imagenet', not {self.stem!r}")
+        if not 0 < self.resolution <= self.resize:
+            raise ValueError(f"resolution must lie in 1..resize, not {self.resolution} with resize={self.resize}")
+
+    def rate(self, epoch: int) -> float:
+        """Warm-up, then the cosine where it would be without."""
+        if epoch < self.warm_up and self.batch > 256:
+            return self.lr * (epoch + 1) / self.warm_up
+        return super().rate(epoch)
 
 
 _SMOKE = SupernetConfig(
@@ -181,7 +220,7 @@ _SMOKE = SupernetConfig(
     stand_in=True,
 )  # fmt: skip
 _LAPTOP = SupernetConfig(
-    channels=4, layers=3, epochs=10, batch=32, lr=0.025, resolution=16, threads=1, stand_in=True
+    channels=4, layers=3, epochs=8, batch=32, lr=0.025, resolution=16, threads=1, stand_in=True
 )  # what else was tried: benchmarks/results/supernet.md
 SUPERNETS: dict[str, dict[str, Any]] = {
     "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
@@ -192,6 +231,23 @@ SUPERNETS: dict[str, dict[str, Any]] = {
 for _profile, _config in LANGUAGE_SUPERNETS.items():
     SUPERNETS[_profile]["darts_rnn"] = _config
 """The supernet of each profile and space."""
+
+_PHOTOGRAPHS = ImageNetSupernetConfig(
+    channels=8, layers=3, epochs=10, batch=32, lr=0.025, resolution=32, stem="cifar", resize=36, least_area=0.35,
+    alpha_from=3, weights_share=0.5, validation_share=0.5, threads=1, workers=0, stand_in=True,
+)  # fmt: skip
+IMAGENET_SUPERNETS: dict[str, ImageNetSupernetConfig] = {
+    "smoke": replace(
+        _PHOTOGRAPHS, channels=4, epochs=1, resolution=16, resize=18, train_images=1200, score_images=128
+    ),
+    "laptop": _PHOTOGRAPHS,
+    "workstation": replace(
+        _PHOTOGRAPHS, channels=16, layers=8, epochs=50, batch=128, lr=0.1, alpha_from=15, resolution=64, resize=72,
+        threads=0, workers=-1, precision="bf16",
+    ),
+    "paper": ImageNetSupernetConfig(precision="bf16"),
+}  # fmt: skip
+"""Of the DARTS space on photographs: `paper` is of ImageNet-1K, the others of its 200-class sample."""
 
 HELD_OUT = 5120  # images besides those of f(α) that a final cell is read on, at most
 
@@ -221,6 +277,8 @@ class SupernetSpec:
         if self.only:
             return replace(look_up("profile", ALONE, self.profile), only=self.only)
         config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
+        if self.space == "darts" and self.dataset.startswith("imagenet"):
+            config = IMAGENET_SUPERNETS[self.profile]
         return replace(config, kind=self.kind) if self.kind else config
 
     def folder(self, results: Path) -> Path:
@@ -299,7 +357,9 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
 
 
 DATASETS = ("cifar10", "cifar100", "digits", "imagenet", "imagenet_sample")
-STAND_INS = {"cifar10": "digits", "cifar100": "digits", "ptb": "pydoc_topics"}  # each under its own name
+STAND_INS = {  # each under its own name
+    "cifar10": "digits", "cifar100": "digits", "imagenet": "imagenet_sample", "ptb": "pydoc_topics",
+}  # fmt: skip
 DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
     **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
     "ptb": (("ptb_train", "ptb_valid", "ptb_test"), ("ptb_train_gz", "ptb_valid_gz", "ptb_test_gz")),
@@ -336,7 +396,8 @@ def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | La
     is_text = isinstance(config, LanguageModelConfig)
     look_up("text" if is_text else "data set", dict.fromkeys(TEXTS if is_text else DATASETS), dataset)
     stand_in = STAND_INS.get(dataset) if config.stand_in else None
-    return stand_in if stand_in and not assets_at_hand(dataset) else dataset
+    here = imagenet_tree() if dataset == "imagenet" else assets_at_hand(dataset)
+    return stand_in if stand_in and not here else dataset
 
 
 def _read(path: Path) -> Any:

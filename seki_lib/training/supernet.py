@@ -23,11 +23,13 @@ from ..nn.count import parameters
 from ..nn.supernet import EDGES
 from ..spaces import DartsGenotype, NasBench201Cell, get_space
 from ..spaces.darts import NODES
-from .augment import augment, normalise
-from .images import TRAIN_IMAGES, Dataset, Images, load_dataset
+from .augment import MEAN, PHOTOGRAPHS, STD, augment, augment_photographs, normalise
+from .image_folder import Photographs, load_photographs, search_subsets
+from .images import TRAIN_IMAGES, Dataset, Images, LabelledImages, load_dataset
 from .loop import ImageTraining, Job, train
-from .protocol import HELD_OUT, SupernetConfig, SupernetSpec
+from .protocol import HELD_OUT, ImageNetSupernetConfig, SupernetConfig, SupernetSpec
 
+NO_JITTER = (0.0, 0.0, 0.0, 0.0)  # a search changes no colours (PC-DARTS)
 PROBES = 4  # random cells whose mean accuracy follows the training of a single-path supernet
 
 
@@ -48,38 +50,60 @@ class SupernetEpoch:
 class Split:
     """The training images of a data set as a supernet uses them; its test images are not touched."""
 
-    weights: Images  # the first half: trains the weights
-    score: Images  # the first `score_images` of the second half: f(α) is read from them
-    held_out: Images  # the next HELD_OUT of the second half: never seen by a search
-    alphas: Images  # what is left of the second half: α of a mixed supernet; all of it if less than a batch is left
+    weights: LabelledImages  # the first half: trains the weights
+    score: LabelledImages  # in memory: the first `score_images` of the second half: f(α) is read from them
+    held_out: LabelledImages  # the next HELD_OUT of the second half: never seen by a search
+    alphas: LabelledImages  # what is left of the second half: α of a mixed supernet; all if less than a batch is left
 
 
 def split(data: Dataset, config: SupernetConfig) -> Split:
-    """The two halves, at the resolution asked for. Raises TrainingError if there are too few images to score on."""
-    images = Images(shrink(data.train.images, config.resolution), data.train.labels)
-    half = len(images.labels) // 2
-    if half <= config.score_images:
+    """The two halves, at the resolution asked for; of ImageNet, the two shares of each class that a search uses.
+
+    Raises TrainingError if there are too few images to score on.
+    """
+    train: LabelledImages = data.train
+    if isinstance(config, ImageNetSupernetConfig):
+        first, second = search_subsets(
+            train.labels, 0, weights=config.weights_share, validation=config.validation_share
+        )
+    else:
+        train = Images(shrink(data.train.images, config.resolution), data.train.labels)
+        first, second = torch.arange(len(train.labels)).tensor_split([len(train.labels) // 2])
+    if len(second) <= config.score_images:
         raise TrainingError(
-            f"{data.name}: {len(images.labels)} training images leave {half} to validate, and f(α) is read from "
+            f"{data.name}: {len(train.labels)} training images leave {len(second)} to validate, and f(α) is read from "
             f"{config.score_images} with others held out. Next: a larger train_images, or fewer score_images."
         )
-    at, end = half + config.score_images, half + config.score_images + HELD_OUT
-    left = end if len(images.labels) - end >= config.batch else half
+    score, held_out, left = second.tensor_split([config.score_images, config.score_images + HELD_OUT])
+    alphas = left if len(left) >= config.batch else second
+    scored = train.chosen(score)
+    return Split(
+        train.chosen(first),
+        scored.decoded() if isinstance(scored, Photographs) else scored,
+        train.chosen(held_out),
+        train.chosen(alphas),
+    )
 
-    def part(start: int, end: int | None) -> Images:
-        return Images(images.images[start:end], images.labels[start:end])
 
-    return Split(part(0, half), part(half, at), part(at, end), part(left, None))
+def load_images(name: str, config: SupernetConfig) -> Dataset:
+    """The training images that these settings ask for, in memory or as files. Raises AssetError."""
+    if isinstance(config, ImageNetSupernetConfig):
+        return load_photographs(name, config, train=config.train_images, test=1)
+    return load_dataset(name, train=config.train_images, test=1)
 
 
-def load_score_images(name: str, config: SupernetConfig, held_out: int) -> tuple[Dataset, Images, Images]:
+def load_score_images(
+    name: str, config: SupernetConfig, held_out: int
+) -> tuple[Dataset, LabelledImages, LabelledImages]:
     """The `score` and the first `held_out` images of `split`, and what they are part of: no others are read."""
+    if isinstance(config, ImageNetSupernetConfig):
+        parts = split(files := load_images(name, config), config)
+        return files, parts.score, parts.held_out.chosen(torch.arange(len(parts.held_out.labels))[:held_out])
     half = (config.train_images or TRAIN_IMAGES[name]) // 2
     data = load_dataset(name, first=half, train=min(config.score_images + held_out, half), test=1)
     images = shrink(data.train.images, config.resolution)
-    parts = (slice(None, config.score_images), slice(config.score_images, None))
-    score, others = (Images(images[part], data.train.labels[part]) for part in parts)
-    return data, score, others
+    everything, at = Images(images, data.train.labels), torch.arange(len(images)).tensor_split([config.score_images])
+    return data, everything.chosen(at[0]), everything.chosen(at[1])
 
 
 def shrink(images: Tensor, resolution: int) -> Tensor:
@@ -122,7 +146,7 @@ def run_supernet(
     `load_dataset` raise.
     """
     config = config or spec.config
-    data = load_dataset(spec.dataset, train=config.train_images, test=1)
+    data = load_images(spec.dataset, config)
     return train_supernet(spec.space, data, config, spec.folder(results), seed=spec.seed, say=say, device=device)
 
 
@@ -140,6 +164,7 @@ def train_supernet(
     """Train, or go on training, in `folder`; returns what `result.json` holds. Raises what `loop.train` raises."""
     data.check()
     identity = {"supernet": space, **data.identity, "seed": seed, **asdict(config)}
+    identity.pop("workers", None)  # decides how fast
     return train(Job(folder, identity, config, seed, device, say, checkpoint_seconds), SupernetTraining, space, data)
 
 
@@ -173,10 +198,19 @@ class SupernetTraining(ImageTraining):
         self.probes = [self.only] if self.only else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
 
     def begin_epoch(self) -> None:
-        """Learning rate of the epoch."""
+        """Learning rate of the epoch, and its batches from the next step on."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.cosine(self.config.lr, self.config.lr_end)
+            group["lr"] = self.config.rate(self.epoch)
+        self.batches = self.batches_left()
+        if self.moves_alphas:
+            chosen = [self._alpha_images(step) for step in range(self.step, self.steps)]
+            self.alpha_batches = self.parts_of(self.alphas, chosen, "crops for alpha")
         self.network.train()
+
+    @property
+    def moves_alphas(self) -> bool:
+        """Whether this epoch trains α and β too."""
+        return self.mixed and self.epoch >= self.config.alpha_from
 
     def sampled(self) -> Any:
         """The cell of this step, or None for the mixture."""
@@ -189,50 +223,56 @@ class SupernetTraining(ImageTraining):
 
     def train_step(self) -> None:
         """One batch."""
-        config, start = self.config, self.step * self.config.batch
-        if self.mixed and self.epoch >= config.alpha_from:
+        if self.moves_alphas:
             self._alpha_step()
-        whole = self.order[start : start + config.batch]
-        logits, loss, labels = self._loss(self.train, whole, self.sampled())
+        images, labels = next(self.batches)
+        logits, loss = self._loss(images, labels, self.whole, self.sampled())
         self.optimizer.zero_grad(set_to_none=True)
-        (loss * self.world.weight(len(whole))).backward()  # type: ignore[no-untyped-call]
+        (loss * self.world.weight(self.whole)).backward()  # type: ignore[no-untyped-call]
         self.world.add_gradients(self.network.parameters())
-        nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         self.optimizer.step()
         self.sums[0] += loss.detach() * len(labels)
         self.sums[1] += (logits.detach().argmax(1) != labels).sum()
 
+    def _alpha_images(self, step: int) -> Tensor:
+        """Which images of the validation half move α in this step: a random batch of them."""
+        cpu = torch.Generator().manual_seed(self.seed_of(f"alpha/{step}"))
+        return torch.randperm(len(self.alphas.labels), generator=cpu)[: self.config.batch].to(self.device)
+
     def _alpha_step(self) -> None:
-        """α and β by Adam on a random batch of the validation half; first order, as PC-DARTS."""
-        cpu = torch.Generator().manual_seed(self.seed_of(f"alpha/{self.step}"))
-        chosen = torch.randperm(len(self.alphas.labels), generator=cpu)[: self.config.batch].to(self.device)
+        """α and β by Adam; first order, as PC-DARTS."""
+        whole, alphas = min(self.config.batch, len(self.alphas.labels)), self.network.architecture_parameters()
         self.alpha_optimizer.zero_grad(set_to_none=True)
-        _, loss, _ = self._loss(self.alphas, chosen, None)
-        (loss * self.world.weight(len(chosen))).backward()  # type: ignore[no-untyped-call]
-        self.world.add_gradients(self.network.architecture_parameters())
+        _, loss = self._loss(*next(self.alpha_batches), whole, None)
+        (loss * self.world.weight(whole)).backward()  # type: ignore[no-untyped-call]
+        self.world.add_gradients(alphas)
+        if isinstance(self.config, ImageNetSupernetConfig):
+            nn.utils.clip_grad_norm_(alphas, self.config.clip)
         self.alpha_optimizer.step()
 
-    def _loss(self, images: Images, whole: Tensor, arch: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, cross-entropy and labels: of a random view of each image in this process's part of the batch."""
-        part = self.world.part(len(whole))
-        pixels, labels = images.images[whole[part]], images.labels[whole[part]]
-        batch = augment(pixels, self.generator, pad=self.config.resolution // 8, place=(part.start, len(whole)))
+    def _loss(self, images: Tensor, labels: Tensor, whole: int, arch: Any) -> tuple[Tensor, Tensor]:
+        """Logits and cross-entropy of a random view of each image. whole: images of all processes in this batch."""
+        batch = self._views(images, (self.world.part(whole).start, whole))
         with self.autocast():
             logits = self.network(self.laid_out(batch), arch)
-        return logits, nn.functional.cross_entropy(logits.float(), labels), labels
+        return logits, nn.functional.cross_entropy(logits.float(), labels)
+
+    def _views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
+        if isinstance(self.config, ImageNetSupernetConfig):  # cropped when they were decoded
+            return augment_photographs(images, self.generator, jitter=NO_JITTER, place=place)
+        return augment(images, self.generator, pad=self.config.resolution // 8, place=place)
 
     def close_epoch(self) -> tuple[SupernetEpoch, str]:
         """The accuracy on the scoring images."""
         n = len(self.order)
         score = self.split.score.to(self.device)
         cells = [None] if self.mixed else self.probes
-        self.history.append(
-            sum(accuracy(self.network, score, cell, self.config.channels_last) for cell in cells) / len(cells)
-        )
+        self.history.append(sum(accuracy(self.network, score, cell, self.config) for cell in cells) / len(cells))
         loss, wrong = self.sums.tolist()
         line = SupernetEpoch(
             self.epoch + 1,
-            self.cosine(self.config.lr, self.config.lr_end),
+            self.config.rate(self.epoch),
             loss / n,
             100 * wrong / n,
             self.history[-1],
@@ -262,31 +302,34 @@ class SupernetTraining(ImageTraining):
 
 def build_network(space: str, config: SupernetConfig, classes: int) -> Any:
     """The supernet of these settings, untrained."""
+    stem = config.stem if isinstance(config, ImageNetSupernetConfig) else "cifar"
     return build_supernet(
-        space, channels=config.channels, layers=config.layers, classes=classes, kind=config.kind, partial=config.partial
-    )
+        space, channels=config.channels, layers=config.layers, classes=classes, kind=config.kind,
+        partial=config.partial, stem=stem,
+    )  # fmt: skip
 
 
 @torch.no_grad()
 def accuracy(
-    network: Any, images: Images, arch: Any, channels_last: bool, *, bn: str = "batch", batch: int = 512
+    network: Any, images: LabelledImages, arch: Any, config: SupernetConfig, *, bn: str = "batch", batch: int = 512
 ) -> float:
     """Accuracy in % of one cell of a supernet, or of the mixture (None). Changes nothing in the network.
 
-    bn: "batch", the statistics of each batch of `batch` images; "accumulated", the running ones of the training, which
-    mix those of all cells.
+    images: of the kind that `config` trains on. bn: "batch", the statistics of each batch of `batch` images;
+    "accumulated", the running ones of the training, which mix those of all cells.
     """
     layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     was_training = network.training
     network.train(bn == "batch")
     for layer in layers:
         layer.track_running_stats = bn != "batch"
-    memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    right = 0
+    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+    statistics = PHOTOGRAPHS if isinstance(config, ImageNetSupernetConfig) else (MEAN, STD)
+    right, device = 0, network.classifier.weight.device
     try:
-        for start in range(0, len(images.labels), batch):
-            inputs = normalise(images.images[start : start + batch]).contiguous(memory_format=memory_format)
-            right += int((network(inputs, arch).argmax(1) == images.labels[start : start + batch]).sum())
+        for pixels, labels in images.batches(torch.split(torch.arange(len(images.labels)), batch), device):
+            inputs = normalise(pixels, *statistics).contiguous(memory_format=memory_format)
+            right += int((network(inputs, arch).argmax(1) == labels).sum())
     finally:
         for layer in layers:
             layer.track_running_stats = True

@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+from photographs import CLASSES, make_tree, photograph
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -18,39 +19,23 @@ from seki_lib.training.classifier import ImageNetTraining, train_classifier
 from seki_lib.training.image_folder import centre_box, load_photographs, random_box, search_subsets, view
 from seki_lib.training.protocol import ImageNetConfig, named_architecture
 
-CLASSES = ("n01440764", "n01443537", "n01484850")
 CONFIG = ImageNetConfig(
     channels=4, layers=3, epochs=2, batch=4, stem="cifar", resolution=32, resize=36, threads=1, workers=0
 )
 ARCH = named_architecture("PC_DARTS")[1]
 
 
-def photograph(seed, width=60, height=40, mode="RGB"):
-    """A smooth picture of a few colours, as a JPEG."""
-    small = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    image = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=95)
-    return content.getvalue()
-
-
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A small tree of three classes, five and two images each."""
-    for i, label in enumerate(CLASSES):
-        for split, n in (("train", 5), ("val", 2)):
-            folder = tmp_path / "imagenet" / split / label
-            folder.mkdir(parents=True)
-            for k in range(n):
-                (folder / f"{label}_{k}.JPEG").write_bytes(photograph(100 * i + k))
     monkeypatch.setenv("SEKI_DATA", str(tmp_path))
     monkeypatch.delenv("SEKI_IMAGENET", raising=False)
     monkeypatch.setitem(image_folder.CLASSES, "imagenet", 3)
-    return tmp_path / "imagenet"
+    return make_tree(tmp_path / "imagenet")
 
 
-def load(**changes):
-    return load_photographs("imagenet", dataclasses.replace(CONFIG, **changes))
+def load(train=0, **changes):
+    return load_photographs("imagenet", dataclasses.replace(CONFIG, **changes), train=train)
 
 
 def views(photographs, indices, seed=None):
@@ -67,7 +52,7 @@ def test_folders_are_classes_in_alphabetical_order(root):
     assert data.source.sentence == "ImageNet-1K, 15 + 6 images of the user's own copy"
     pixels, labels = views(data.test, [5, 0])
     assert pixels.shape == (2, 3, 32, 32) and pixels.dtype == torch.uint8 and labels.tolist() == [2, 0]
-    few = load(train_images=4)
+    few = load(train=4)
     assert few.train.labels.tolist() == [0, 1, 2, 0]  # of every class alike
     assert load().source.sha256 == data.source.sha256
     (root / "train" / CLASSES[0] / "new.png").write_bytes(photograph(9))
@@ -254,11 +239,11 @@ def test_a_direct_search_sees_two_disjoint_shares_of_each_class():
     labels = torch.arange(1000).repeat_interleave(40)[
         torch.randperm(40_000, generator=torch.Generator().manual_seed(0))
     ]
-    weights, alphas = search_subsets(labels, seed=1)
+    weights, validation = search_subsets(labels, seed=1)
     assert torch.equal(torch.bincount(labels[weights]), torch.full((1000,), 4))  # 10 %
-    assert torch.equal(torch.bincount(labels[alphas]), torch.full((1000,), 1))  # 2.5 %
-    assert not set(weights.tolist()) & set(alphas.tolist())
-    assert all(torch.equal(a, b) for a, b in zip(search_subsets(labels, seed=1), (weights, alphas), strict=True))
+    assert torch.equal(torch.bincount(labels[validation]), torch.full((1000,), 1))  # 2.5 %
+    assert not set(weights.tolist()) & set(validation.tolist())
+    assert all(torch.equal(a, b) for a, b in zip(search_subsets(labels, seed=1), (weights, validation), strict=True))
     assert not torch.equal(search_subsets(labels, seed=2)[0], weights)
     with pytest.raises(TrainingError, match="class 1 has 1 images, too few"):
         search_subsets(torch.tensor([0, 0, 0, 1]), seed=0)
