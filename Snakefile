@@ -76,8 +76,9 @@ LAMBDAS = [setting for setting in lambda_settings(SETTINGS) if setting != TRUNK]
 K_XIS = [setting for setting in k_xi_settings(SETTINGS) if setting not in [TRUNK, *LAMBDAS]]
 ALL_DARTS = [path for seed in ABLATION_SEEDS for path in darts_results([TRUNK, *LAMBDAS, *K_XIS], seed)]
 FOUND = "trainings/found.txt"  # names the training of the best cell that the searches found
-DIRECT = IMAGENET[PROFILE] == "imagenet" and not images_missing(PROFILE)  # search on ImageNet itself, for Table 2's †
+DIRECT = not images_missing(PROFILE)  # the search on ImageNet itself, or on its sample: † of Table 2
 FOUND_DIRECTLY = ["trainings/found_on_imagenet.txt"] if DIRECT else []
+FIGURES9AND10 = ["figure9", "figure10"] if DIRECT else []
 
 
 def source(name):
@@ -99,7 +100,7 @@ FIGURES1AND3TO6 = [
 ]
 SUPERNET_FIGURES = ["supernet_path", "supernet_curve", "f_against_truth"]
 DARTS_FIGURES = ["figure7", "figure8", "table5_differences", "table6_differences"]
-FIGURES = [*SUPERNET_FIGURES, *DARTS_FIGURES, "figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES1AND3TO6]
+FIGURES = [*SUPERNET_FIGURES, *DARTS_FIGURES, *FIGURES9AND10, "figure2_data_flow", "nas201_best_so_far", "nas201_best_cell", *FIGURES1AND3TO6]
 NOTEBOOKS = [
     "00_setup",
     "01_supernet_training",
@@ -378,7 +379,7 @@ rule table1:
 
 rule search_imagenet:
     input:
-        "supernets/darts/imagenet/single_path/seed=0/result.json",
+        in_profile(SupernetSpec("darts", IMAGENET[PROFILE], PROFILE).folder(RESULTS)),
     output:
         result(0, "darts", "imagenet"),
     log:
@@ -398,7 +399,7 @@ rule train_found_on_imagenet:
     params:
         folder=quote(str(Path(RESULTS / PROFILE / result(0, "darts", "imagenet")).parent)),
     shell:
-        f"{SEKI} train --arch {{params.folder}} --dataset imagenet --profile {PROFILE} --results {quote(str(RESULTS))}"
+        f"{SEKI} train --arch {{params.folder}} --dataset {IMAGENET[PROFILE]} --profile {PROFILE} --results {quote(str(RESULTS))}"
         " 2>&1 | tee {log} && tail -n 1 {log} > {output}"
 
 
@@ -412,6 +413,7 @@ rule table2:
     output:
         "notebooks/12_table2_imagenet.ipynb",
         expand("tables/table2.{ending}", ending=["csv", "md", "html"]),
+        expand("figures/{name}.png", name=FIGURES9AND10),
     shell:
         f"{SEKI} notebook 12_table2_imagenet {NO_LLM} --output {{output[0]}}"
 

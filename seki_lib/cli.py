@@ -153,8 +153,7 @@ def train(
     except TypeError:
         raise UnknownName(f"a training in {space} has no setting {', '.join(changes)}") from None
     at_hand = dataset_at_hand(dataset, config)
-    if at_hand != dataset:
-        print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
+    _announce(dataset, at_hand)
     name, text = named_architecture(arch, space)
     spec = TrainingSpec(name, text, at_hand, profile, seed, space, variant)
     from .training.distributed import leave
@@ -173,6 +172,13 @@ def train(
 def _trainer(name: str) -> Any:
     """A module of `training`, imported when it is needed: it brings torch along."""
     return importlib.import_module(f".training.{name}", __package__)
+
+
+def _announce(dataset: str, at_hand: str) -> None:
+    if at_hand == "imagenet_sample" != dataset:
+        print(f"{dataset}: this profile takes 200 of its classes at 64 pixels, {at_hand}")
+    elif at_hand != dataset:
+        print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
 
 
 def _default_dataset(space: str) -> str:
@@ -201,8 +207,7 @@ def supernet(
 
     spec = SupernetSpec(space, dataset, profile, seed, kind)
     at_hand = dataset_at_hand(dataset, spec.config)
-    if at_hand != dataset:
-        print(f"{dataset} is not on this machine: {at_hand} take its place (seki data fetch {dataset})")
+    _announce(dataset, at_hand)
     trainer = _trainer("language_model" if space == "darts_rnn" else "supernet")
     if alone:
         for single in alone_specs(profile, at_hand, get_profile(profile).alone_cells):

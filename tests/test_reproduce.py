@@ -8,6 +8,7 @@ import sys
 import nbformat
 import pytest
 
+from seki_lib.report.table2 import images_missing
 from seki_lib.reproduce import code_hash
 
 FIGURES = (
@@ -105,6 +106,20 @@ def test_the_language_model_of_table_8_is_trained_and_stands_beside_the_unigram_
     assert ours["Test perplexity"] == "not run" and float(ours["short: test perplexity"]) > 1
     assert float(ours["short: test perplexity of the unigram model"]) > 1
     assert "seki supernet --space darts_rnn" in rows["SEKI, ours"]["Test perplexity provenance"]
+
+
+def test_the_cell_that_a_search_on_photographs_found_is_trained_for_the_dagger_row_of_table_2(results):
+    if images_missing("smoke"):
+        pytest.skip(images_missing("smoke"))
+    with (results / "smoke" / "tables" / "table2.csv").open() as file:
+        rows = {row["row"]: row for row in csv.DictReader(file)}
+    ours = rows["SEKI†, ours"]
+    assert ours["ImageNet-1K top-1 test error (%)"] == "not run" and float(ours["Params (M)"]) > 1
+    assert 0 < float(ours["short, 200 classes: last error (%)"]) <= 100
+    for figure in ("figure9", "figure10"):
+        assert (results / "smoke" / "figures" / f"{figure}.svg").stat().st_size > 5000
+    searched = results / "smoke" / "searches" / "darts" / "imagenet" / "local-smollm2-135m" / "default" / "seed=0"
+    assert len((searched / "history.jsonl").read_text().splitlines()) == 7
 
 
 def _images(results):

@@ -32,7 +32,8 @@ CELLS = {  # besides those that searches found; as `seki train --arch` takes the
 }  # fmt: skip
 NO_SEARCH = {
     "SEKI, ours": "no search of the DARTS space has finished in this profile",
-    "SEKI†, ours": "no search on ImageNet has finished in this profile",
+    "SEKI†, ours": "no search on ImageNet itself has finished in this profile: seki supernet --dataset imagenet, then "
+    "seki search --space darts --task imagenet",
 }
 
 
@@ -91,14 +92,15 @@ def _error(result: dict[str, Any], which: str) -> Cell:
 
 
 def _notes(done: Sequence[tuple[str, dict[str, Any]]], profile: str, why: str) -> list[str]:
+    full = IMAGENET[profile] == "imagenet"
     notes = [
-        "† searched on ImageNet itself; the others on CIFAR-10.",
+        f"† searched on ImageNet itself{'' if full else ', ours on the sample of it'}; the others on CIFAR-10.",
         "The paper prints 24.5 % here (75.5 % accuracy), 75.8 % in its introduction, and 75.58 and 75.68 % in Table 7.",
         "Validation: the 50,000 images of val/, shorter side 256, centre 224, the last epoch.",
     ]
     if why:
         return [*notes, f"Not run: {why}"]
-    if IMAGENET[profile] != "imagenet" and done:
+    if done and not full:
         config, result = asdict(get_protocol(profile, IMAGENET[profile])), done[0][1]
         n = result["test_images"]
         notes += [

@@ -233,13 +233,11 @@ for _profile, _config in LANGUAGE_SUPERNETS.items():
 """The supernet of each profile and space."""
 
 _PHOTOGRAPHS = ImageNetSupernetConfig(
-    channels=8, layers=3, epochs=10, batch=32, lr=0.025, resolution=32, stem="cifar", resize=36, least_area=0.35,
-    alpha_from=3, weights_share=0.5, validation_share=0.5, threads=1, workers=0, stand_in=True,
+    channels=8, layers=3, epochs=12, batch=32, lr=0.05, resolution=16, stem="cifar", resize=18, least_area=0.35,
+    alpha_from=4, weights_share=0.5, validation_share=0.5, threads=1, workers=0, stand_in=True,
 )  # fmt: skip
 IMAGENET_SUPERNETS: dict[str, ImageNetSupernetConfig] = {
-    "smoke": replace(
-        _PHOTOGRAPHS, channels=4, epochs=1, resolution=16, resize=18, train_images=1200, score_images=128
-    ),
+    "smoke": replace(_PHOTOGRAPHS, channels=4, epochs=1, train_images=1200, score_images=128),
     "laptop": _PHOTOGRAPHS,
     "workstation": replace(
         _PHOTOGRAPHS, channels=16, layers=8, epochs=50, batch=128, lr=0.1, alpha_from=15, resolution=64, resize=72,
@@ -392,12 +390,14 @@ def fetch_dataset(dataset: str) -> tuple[str, ...]:
 
 
 def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | LanguageModelConfig) -> str:
-    """The data set itself, or its stand-in where it is not here and the config allows one. Raises UnknownName."""
+    """The data set itself, or its stand-in where it is not here and the config allows one. Raises UnknownName.
+
+    Of ImageNet-1K a config that allows a stand-in always takes the sample: its network is too small for the whole.
+    """
     is_text = isinstance(config, LanguageModelConfig)
     look_up("text" if is_text else "data set", dict.fromkeys(TEXTS if is_text else DATASETS), dataset)
     stand_in = STAND_INS.get(dataset) if config.stand_in else None
-    here = imagenet_tree() if dataset == "imagenet" else assets_at_hand(dataset)
-    return stand_in if stand_in and not here else dataset
+    return stand_in if stand_in and not assets_at_hand(dataset) else dataset
 
 
 def _read(path: Path) -> Any:
