@@ -54,10 +54,9 @@ def in_profile(folder):
     return str(folder.relative_to(RESULTS / PROFILE) / "result.json")
 
 
-FULL_ABLATIONS = bool(config.get("ablations"))  # `make ablations`: all settings of the paper, for these seeds
-SETTINGS = full_grid(get_profile(PROFILE)) if FULL_ABLATIONS else get_profile(PROFILE)
+SETTINGS = get_profile(PROFILE)
+FULL_SEEDS = parse_seeds(config["ablations"]) if config.get("ablations") is not None else ()  # of `make ablations`
 IMAGES = dataset_at_hand("cifar10", SUPERNETS[PROFILE]["darts"])
-ABLATION_SEEDS = parse_seeds(config["ablations"]) if FULL_ABLATIONS else SETTINGS.ablation_seeds
 ALONE = [in_profile(spec.folder(RESULTS)) for spec in alone_specs(PROFILE, IMAGES, SETTINGS.alone_cells)]
 
 
@@ -71,10 +70,13 @@ def darts_results(settings, seed):
     return [in_profile(setting.spec(spec, SETTINGS).folder(RESULTS)) for setting in settings]
 
 
-TRUNK, OWN = trunk(SETTINGS), Setting(SETTINGS.lam, SETTINGS.k, SETTINGS.xi)
-LAMBDAS = [setting for setting in lambda_settings(SETTINGS) if setting != TRUNK]
-K_XIS = [setting for setting in k_xi_settings(SETTINGS) if setting not in [TRUNK, *LAMBDAS]]
-ALL_DARTS = [path for seed in ABLATION_SEEDS for path in darts_results([TRUNK, *LAMBDAS, *K_XIS], seed)]
+OWN = Setting(SETTINGS.lam, SETTINGS.k, SETTINGS.xi)
+GRIDS = {seed: SETTINGS for seed in SETTINGS.ablation_seeds} | {seed: full_grid(SETTINGS) for seed in FULL_SEEDS}
+ABLATIONS = {  # seed -> the settings of Tables 5 and 6 that it runs, the one that others fork from first
+    seed: list(dict.fromkeys([trunk(grid), *lambda_settings(grid), *k_xi_settings(grid)]))
+    for seed, grid in GRIDS.items()
+}
+ALL_DARTS = [path for seed, settings in ABLATIONS.items() for path in darts_results(settings, seed)]
 FOUND = "trainings/found.txt"  # names the training of the best cell that the searches found
 DIRECT = not images_missing(PROFILE)  # the search on ImageNet itself, or on its sample: † of Table 2
 FOUND_DIRECTLY = ["trainings/found_on_imagenet.txt"] if DIRECT else []
@@ -283,22 +285,22 @@ rule supernet_training:
 
 # The longest self-evolution of a seed is run first; the other settings of Tables 5 and 6 fork from it.
 ABLATE = f"{SEKI} ablations --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
-ABLATE += " --full" if FULL_ABLATIONS else ""
-for seed in ABLATION_SEEDS:
-    for setting in [TRUNK, *LAMBDAS, *K_XIS]:
+for seed, settings in ABLATIONS.items():
+    for setting in settings:
 
         rule:
             name:
                 f"ablation_{setting.lam}_{setting.k}_{setting.xi}_seed_{seed}"
             input:
-                supernet("darts") if setting == TRUNK else darts_results([TRUNK], seed),
+                supernet("darts") if setting == settings[0] else darts_results(settings[:1], seed),
             output:
                 darts_results([setting], seed),
             log:
                 f"logs/ablation-lam={setting.lam},k={setting.k},xi={setting.xi},seed={seed}.log",
             params:
-                command=f"{ABLATE} --lam {setting.lam} --k {setting.k} --xi {setting.xi} --seed {seed}",
-            priority: 9 if setting in (TRUNK, OWN) else 0
+                command=f"{ABLATE} --lam {setting.lam} --k {setting.k} --xi {setting.xi} --seed {seed}"
+                + " --full" * (seed in FULL_SEEDS),
+            priority: 9 if setting in (settings[0], OWN) else 0
             shell:
                 "{params.command} 2>&1 | tee {log}"
 
@@ -337,7 +339,7 @@ rule train:
 
 rule train_found:
     input:
-        [path for seed in ABLATION_SEEDS for path in darts_results([OWN], seed)],
+        [path for seed in ABLATIONS for path in darts_results([OWN], seed)],
     output:
         FOUND,
     log:
@@ -392,14 +394,13 @@ rule search_imagenet:
 rule train_found_on_imagenet:
     input:
         result(0, "darts", "imagenet"),
+        FOUND,  # should both searches find the same cell, it is trained once
     output:
         "trainings/found_on_imagenet.txt",
     log:
         "logs/train-found_on_imagenet.log",
-    params:
-        folder=quote(str(Path(RESULTS / PROFILE / result(0, "darts", "imagenet")).parent)),
     shell:
-        f"{SEKI} train --arch {{params.folder}} --dataset {IMAGENET[PROFILE]} --profile {PROFILE} --results {quote(str(RESULTS))}"
+        f"{SEKI} train --arch found:imagenet --dataset {IMAGENET[PROFILE]} --profile {PROFILE} --results {quote(str(RESULTS))}"
         " 2>&1 | tee {log} && tail -n 1 {log} > {output}"
 
 

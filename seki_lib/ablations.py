@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import SettingError
 from .profiles import Profile
 from .runs import RunSpec, fork_run, is_finished, search_run
 from .search import Step, initial_architecture
@@ -59,6 +60,15 @@ def k_xi_settings(profile: Profile) -> list[Setting]:
 def full_grid(profile: Profile) -> Profile:
     """The same profile with all settings of the paper's Tables 5 and 6."""
     return replace(profile, lams=Profile.lams, ks=Profile.ks, ratios=Profile.ratios)
+
+
+def require_full_grid(profile: Profile) -> None:
+    """Raise SettingError if a profile's searches are shorter than the paper's longest λ."""
+    if profile.rounds <= max(Profile.lams):
+        raise SettingError(
+            f"profile {profile.name} searches for {profile.rounds} rounds, and λ of the paper's Table 5 reaches "
+            f"{max(Profile.lams)}. Next: the profile laptop, whose searches are long enough."
+        )
 
 
 def trunk(profile: Profile) -> Setting:

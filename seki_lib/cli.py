@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, run_settings
+from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings
 from .assets import ASSETS, absolute_folders, fetch, locate
 from .errors import AssetError, RunError, SekiError, UnknownName, look_up
 from .evaluators import nas201_official, trans101_official
@@ -74,7 +74,7 @@ def search(
         "novelty": novelty, "permute_words": permute_words,
     }  # fmt: skip
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    named = changes | {name: value for name, value in (("supernet", supernet), ("bn", bn)) if value}
+    named = {name: value for name, value in (("supernet", supernet), ("bn", bn)) if value} | changes
     if named and variant == "default":
         variant = ",".join(f"{n}={_slug(v)}" for n, v in named.items())
     spec = RunSpec(space, task, llm, profile, seed, variant, supernet, bn)
@@ -118,14 +118,14 @@ def train(
     """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
 
     --arch: DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
-    searches), the folder of a finished search, or the text of a genotype. --dataset: cifar10 unless given; of
-    darts_rnn, whose cells become language models, ptb.
+    searches; "found:imagenet": of those on ImageNet itself), the folder of a finished search, or the text of a
+    genotype. --dataset: cifar10 unless given; of darts_rnn, whose cells become language models, ptb.
     imagenet is yours (SEKI_IMAGENET), imagenet_sample 200 classes of it at 64 pixels.
     --workers: processes that decode ImageNet's files. On many GPUs, with the same batch over all of them:
     torchrun --nproc_per_node=8 -m seki_lib.cli train …
     """
-    if arch == "found":
-        arch = str(found_cell(results, profile, space))
+    if arch.partition(":")[0] == "found":
+        arch = str(found_cell(results, profile, space, arch.partition(":")[2]))
     from .training.language_protocol import language_protocol
     from .training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 
@@ -142,16 +142,7 @@ def train(
     if changes and variant == "default":
         variant = ",".join(f"{name}={_slug(value)}" for name, value in changes.items())
     config: Any = language_protocol(profile) if space == "darts_rnn" else get_protocol(profile, dataset)
-    if workers is not None:
-        if not hasattr(config, "workers"):
-            raise UnknownName(f"--workers: {dataset} lies in memory; only ImageNet's files are decoded by processes")
-        changes["workers"] = workers
-    try:
-        config = replace(config, **changes)
-    except ValueError as error:
-        raise UnknownName(str(error)) from None
-    except TypeError:
-        raise UnknownName(f"a training in {space} has no setting {', '.join(changes)}") from None
+    config = _changed(config, space, **changes, workers=workers)
     at_hand = dataset_at_hand(dataset, config)
     _announce(dataset, at_hand)
     name, text = named_architecture(arch, space)
@@ -172,6 +163,19 @@ def train(
 def _trainer(name: str) -> Any:
     """A module of `training`, imported when it is needed: it brings torch along."""
     return importlib.import_module(f".training.{name}", __package__)
+
+
+def _changed(config: Any, space: str, **changes: Any) -> Any:
+    """The settings with some of them changed. Raises UnknownName for one that they do not have, or a value of none."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    if "workers" in given and not hasattr(config, "workers"):
+        raise UnknownName("--workers: these data lie in memory; only ImageNet's files are decoded by processes")
+    try:
+        return replace(config, **given)
+    except ValueError as error:
+        raise UnknownName(str(error)) from None
+    except TypeError:
+        raise UnknownName(f"a training in {space} has no setting {', '.join(given)}") from None
 
 
 def _announce(dataset: str, at_hand: str) -> None:
@@ -195,14 +199,21 @@ def supernet(
     alone: bool = False,
     device: str = "auto",
     results: Path = ROOT / "results",
+    epochs: int | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    precision: str | None = None,
+    workers: int | None = None,
 ) -> None:
     """Train the supernet that f(α) is read from, or go on with it: a line an epoch, resumable.
 
-    --dataset: cifar10 unless given; of darts_rnn a text, ptb. --kind: single_path, pc_darts or darts in place of the
-    profile's own. --alone: the short stand-alone trainings of single DARTS cells that notebook 01 compares f with, in
-    place of the supernet.
+    --dataset: cifar10 unless given; of darts_rnn a text, ptb; imagenet for the search on ImageNet itself. --kind:
+    single_path, pc_darts or darts in place of the profile's own. --alone: the short stand-alone trainings of single
+    DARTS cells that notebook 01 compares f with, in place of the supernet. --epochs and so on: in place of the
+    profile's; searches then use that supernet. Several processes share its batches: torchrun, as of `seki train`.
     """
     dataset = dataset or _default_dataset(space)
+    from .training.distributed import leave
     from .training.protocol import SupernetSpec, dataset_at_hand
 
     spec = SupernetSpec(space, dataset, profile, seed, kind)
@@ -214,7 +225,13 @@ def supernet(
             trainer.run_supernet(single, results, device=device, say=lambda line: print(f"alone  {line}", flush=True))
         return
     spec = replace(spec, dataset=at_hand)
-    result = trainer.run_supernet(spec, results, device=device, say=lambda line: print(f"{space}  {line}", flush=True))
+    config = _changed(spec.config, space, epochs=epochs, batch=batch, lr=lr, precision=precision, workers=workers)
+    result = trainer.run_supernet(
+        spec, results, config, device=device, say=lambda line: print(f"{space}  {line}", flush=True)
+    )
+    leave()
+    if int(os.environ.get("RANK", "0")):
+        return  # one of several processes: the first speaks
     print(f"{space}  {result['params_m']:.2f} M parameters, {result['seconds']:.0f} s; done: {spec.folder(results)}")
 
 
@@ -239,7 +256,10 @@ def ablations(
     settings can run at the same time. --full: all settings of the paper in place of the profile's. supernet, bn: as of
     `seki search`.
     """
-    settings = full_grid(get_profile(profile)) if full else get_profile(profile)
+    settings = get_profile(profile)
+    if full:
+        require_full_grid(settings)
+        settings = full_grid(settings)
     wanted = [*lambda_settings(settings), *k_xi_settings(settings)]
     if any((lam, k, xi)):
         wanted = [Setting(lam or settings.lam, k or settings.k, xi or settings.xi)]

@@ -28,7 +28,7 @@ from .errors import SettingError, look_up
 from .jsonl import read_lines
 from .llm import get_llm
 from .llm.prices import as_of, price_of, prices
-from .nn.count import count, count_mixed
+from .nn.count import count, count_supernet
 from .notebook import ROOT
 from .profiles import Profile, get_profile
 from .report.table1 import PLANS, found_cells
@@ -208,7 +208,9 @@ def works(profile: Profile, results: Path, left: dict[int, Asking], p: Protocols
     yield replace(supernet_work(large, p.imagenet_search_images, "imagenet"), left=left_over)
     yield scored(2, "imagenet_supernet", path_multiply_adds(large, "imagenet"), large.score_images)
     yield final(2, ours, genotype, "imagenet")
-    yield final(2, "the cell searched on ImageNet", genotype, "imagenet")
+    direct = found_cells(results, profile.name, task="imagenet")[:1]
+    named = ("the cell searched on ImageNet", genotype)
+    yield final(2, *(named_architecture(str(direct[0])) if direct else named), "imagenet")
 
     second = "the second LLM's cell"
     yield from (final(7, second, genotype, dataset, seed) for dataset in plan.datasets for seed in plan.seeds)
@@ -229,7 +231,7 @@ def supernet_work(config: SupernetConfig, images: tuple[int, int], stem: str = "
         forward, trained = path_multiply_adds(config, stem), config.epochs * images[0]
     else:
         partial = config.partial if config.kind == "pc_darts" else 1
-        forward = count_mixed(
+        forward = count_supernet(
             config.channels, config.layers, partial=partial, classes=1000 if imagenet else 10, stem=stem
         )
         trained = config.epochs * images[0] + (config.epochs - config.alpha_from) * images[1]
@@ -242,9 +244,9 @@ def path_multiply_adds(config: SupernetConfig, stem: str = "cifar") -> float:
     """Of one cell at the supernet's size: the mean of 16 random ones."""
     space = get_space("darts")
     return statistics.fmean(
-        count(space, space.random(Random(i)), channels=config.channels, layers=config.layers, classes=10,
-              stem=stem).multiply_adds for i in range(16)
-    )  # fmt: skip
+        count_supernet(config.channels, config.layers, classes=10, stem=stem, arch=space.random(Random(i)))
+        for i in range(16)
+    )
 
 
 def classifier_work(config: ClassifierConfig, genotype: str, dataset: str) -> Work:

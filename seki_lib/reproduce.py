@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .ablations import k_xi_settings, lambda_settings, trunk
+from .ablations import full_grid, k_xi_settings, lambda_settings, require_full_grid, trunk
 from .errors import AssetError, RunError
 from .evaluators.tabular import TABLES
 from .jsonl import write_json
@@ -35,6 +35,8 @@ def reproduce(
     seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile says. Safe to stop
     and to call again: what is done is not done again.
     """
+    if ablations:
+        require_full_grid(profile)
     stand_ins = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
     for dataset, stand_in in stand_ins.items():
         try:
@@ -59,7 +61,7 @@ def reproduce(
                 "code": code_hash(),
             },
         )
-        _write_if_changed(folder / "ablations.json", {"runs": _more_ablations(profile, llm, results)})
+        _write_if_changed(folder / "ablations.json", {"runs": _more_ablations(profile, llm, results, ablations)})
         command = [
             sys.executable,
             "-m",
@@ -94,16 +96,20 @@ def reproduce(
             print(f"  {os.path.relpath(path)}")
 
 
-def _more_ablations(profile: Profile, llm: str, results: Path) -> list[str]:
-    """Finished runs of Tables 5 and 6 beyond the profile's own (`make ablations`): the tables show them too."""
+def _more_ablations(profile: Profile, llm: str, results: Path, seeds: tuple[int, ...] | None) -> list[str]:
+    """Runs of Tables 5 and 6 beyond the profile's own, that are finished or will be: the tables show them too.
+
+    seeds: for which all settings of the paper will be run.
+    """
     spec = RunSpec("darts", "cifar10", llm, profile.name, 0)
-    own = {
-        setting.spec(replace(spec, seed=seed), profile).folder(results)
-        for seed in profile.ablation_seeds
-        for setting in [trunk(profile), *lambda_settings(profile), *k_xi_settings(profile)]
-    }
+
+    def folders(grid: Profile, seeds: tuple[int, ...]) -> set[Path]:
+        settings = [trunk(grid), *lambda_settings(grid), *k_xi_settings(grid)]
+        return {s.spec(replace(spec, seed=seed), profile).folder(results) for seed in seeds for s in settings}
+
     done = {path.parent for path in spec.folder(results).parent.parent.glob("*/seed=*/result.json")}
-    return sorted(str(path.relative_to(results)) for path in done - own)
+    done |= folders(full_grid(profile), seeds) if seeds else set()
+    return sorted(str(path.relative_to(results)) for path in done - folders(profile, profile.ablation_seeds))
 
 
 def _sources() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from random import Random
 
 import pytest
 
@@ -9,9 +10,10 @@ from seki_lib import cost
 from seki_lib.cost import Asking, Protocols, Work, plan, published_share, speed, wall_hours
 from seki_lib.errors import SettingError, UnknownName
 from seki_lib.jsonl import append_line
-from seki_lib.nn.count import count_mixed
+from seki_lib.nn.count import count, count_supernet
 from seki_lib.profiles import get_profile
 from seki_lib.runs import RunSpec
+from seki_lib.spaces import get_space
 from seki_lib.training.protocol import SupernetConfig, SupernetSpec, TrainingSpec, get_protocol, named_architecture
 
 PAPER = get_profile("paper")
@@ -29,8 +31,13 @@ def row(plan, table):
 
 
 def test_a_mixed_supernet_counts_as_the_public_code_does():
-    assert count_mixed(16, 8, partial=1, classes=10) == 300_255_744
-    assert count_mixed(16, 8, partial=4, classes=10) == 56_596_992
+    assert count_supernet(16, 8, classes=10) == 300_255_744
+    assert count_supernet(16, 8, partial=4, classes=10) == 56_596_992
+    arch = get_space("darts").random(Random(0))
+    alone = count("darts", arch, channels=16, layers=8, classes=10).multiply_adds
+    assert count_supernet(16, 8, classes=10, arch=arch) == alone  # on ImageNet its stem is three times as wide
+    alone = count("darts", arch, channels=16, layers=8, classes=10, stem="imagenet").multiply_adds
+    assert count_supernet(16, 8, classes=10, stem="imagenet", arch=arch) > 1.5 * alone
 
 
 def test_operations_are_two_a_multiply_add_and_three_passes_a_trained_sample():

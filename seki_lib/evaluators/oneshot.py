@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import look_up
-from ..training.protocol import HELD_OUT, SupernetSpec
+from ..training.protocol import PAPER_SIZES, SupernetSpec
 from .base import DataSource
 from .supernet import SupernetEvaluator
 
@@ -22,8 +22,6 @@ TASKS = {
         ("imagenet", "ImageNet"), ("imagenet_sample", "200 classes of ImageNet"),
     )
 }  # fmt: skip
-PAPER_SIZES: dict[str, Any] = {"channels": 36, "layers": 20, "classes": 10}  # what Tables 5 and 6 count parameters at
-IMAGENET_SIZES: dict[str, Any] = {"channels": 48, "layers": 14, "classes": 1000, "stem": "imagenet"}  # Table 2
 
 
 class OneShot(SupernetEvaluator):
@@ -39,7 +37,7 @@ class OneShot(SupernetEvaluator):
         look_up("BN mode", BN_MODES, bn)
         super().__init__(spec, results, TASKS, device)
         self.bn, self.task = bn, TASKS[self.dataset]
-        data, score, held_out = load_score_images(self.dataset, self.config, HELD_OUT)
+        data, score, held_out = load_score_images(self.dataset, self.config)
         network = build_network(spec.space, self.config, data.classes)
         digest = self.load(network)
         memory_format = torch.channels_last if self.config.channels_last else torch.contiguous_format
@@ -73,7 +71,7 @@ class OneShot(SupernetEvaluator):
         arch = self.space.canonical(arch)
         values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.held_out)}
         if self.space.name == "darts":
-            sizes = IMAGENET_SIZES if self.dataset.startswith("imagenet") else PAPER_SIZES
+            sizes = PAPER_SIZES["imagenet" if self.dataset.startswith("imagenet") else "cifar"]
             values["params_m"] = count(self.space, arch, **sizes).params_m
         return values
 

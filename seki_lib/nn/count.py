@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..spaces import DartsGenotype, SearchSpace
-from ..spaces.darts import PRIMITIVES
+from ..spaces.darts import NODES, PRIMITIVES
 from ..spaces.six_edges import EDGES
 from .cells import CellShape, NasBench201CellModule, ResidualBlock, preprocess
 from .networks import AuxiliaryHead, build_network, cell_shapes, resolve, stems
@@ -164,10 +164,19 @@ def _trace_all(modules: Iterable[nn.Module], size: Resolution) -> tuple[int, Res
     return total, size
 
 
-def count_mixed(channels: int, layers: int, *, partial: int, classes: int, stem: str = "cifar") -> int:
-    """Multiply-adds of a mixed supernet of the DARTS space on one image: every edge runs all operations of the space.
+def count_supernet(
+    channels: int,
+    layers: int,
+    *,
+    classes: int,
+    partial: int = 1,
+    stem: str = "cifar",
+    arch: DartsGenotype | None = None,
+) -> int:
+    """Multiply-adds of a supernet of the DARTS space on one image.
 
-    partial: K, the part of the channels that goes through the operations is 1 / K (PC-DARTS; 1: DARTS).
+    arch: the genotype that is run; None: the mixture, in which every edge runs all operations. partial: K, the part of
+    the channels that goes through the operations is 1 / K (PC-DARTS; 1: DARTS).
     """
     width = 3 * channels  # of both stems
     total, size = 0, 2 * (32 if stem == "cifar" else 224,)
@@ -178,11 +187,12 @@ def count_mixed(channels: int, layers: int, *, partial: int, classes: int, stem:
     shapes = cell_shapes(channels, layers, (4, 4), stem)
     shapes[0] = shapes[0]._replace(previous=width, before_previous=width)
     shapes[1] = shapes[1]._replace(before_previous=width)
+    mixed = [(name, source) for node in NODES for source in range(node) for name in PRIMITIVES[1:]]
     for shape in shapes:
         inner = _halved(size) if shape.reduction else size
         total += _count_preprocess(shape, size)[1]
-        for source in (source for node in range(4) for source in range(2 + node)):
+        for name, source in mixed if arch is None else arch.reduce if shape.reduction else arch.normal:
             stride, at = (2, size) if shape.reduction and source < 2 else (1, inner)
-            total += sum(_count_operation(name, shape.channels // partial, stride, at)[1] for name in PRIMITIVES[1:])
+            total += _count_operation(name, shape.channels // partial, stride, at)[1]
         size = inner
     return total + 4 * shapes[-1].channels * classes

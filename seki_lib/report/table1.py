@@ -59,15 +59,17 @@ def found_cells(results: Path, profile: str, space: str = "darts", task: str = "
     )
 
 
-def found_cell(results: Path, profile: str, space: str = "darts") -> Path:
-    """The folder of the best search of a space. Raises RunError if none has finished."""
-    for folder in found_cells(results, profile, space):
+def found_cell(results: Path, profile: str, space: str = "darts", task: str = "") -> Path:
+    """The folder of the best search of a space, as of `found_cells`. Raises RunError if none has finished."""
+    for folder in found_cells(results, profile, space, task):
         return folder
     name, where = ("DARTS space", "") if space == "darts" else (f"space {space}", f" --space {space}")
-    task = " --task ptb" if space == "darts_rnn" else ""
+    task = task or ("ptb" if space == "darts_rnn" else "")
+    on, images = (f" --task {task}", f" --dataset {task}") if task else ("", "")
     raise RunError(
-        f'no search of the {name} has finished in profile {profile}. Next: "seki supernet{where} --profile {profile}", '
-        f'then "seki search --space {space}{task} --profile {profile}".'
+        f"no search of the {name}{f' on {task}' if task else ''} has finished in profile {profile}. Next: "
+        f'"seki supernet{where}{images} --profile {profile}", then '
+        f'"seki search --space {space}{on} --profile {profile}".'
     )
 
 

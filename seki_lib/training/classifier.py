@@ -22,7 +22,7 @@ from ..spaces import get_space
 from .augment import PHOTOGRAPHS, augment, augment_photographs, normalise
 from .images import Dataset, LabelledImages, load_dataset
 from .loop import ImageTraining, Job, train
-from .protocol import ClassifierConfig, ImageNetConfig, TrainingSpec, get_protocol
+from .protocol import PAPER_SIZES, ClassifierConfig, ImageNetConfig, TrainingSpec, get_protocol
 
 TEST_BATCH = 200
 
@@ -142,7 +142,7 @@ class ClassifierTraining(ImageTraining):
     def begin_epoch(self) -> None:
         """Learning rate and drop path of the epoch, and its batches from the next step on."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = self.config.rate(self.epoch)
         self.batches = self.batches_left()
         if self.config.drop_path:
             self.network.drop_path_prob = self.config.drop_path * self.epoch / self.config.epochs
@@ -174,7 +174,7 @@ class ClassifierTraining(ImageTraining):
         loss, wrong = self.sums.tolist()
         line = Epoch(
             self.epoch + 1,
-            self.rate(),
+            self.config.rate(self.epoch),
             self.network.drop_path_prob if self.config.drop_path else 0.0,
             loss / n,
             100 * wrong / n,
@@ -221,11 +221,7 @@ class ClassifierTraining(ImageTraining):
 
     def paper_sizes(self) -> dict[str, Any]:
         """The network of the paper's tables, of which they print the parameters."""
-        return {"channels": 36, "layers": 20, "classes": self.data.classes}
-
-    def rate(self) -> float:
-        """The learning rate of the epoch."""
-        return self.cosine(self.config.lr)
+        return PAPER_SIZES["cifar"] | {"classes": self.data.classes}
 
     def views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
         """Training images, uint8, as the network sees them."""
@@ -251,11 +247,7 @@ class ImageNetTraining(ClassifierTraining):
 
     def paper_sizes(self) -> dict[str, Any]:
         """Of Table 2: ImageNet-1K, whatever the images here."""
-        return {"channels": 48, "layers": 14, "classes": 1000, "stem": "imagenet"}
-
-    def rate(self) -> float:
-        """Warm-up, then linear."""
-        return self.config.rate(self.epoch)
+        return PAPER_SIZES["imagenet"]
 
     def views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
         """The files' random crops, flipped and changed in colour."""

@@ -35,6 +35,7 @@ from .protocol import NO_IMAGENET, ImageNetConfig, ImageNetSupernetConfig, image
 
 CLASSES = {"imagenet": 1000, "imagenet_sample": 200}
 ENDINGS = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
+CENTRE = -1  # in place of a seed: no random crop
 CHUNK = 64  # images that a worker hands over at once: 10 MB at 224 pixels
 Box = tuple[float, float, float, float]  # left, upper, right, lower
 Config = ImageNetConfig | ImageNetSupernetConfig
@@ -65,21 +66,26 @@ class Photographs:
         return Images(torch.cat(pixels), self.labels)
 
     def batches(
-        self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None
+        self, parts: Sequence[Tensor], device: torch.device, seeds: Sequence[int] = ()
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """For each of `parts`, indices of images: (n, 3, resolution, resolution) uint8 and (n,) labels, on the device.
 
-        seed: of the random crops; without one, the centre of the resized image. Raises TrainingError that names a file
-        that cannot be read.
+        seeds: of each part's random crops; without any, the centre of the resized image. Raises TrainingError that
+        names a file that cannot be read.
         """
         wanted = [part.tolist() for part in parts]
-        chunks = [part[i : i + CHUNK] for part in wanted for i in range(0, len(part), CHUNK)]
-        count = self.config.workers if self.config.workers >= 0 else max(1, (os.cpu_count() or 1) - 1)
+        chunks = [
+            (seed, part[i : i + CHUNK])
+            for seed, part in zip(seeds or [CENTRE] * len(wanted), wanted, strict=True)
+            for i in range(0, len(part), CHUNK)
+        ]
+        share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of each process of torchrun
+        count = self.config.workers if self.config.workers >= 0 else max(1, share - 1)
         options: dict[str, Any] = (
             {"prefetch_factor": 4, "worker_init_fn": _leave_signals_to_the_parent} if count else {}
         )
         loader = DataLoader(
-            _Views(self, seed), batch_size=None, sampler=chunks, num_workers=count,
+            _Views(self), batch_size=None, sampler=chunks, num_workers=count,
             pin_memory=device.type == "cuda", generator=torch.Generator(), **options,
         )  # fmt: skip
         views: Any = iter(loader)
@@ -109,16 +115,15 @@ class Photographs:
 
 @dataclass(frozen=True)
 class _Views(Dataset[Any]):
-    """What worker processes do: a list of indices -> (n, resolution, resolution, 3) uint8, or what is wrong."""
+    """What worker processes do: a seed and indices -> (n, resolution, resolution, 3) uint8, or what is wrong."""
 
     photographs: Photographs
-    seed: int | None
 
-    def __getitem__(self, chunk: list[int]) -> Tensor | str:
-        of = self.photographs
+    def __getitem__(self, seed_and_chunk: tuple[int, list[int]]) -> Tensor | str:
+        of, (seed, chunk) = self.photographs, seed_and_chunk
         views = np.empty((len(chunk), of.config.resolution, of.config.resolution, 3), np.uint8)
         for i, index in enumerate(chunk):
-            crop = None if self.seed is None else Random(self.seed << 32 | index)
+            crop = None if seed == CENTRE else Random(seed << 32 | index)
             try:
                 views[i] = view(read(of.root, of.images[index]), of.config, crop)
             except (OSError, SyntaxError, ValueError, zipfile.BadZipFile) as error:
@@ -286,9 +291,13 @@ def search_subsets(
     order = order[labels[order].argsort(stable=True)]  # by class, shuffled within each
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     for label, of_class in enumerate(torch.split(order, torch.bincount(labels).tolist())):
-        first, second = (max(1, round(share * len(of_class))) for share in (weights, validation))
+        first = max(1, round(weights * len(of_class)))
+        second = max(1, min(round(validation * len(of_class)), len(of_class) - first))
         if first + second > len(of_class):
-            raise TrainingError(f"class {label} has {len(of_class)} images, too few for {first} + {second} of them.")
+            raise TrainingError(
+                f"class {label} has {len(of_class)} image, and two are needed: one to train and one to validate. "
+                "Next: a larger train_images, or more images of that class."
+            )
         parts[0].append(of_class[:first])
         parts[1].append(of_class[first : first + second])
     to_validate = torch.cat(parts[1])

@@ -39,7 +39,7 @@ class Images(NamedTuple):
         return Images(self.images[indices], self.labels[indices])
 
     def batches(
-        self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None
+        self, parts: Sequence[Tensor], device: torch.device, seeds: Sequence[int] = ()
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """For each of `parts`, indices of images: the images and their labels. Memory holds them: nothing is seeded."""
         return ((self.images[part], self.labels[part]) for part in parts)
@@ -59,7 +59,7 @@ class LabelledImages(Protocol):
     def chosen(self, indices: Tensor) -> "LabelledImages": ...  # noqa: D102
 
     def batches(  # noqa: D102
-        self, parts: Sequence[Tensor], device: torch.device, seed: int | None = None
+        self, parts: Sequence[Tensor], device: torch.device, seeds: Sequence[int] = ()
     ) -> Iterator[tuple[Tensor, Tensor]]: ...
 
 

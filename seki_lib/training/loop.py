@@ -152,10 +152,6 @@ class Training(ABC):
             memory_format=torch.channels_last if self.config.channels_last else torch.contiguous_format
         )
 
-    def cosine(self, start: float, end: float = 0.0) -> float:
-        """From `start` to `end` over all epochs, constant within one, in closed form."""
-        return end + (start - end) * (1 + math.cos(math.pi * self.epoch / self.config.epochs)) / 2
-
     def run(self) -> dict[str, Any]:
         """All epochs that are not done yet, then `result.json`."""
         self._resume()
@@ -221,7 +217,7 @@ class Training(ABC):
             return
         kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
         advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
-        raise TrainingError(f"{where}; {kept}. Next: {advice}, in another folder (--variant).")
+        raise TrainingError(f"{where}; {kept}. Next: {advice}, in another folder (--variant, of a supernet --results).")
 
     def _close_epoch(self) -> None:
         """Measure, write the line of this epoch, save."""
@@ -281,14 +277,21 @@ class ImageTraining(Training):
 
     train: Any  # labelled images
 
+    def __init__(self, job: Job):
+        super().__init__(job)
+        self.streams: list[Any] = []  # of this epoch's batches
+
     def run(self) -> dict[str, Any]:
         """As every training; no process that decodes images is left behind, however it ends."""
-        self.streams: dict[str, Any] = {}
         try:
             return super().run()
         finally:
-            for stream in self.streams.values():
-                stream.close()
+            self.close_streams()
+
+    def close_streams(self) -> None:
+        """End the processes that decode for an epoch, if it was left before its end."""
+        while self.streams:
+            self.streams.pop().close()
 
     @property
     def steps(self) -> int:
@@ -306,14 +309,16 @@ class ImageTraining(Training):
 
     def batches_left(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels of the epoch's batches from the next step on, this process's part of each."""
-        return self.parts_of(self.train, torch.split(self.order, self.config.batch)[self.step :], "crops")
+        self.close_streams()
+        left = torch.split(self.order, self.config.batch)[self.step :]
+        return self.parts_of(self.train, left, ["crops"] * len(left))
 
-    def parts_of(self, images: Any, batches: Sequence[Tensor], purpose: str) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same of any batches, each as indices of `images`. purpose: names the stream of random crops, of files."""
+    def parts_of(self, images: Any, batches: Sequence[Tensor], crops: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same of any batches, each as indices of `images`. crops: name each one's random crops, of files."""
         parts = [whole[self.world.part(len(whole))] for whole in batches]
-        stream: Iterator[tuple[Tensor, Tensor]] = images.batches(parts, self.device, self.seed_of(purpose))
-        self.streams[purpose] = stream
-        return stream
+        stream: Any = images.batches(parts, self.device, [self.seed_of(name) for name in crops])
+        self.streams.append(stream)
+        return stream  # type: ignore[no-any-return]
 
 
 def _claim(folder: Path, description: dict[str, Any]) -> None:
@@ -386,7 +391,7 @@ def _out_of_memory(where: str, config: Any) -> str:
     bf16 = "" if config.precision == "bf16" else " or precision='bf16'"
     return (
         f"{where} has too little memory for batch {config.batch} of this network. "
-        f"Next: batch={max(1, config.batch // 2)}{bf16}, in another folder (--variant)."
+        f"Next: batch={max(1, config.batch // 2)}{bf16}, in another folder (--variant, of a supernet --results)."
     )
 
 

@@ -23,6 +23,17 @@ from .language_protocol import LANGUAGE_SUPERNETS, TEXTS, LanguageModelConfig
 PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
 """Cells of the literature that have a name, by space."""
 
+PAPER_SIZES: dict[str, dict[str, Any]] = {
+    "cifar": {"channels": 36, "layers": 20, "classes": 10},
+    "imagenet": {"channels": 48, "layers": 14, "classes": 1000, "stem": "imagenet"},
+}
+"""The networks of which the paper's tables print the parameters (PC-DARTS)."""
+
+
+def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
+    """From `start` to `end` over all epochs, constant within one, in closed form."""
+    return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
 
 @dataclass(frozen=True)
 class ClassifierConfig:
@@ -54,6 +65,10 @@ class ClassifierConfig:
             raise ValueError(f"compile must be '', 'default' or 'reduce-overhead', not {self.compile!r}")
         if min(self.channels, self.layers, self.epochs, self.batch) < 1:
             raise ValueError("channels, layers, epochs and batch must be at least 1")
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch from 0."""
+        return cosine(self.lr, 0.0, epoch, self.epochs)
 
 
 PROTOCOLS: dict[str, ClassifierConfig] = {
@@ -93,10 +108,7 @@ class ImageNetConfig(ClassifierConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.stem not in ("cifar", "imagenet"):
-            raise ValueError(f"stem must be 'cifar' or 'imagenet', not {self.stem!r}")
-        if not 0 < self.resolution <= self.resize:
-            raise ValueError(f"resolution must lie in 1..resize, not {self.resolution} with resize={self.resize}")
+        _check_photographs(self)
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch from 0: warm-up, then linear, less steep in the last five (PC-DARTS)."""
@@ -105,6 +117,13 @@ class ImageNetConfig(ClassifierConfig):
         slope = max(self.epochs - 5, 1)
         left = self.epochs - epoch
         return self.lr * (left - 5) / slope if left > 5 else self.lr * left / (slope * 5)
+
+
+def _check_photographs(config: Any) -> None:
+    if config.stem not in ("cifar", "imagenet"):
+        raise ValueError(f"stem must be 'cifar' or 'imagenet', not {config.stem!r}")
+    if not 0 < config.resolution <= config.resize:
+        raise ValueError(f"resolution must lie in 1..resize, not {config.resolution} with resize={config.resize}")
 
 
 _SHORT = ImageNetConfig(
@@ -180,8 +199,8 @@ class SupernetConfig:
             raise ValueError(f"resolution must be 8, 16 or 32 pixels, not {self.resolution}")
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch from 0: cosine from lr to lr_end, in closed form."""
-        return self.lr_end + (self.lr - self.lr_end) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        """The learning rate of an epoch from 0."""
+        return cosine(self.lr, self.lr_end, epoch, self.epochs)
 
 
 @dataclass(frozen=True)
@@ -203,16 +222,12 @@ class ImageNetSupernetConfig(SupernetConfig):
     workers: int = -1  # processes that decode images; -1: one for each CPU core but one, 0: none, in the training's own
 
     def _check_resolution(self) -> None:
-        if self.stem not in ("cifar", "imagenet"):
-            raise ValueError(f"stem must be 'cifar' or 'imagenet', not {self.stem!r}")
-        if not 0 < self.resolution <= self.resize:
-            raise ValueError(f"resolution must lie in 1..resize, not {self.resolution} with resize={self.resize}")
+        _check_photographs(self)
 
     def rate(self, epoch: int) -> float:
         """Warm-up, then the cosine where it would be without."""
-        if epoch < self.warm_up and self.batch > 256:
-            return self.lr * (epoch + 1) / self.warm_up
-        return super().rate(epoch)
+        warming = epoch < self.warm_up and self.batch > 256
+        return self.lr * (epoch + 1) / self.warm_up if warming else super().rate(epoch)
 
 
 _SMOKE = SupernetConfig(

@@ -52,8 +52,8 @@ class Split:
 
     weights: LabelledImages  # the first half: trains the weights
     score: LabelledImages  # in memory: the first `score_images` of the second half: f(α) is read from them
-    held_out: LabelledImages  # the next HELD_OUT of the second half: never seen by a search
-    alphas: LabelledImages  # what is left of the second half: α of a mixed supernet; all if less than a batch is left
+    held_out: LabelledImages  # the next ones, HELD_OUT or half of what is left: never seen by a search
+    alphas: LabelledImages  # the rest of the second half: α of a mixed supernet
 
 
 def split(data: Dataset, config: SupernetConfig) -> Split:
@@ -69,13 +69,13 @@ def split(data: Dataset, config: SupernetConfig) -> Split:
     else:
         train = Images(shrink(data.train.images, config.resolution), data.train.labels)
         first, second = torch.arange(len(train.labels)).tensor_split([len(train.labels) // 2])
-    if len(second) <= config.score_images:
+    if len(second) < config.score_images + 2:
         raise TrainingError(
             f"{data.name}: {len(train.labels)} training images leave {len(second)} to validate, and f(α) is read from "
             f"{config.score_images} with others held out. Next: a larger train_images, or fewer score_images."
         )
-    score, held_out, left = second.tensor_split([config.score_images, config.score_images + HELD_OUT])
-    alphas = left if len(left) >= config.batch else second
+    end = config.score_images + held_out_images(len(second), config)
+    score, held_out, alphas = second.tensor_split([config.score_images, end])
     scored = train.chosen(score)
     return Split(
         train.chosen(first),
@@ -85,6 +85,11 @@ def split(data: Dataset, config: SupernetConfig) -> Split:
     )
 
 
+def held_out_images(validation: int, config: SupernetConfig) -> int:
+    """How many of so many images to validate are held out."""
+    return min(HELD_OUT, (validation - config.score_images + 1) // 2)
+
+
 def load_images(name: str, config: SupernetConfig) -> Dataset:
     """The training images that these settings ask for, in memory or as files. Raises AssetError."""
     if isinstance(config, ImageNetSupernetConfig):
@@ -92,15 +97,14 @@ def load_images(name: str, config: SupernetConfig) -> Dataset:
     return load_dataset(name, train=config.train_images, test=1)
 
 
-def load_score_images(
-    name: str, config: SupernetConfig, held_out: int
-) -> tuple[Dataset, LabelledImages, LabelledImages]:
-    """The `score` and the first `held_out` images of `split`, and what they are part of: no others are read."""
+def load_score_images(name: str, config: SupernetConfig) -> tuple[Dataset, LabelledImages, LabelledImages]:
+    """The images `score` and `held_out` of `split`, and what they are part of: no others are read."""
     if isinstance(config, ImageNetSupernetConfig):
         parts = split(files := load_images(name, config), config)
-        return files, parts.score, parts.held_out.chosen(torch.arange(len(parts.held_out.labels))[:held_out])
+        return files, parts.score, parts.held_out
     half = (config.train_images or TRAIN_IMAGES[name]) // 2
-    data = load_dataset(name, first=half, train=min(config.score_images + held_out, half), test=1)
+    wanted = config.score_images + held_out_images(half, config)
+    data = load_dataset(name, first=half, train=wanted, test=1)
     images = shrink(data.train.images, config.resolution)
     everything, at = Images(images, data.train.labels), torch.arange(len(images)).tensor_split([config.score_images])
     return data, everything.chosen(at[0]), everything.chosen(at[1])
@@ -203,8 +207,9 @@ class SupernetTraining(ImageTraining):
             group["lr"] = self.config.rate(self.epoch)
         self.batches = self.batches_left()
         if self.moves_alphas:
-            chosen = [self._alpha_images(step) for step in range(self.step, self.steps)]
-            self.alpha_batches = self.parts_of(self.alphas, chosen, "crops for alpha")
+            left = range(self.step, self.steps)
+            chosen, crops = [self._alpha_images(step) for step in left], [f"crops for alpha/{step}" for step in left]
+            self.alpha_batches = self.parts_of(self.alphas, chosen, crops)
         self.network.train()
 
     @property

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,10 +18,17 @@ from torch import nn
 from seki_lib.errors import RunError, SekiError, TrainingError, UnknownName
 from seki_lib.evaluators.base import DataSource
 from seki_lib.spaces import get_space
-from seki_lib.training import checkpoint, classifier, loop
+from seki_lib.training import checkpoint, classifier
 from seki_lib.training.classifier import train_classifier
 from seki_lib.training.images import Dataset, Images, load_dataset
-from seki_lib.training.protocol import PROTOCOLS, ClassifierConfig, TrainingSpec, get_protocol, named_architecture
+from seki_lib.training.protocol import (
+    PROTOCOLS,
+    ClassifierConfig,
+    TrainingSpec,
+    cosine,
+    get_protocol,
+    named_architecture,
+)
 
 TINY = ClassifierConfig(channels=2, layers=3, epochs=3, batch=20, train_images=50, test_images=30, threads=1)
 ARCH = named_architecture("PC_DARTS")[1]
@@ -74,14 +80,12 @@ def test_the_paper_protocol_is_that_of_pc_darts():
 
 
 def test_the_learning_rate_is_a_cosine_of_the_epoch():
-    training = SimpleNamespace(config=ClassifierConfig(), epoch=0)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([nn.Parameter(torch.ones(1))], 0.025), 600)
-    for training.epoch in range(600):
-        assert loop.Training.cosine(training, 0.025) == pytest.approx(scheduler.get_last_lr()[0], abs=1e-9)
+    for epoch in range(600):
+        assert ClassifierConfig().rate(epoch) == pytest.approx(scheduler.get_last_lr()[0], abs=1e-9)
         scheduler.optimizer.step()
         scheduler.step()
-    training.epoch = 300
-    assert loop.Training.cosine(training, 0.1, 0.02) == pytest.approx(0.06)
+    assert cosine(0.1, 0.02, 300, 600) == pytest.approx(0.06)
 
 
 def test_a_training_reports_the_last_error_and_the_best(whole, digits):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import multiprocessing
 import os
 import zipfile
 from random import Random
@@ -39,7 +40,8 @@ def load(train=0, **changes):
 
 
 def views(photographs, indices, seed=None):
-    ((pixels, labels),) = photographs.batches([torch.tensor(indices)], torch.device("cpu"), seed)
+    seeds = [] if seed is None else [seed]
+    ((pixels, labels),) = photographs.batches([torch.tensor(indices)], torch.device("cpu"), seeds)
     return pixels, labels
 
 
@@ -77,7 +79,7 @@ def test_a_view_depends_on_seed_and_image_and_not_on_who_makes_it(root):
     assert torch.equal(views(here, [9, 2], seed=3)[0], pixels[[9, 2]])
     assert not torch.equal(views(here, list(range(15)), seed=4)[0], pixels)
     parts = [torch.tensor([1, 2]), torch.tensor([], dtype=torch.int64)[:0], torch.tensor([3])][::2]
-    assert torch.equal(torch.cat([p for p, _ in here.batches(parts, torch.device("cpu"), 3)]), pixels[[1, 2, 3]])
+    assert torch.equal(torch.cat([p for p, _ in here.batches(parts, torch.device("cpu"), [3, 3])]), pixels[[1, 2, 3]])
 
 
 def test_the_centre_is_that_of_resizing_to_256_and_cropping_224():
@@ -149,6 +151,7 @@ def test_a_file_that_cannot_be_read_is_named_in_one_sentence(root, workers, dama
     path.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "text": b"404 not found"}[damage])
     with pytest.raises(TrainingError) as caught:
         views(load(workers=workers).train, [3, 7], seed=0)
+    assert not multiprocessing.active_children()  # though `caught` holds the frames that began them
     reason = "image file is truncated" if damage == "truncated" else "it is no image"
     assert str(path) in str(caught.value) and reason in str(caught.value) and "\n" not in str(caught.value)
     assert str(caught.value).endswith("Put a good copy there: the same command goes on.")
@@ -156,8 +159,9 @@ def test_a_file_that_cannot_be_read_is_named_in_one_sentence(root, workers, dama
 
 def test_a_decoding_process_that_is_killed_is_named(root, monkeypatch):
     monkeypatch.setattr(image_folder, "view", lambda *args: os._exit(9))
-    with pytest.raises(TrainingError, match=r"ended from outside.*fewer workers"):
-        views(load(workers=1).train, [0], seed=0)
+    with pytest.raises(TrainingError, match=r"ended from outside.*fewer workers") as caught:
+        views(load(workers=2).train, [0], seed=0)
+    assert caught.tb and not multiprocessing.active_children()
 
 
 def remove(path):
@@ -245,5 +249,5 @@ def test_a_direct_search_sees_two_disjoint_shares_of_each_class():
     assert not set(weights.tolist()) & set(validation.tolist())
     assert all(torch.equal(a, b) for a, b in zip(search_subsets(labels, seed=1), (weights, validation), strict=True))
     assert not torch.equal(search_subsets(labels, seed=2)[0], weights)
-    with pytest.raises(TrainingError, match="class 1 has 1 images, too few"):
+    with pytest.raises(TrainingError, match=r"class 1 has 1 image, and two are needed.*Next"):
         search_subsets(torch.tensor([0, 0, 0, 1]), seed=0)

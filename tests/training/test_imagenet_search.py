@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 from random import Random
@@ -20,6 +21,7 @@ from seki_lib.report import table2
 from seki_lib.spaces import get_space
 from seki_lib.training import image_folder, supernet
 from seki_lib.training.checkpoint import load_network
+from seki_lib.training.image_folder import search_subsets
 from seki_lib.training.protocol import IMAGENET, IMAGENET_SUPERNETS, SUPERNETS, ImageNetSupernetConfig, SupernetSpec
 from seki_lib.training.supernet import load_images, run_supernet, split
 
@@ -58,18 +60,24 @@ def test_the_rate_warms_up_and_then_falls_as_the_cosine_would_without():
 
 def test_no_photograph_serves_twice_and_each_class_is_in_every_share(tree):
     parts = split(load_images("imagenet", TINY), TINY)
-    assert torch.bincount(parts.weights.labels).tolist() == [4, 4, 4]
-    assert [len(part.labels) for part in (parts.score, parts.held_out, parts.alphas)] == [5, 7, 12]
-    assert not {*parts.weights.images} & {*parts.alphas.images} and {*parts.held_out.images} < {*parts.alphas.images}
+    every = search_subsets(load_images("imagenet", TINY).train.labels, 0, weights=0.5, validation=0.5)
+    assert [torch.bincount(load_images("imagenet", TINY).train.labels[part]).tolist() for part in every] == [
+        [4] * 3
+    ] * 2
+    assert [len(part.labels) for part in (parts.weights, parts.score, parts.held_out, parts.alphas)] == [12, 5, 4, 3]
+    files = [load_images("imagenet", TINY).train.images[i] for i in every[1][:5]]  # those of f are in memory
+    served = [*parts.weights.images, *files, *parts.held_out.images, *parts.alphas.images]
+    assert len(served) == len(set(served)) == 24
     assert parts.score.images.shape == (5, 3, 16, 16) and parts.score.images.dtype == torch.uint8
     with pytest.raises(TrainingError, match=r"leave 12 to validate.*fewer score_images"):
-        split(load_images("imagenet", TINY), dataclasses.replace(TINY, score_images=12))
+        split(load_images("imagenet", TINY), dataclasses.replace(TINY, score_images=11))
 
 
-@pytest.mark.parametrize("kind", ["single_path", "pc_darts"])
-def test_a_stopped_supernet_of_photographs_ends_with_the_same_bits(kind, tree, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("kind", "workers"), [("single_path", 0), ("pc_darts", 1)])
+def test_a_stopped_supernet_of_photographs_ends_with_the_same_bits(kind, workers, tree, tmp_path, monkeypatch):
     spec = SupernetSpec("darts", "imagenet", "tiny", kind=kind)
     whole = run_supernet(spec, tmp_path / "whole", say=lambda line: None)
+    monkeypatch.setitem(IMAGENET_SUPERNETS, "tiny", dataclasses.replace(TINY, workers=workers))
     step, calls = supernet.SupernetTraining.train_step, []
 
     def press(self):
@@ -79,8 +87,9 @@ def test_a_stopped_supernet_of_photographs_ends_with_the_same_bits(kind, tree, t
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(supernet.SupernetTraining, "train_step", press)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         run_supernet(spec, tmp_path / "stopped", say=lambda line: None)
+    assert caught.tb and not multiprocessing.active_children()
     again = run_supernet(spec, tmp_path / "stopped", say=lambda line: None)
     assert len(calls) == 6 and again["weights_sha256"] == whole["weights_sha256"]
     assert ("genotype" in whole) == (kind == "pc_darts") and whole["train_images"] == 12

@@ -140,11 +140,11 @@ def test_fair_sampling_runs_each_operation_of_a_slot_equally_often(space):
 def test_the_second_half_validates_and_no_image_serves_twice(digits):
     parts = split(digits, TINY)
     assert [len(part.labels) for part in (parts.weights, parts.score, parts.held_out, parts.alphas)] == [
-        60, 40, 20, 60,
+        60, 40, 10, 10,
     ]  # fmt: skip
     small = shrink(digits.train.images, 8)
-    assert torch.equal(parts.weights.images, small[:60]) and torch.equal(parts.held_out.images, small[100:])
-    _, score, held_out = load_score_images("digits", TINY, 20)
+    assert torch.equal(parts.weights.images, small[:60]) and torch.equal(parts.held_out.images, small[100:110])
+    _, score, held_out = load_score_images("digits", TINY)
     assert torch.equal(score.images, parts.score.images) and torch.equal(held_out.labels, parts.held_out.labels)
     with pytest.raises(TrainingError, match=r"leave 60 to validate.*a larger train_images"):
         split(digits, dataclasses.replace(TINY, score_images=60))
@@ -189,7 +189,7 @@ def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
     network = build_network("darts", TINY, 10)
     network.load_state_dict(load_network(folder))
     before = [tensor.clone() for tensor in network.state_dict().values()]
-    images = load_score_images("digits", TINY, 20)[1]
+    images = load_score_images("digits", TINY)[1]
     arch = get_space("darts").random(Random(1))
     values = [
         accuracy(network, images, arch, dataclasses.replace(TINY, channels_last=False), bn=bn)
