@@ -80,7 +80,7 @@ def measure(files, size):
         indices = [(BATCH * turn + i) % len(files.images) for i in range(BATCH)]
         seconds, _ = timed(lambda: plain(files, indices, size))  # noqa: B023
         parts = [torch.tensor(indices)]
-        cut, ((crops, _),) = timed(lambda: list(files.batches(parts, torch.device("cpu"), SEED)))  # noqa: B023
+        cut, ((crops, _),) = timed(lambda: list(files.batches(parts, torch.device("cpu"), [SEED])))  # noqa: B023
         rest, views = timed(lambda: augment_photographs(crops, generator))  # noqa: B023
         assert views.shape == (BATCH, 3, size, size)  # noqa: S101
         if turn:  # the first warms up
