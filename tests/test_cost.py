@@ -6,11 +6,26 @@ from random import Random
 
 import pytest
 
-from seki_lib import cost
-from seki_lib.cost import Asking, Protocols, Work, plan, published_share, speed, wall_hours
+from seki_lib.cost import Protocols, as_text, plan
+from seki_lib.cost.plan import wall_hours
+from seki_lib.cost.speed import published_share, speed
+from seki_lib.cost.tokens import tokens
+from seki_lib.cost.work import (
+    SUPERNET,
+    TRAINING,
+    Asking,
+    Work,
+    classifier_work,
+    imagenet_work,
+    language_multiply_adds,
+    language_work,
+    path_multiply_adds,
+    supernet_work,
+)
 from seki_lib.errors import SettingError, UnknownName
 from seki_lib.jsonl import append_line
 from seki_lib.nn.count import count, count_supernet
+from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile
 from seki_lib.runs import RunSpec
 from seki_lib.spaces import get_space
@@ -41,14 +56,14 @@ def test_a_mixed_supernet_counts_as_the_public_code_does():
 
 
 def test_operations_are_two_a_multiply_add_and_three_passes_a_trained_sample():
-    job = Work(1, "", "classifier", cost.TRAINING, multiply_adds=10, trained=100, tested=50)
+    job = Work(1, "", "classifier", TRAINING, multiply_adds=10, trained=100, tested=50)
     assert job.operations == 2 * 10 * (3 * 100 + 50)
     assert replace(job, left=0.25).operations == 1750
     text = named_architecture("DARTS_V2")[1]
-    final = cost.classifier_work(get_protocol("paper"), text, "cifar10")
+    final = classifier_work(get_protocol("paper"), text, "cifar10")
     assert final.operations == 2 * 528_359_040 * (3 * 50_000 + 10_000) * 600  # 1.01e17
-    assert cost.imagenet_work(Protocols(), text).operations == 2 * 529_911_552 * 250 * (3 * 1_281_167 + 50_000)
-    assert cost.language_multiply_adds(850, 10_000) == 1700 * 1700 + 8 * 850 * 1700 + 850 * 10_000  # 22.95 M
+    assert imagenet_work(Protocols(), text).operations == 2 * 529_911_552 * 250 * (3 * 1_281_167 + 50_000)
+    assert language_multiply_adds(850, 10_000) == 1700 * 1700 + 8 * 850 * 1700 + 850 * 10_000  # 22.95 M
 
 
 def test_on_the_card_that_was_reported_it_takes_the_hours_that_were_reported(tmp_path):
@@ -56,10 +71,10 @@ def test_on_the_card_that_was_reported_it_takes_the_hours_that_were_reported(tmp
     p, text = Protocols(), named_architecture("DARTS_V2")[1]
     mixed = replace(p.imagenet_search, kind="pc_darts")
     for job, card, hours in (
-        (cost.classifier_work(get_protocol("paper"), text, "cifar10"), "v100", 24),
-        (cost.supernet_work(mixed, p.imagenet_search_images, "imagenet"), "v100", 92),
-        (cost.supernet_work(SupernetConfig(kind="pc_darts"), (25_000, 25_000)), "1080ti", 2.4),
-        (cost.language_work(p), "1080ti", 72),
+        (classifier_work(get_protocol("paper"), text, "cifar10"), "v100", 24),
+        (supernet_work(mixed, p.imagenet_search_images, "imagenet"), "v100", 92),
+        (supernet_work(SupernetConfig(kind="pc_darts"), (25_000, 25_000)), "1080ti", 2.4),
+        (language_work(p), "1080ti", 72),
     ):
         at = speed(card, job.kind, "fp32", tmp_path)
         assert not at.measured
@@ -98,8 +113,8 @@ def test_tokens_and_dollars_of_counted_prompts_are_the_sums_by_hand(fresh):
 
 
 def test_tokens_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
-    known = cost.tokens("local:smollm2-135m", "nas201", tmp_path)
-    folders = sorted((cost.ROOT / "results/reference/searches/nas201").glob("*/*/default/seed=*"))
+    known = tokens("local:smollm2-135m", "nas201", tmp_path)
+    folders = sorted((ROOT / "results/reference/searches/nas201").glob("*/*/default/seed=*"))
     results = [json.loads((folder / "result.json").read_text())["tokens"] for folder in folders]
     assert known.measured and known.source.startswith("4 finished searches")
     took = known.of(Asking(3, "nas201", 4 * 35, 4 * 15))
@@ -150,7 +165,7 @@ def test_a_supernet_that_is_trained_is_not_trained_again(fresh, tmp_path):
     left = row(plan(results=tmp_path, card="v100", gpus=4), 1)
     assert left.jobs_done == 1
     config = SupernetConfig()
-    trained = 2 * cost.path_multiply_adds(config) * 3 * 25_000 * 50
+    trained = 2 * path_multiply_adds(config) * 3 * 25_000 * 50
     speed_there = published_share("supernet")[0] * 15.7e12
     assert row(fresh, 1).gpu_hours - left.gpu_hours == pytest.approx(trained / speed_there / 3600)
 
@@ -180,11 +195,11 @@ def test_wall_time_is_phase_after_phase_the_longest_job_first():
     def job(phase, splits=False):
         return Work(1, "", "classifier", phase, 1, 1, splits=splits)
 
-    jobs = [(job(cost.SUPERNET), 2.0), *((job(cost.TRAINING), hours) for hours in (3.0, 3.0, 2.0, 2.0))]
+    jobs = [(job(SUPERNET), 2.0), *((job(TRAINING), hours) for hours in (3.0, 3.0, 2.0, 2.0))]
     assert wall_hours(jobs, 1) == 12
     assert wall_hours(jobs, 2) == 2 + 5
     assert wall_hours(jobs, 9) == 2 + 3
-    assert wall_hours([(job(cost.TRAINING, splits=True), 8.0)], 4) == 2
+    assert wall_hours([(job(TRAINING, splits=True), 8.0)], 4) == 2
     assert wall_hours([], 3) == 0
 
 
@@ -208,13 +223,13 @@ def test_what_cannot_be_planned_is_one_sentence(options, error, sentence, tmp_pa
 
 def test_a_price_that_nobody_knows_is_not_zero(tmp_path):
     unknown = plan(results=tmp_path, llm="openai:gpt-99")
-    assert unknown.rows[-1].dollars is None and "not known" in cost.as_text(unknown)
+    assert unknown.rows[-1].dollars is None and "not known" in as_text(unknown)
     assert any("SEKI_PRICES" in note for note in unknown.notes)
     assert plan(results=tmp_path, llm="local:smollm2-135m").rows[-1].dollars == 0
 
 
 def test_the_table_on_screen_and_the_data_say_the_same(fresh):
-    text = cost.as_text(fresh)
+    text = as_text(fresh)
     assert "wall hours, 4 GPUs" in text and "FLOP count" in text and "issues/80" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 8 + 1 and len({len(line) for line in lines}) == 1
