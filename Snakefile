@@ -132,6 +132,7 @@ rule all:
         expand("tables/{table}.{ending}", table=TABLES, ending=["csv", "md", "html"]),
         expand("figures/{name}.png", name=FIGURES),
         expand("notebooks/{name}.ipynb", name=NOTEBOOKS),
+        ALL_DARTS,  # or finished tables would hide that more settings were asked for
 
 
 rule setup:
