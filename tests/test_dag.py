@@ -1,5 +1,6 @@
 """What the Snakefile plans, without running it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,11 +8,13 @@ from collections import Counter
 
 import pytest
 
-from seki_lib.ablations import full_grid, require_full_grid
+from seki_lib.ablations import full_grid, k_xi_settings, lambda_settings, require_full_grid, trunk
 from seki_lib.errors import SettingError
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile
 from seki_lib.report.table2 import images_missing
+from seki_lib.runs import RunSpec
+from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, named_architecture
 
 
 def planned(folder, profile, ablations=""):
@@ -46,16 +49,24 @@ def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(
 
 
 def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
-    jobs = planned(tmp_path, "laptop")
-    (tmp_path / "laptop" / "trainings").mkdir()
-    (tmp_path / "laptop" / "trainings" / "found.txt").touch()
-    for name in ("15_table5_lambda", "16_table6_k_xi"):
-        table, folder = f"table{name[8]}", tmp_path / "laptop"
-        paths = [f"notebooks/{name}.ipynb", f"figures/{table}_differences.png"]
-        for path in [*paths, *(f"tables/{table}.{ending}" for ending in ("csv", "md", "html"))]:
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).touch()
-    assert forks(planned(tmp_path, "laptop", "1")) == forks(jobs) | {1: 21}
+    assert planned(tmp_path, "laptop")["table5"] == 1
+    images = dataset_at_hand("cifar10", SUPERNETS["laptop"]["darts"])
+    finished = [SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"]
+    laptop = get_profile("laptop")
+    grid = dict.fromkeys([trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)])
+    spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 0)
+    finished += [setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in grid]
+    finished.append(tmp_path / "laptop" / "trainings" / "found.txt")
+    for table, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
+        files = [f"tables/table{table}.{ending}" for ending in ("csv", "md", "html")]
+        files += [f"figures/table{table}_differences.png", f"notebooks/{name}.ipynb"]
+        finished += [tmp_path / "laptop" / file for file in files]
+    for path in finished:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"score": 30.0, "architecture": named_architecture("DARTS_V2")[1]}))
+    assert planned(tmp_path, "laptop")["table5"] == 0
+    jobs = planned(tmp_path, "laptop", "1")
+    assert forks(jobs) == {1: 21} and jobs["table5"] == 1
 
 
 def test_a_profile_of_short_searches_has_no_full_grid():
