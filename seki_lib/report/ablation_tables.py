@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ablations import PAPER_BEST, Setting, first_questions, k_xi_settings, lambda_settings
+from ..ablations import PAPER_BEST, Setting, first_questions, full_grid, k_xi_settings, lambda_settings
 from ..jsonl import read_lines
 from ..profiles import Profile
 from ..runs import RunSpec, is_finished
@@ -153,7 +153,7 @@ def differences(
 
     ours = lambda_settings(profile) if table == 5 else k_xi_settings(profile)
     best = Setting(profile.lam, profile.k, profile.xi)
-    outcomes = read_outcomes(spec, profile, results, [*ours, *paper_settings(table), best])
+    outcomes = read_outcomes(spec, profile, results, [*paper_settings(table), *ours, best])
     return {
         f"DARTS, {spec.llm}, f (points)": {
             label(setting): paired(outcomes, setting, best) for setting in outcomes if setting != best
@@ -262,8 +262,9 @@ def _notes(
 ) -> list[str]:
     live = {s: paired(outcomes, s, best) for s in outcomes if s != best}
     known = {s: truth[s] - truth[PAPER_BEST] for s in truth if s != PAPER_BEST}
-    both = [*lambda_settings(profile), *k_xi_settings(profile)]
-    forked, separate = first_questions(both, profile)
+    ran_all = {*lambda_settings(full := full_grid(profile))} <= {*outcomes} or {*k_xi_settings(full)} <= {*outcomes}
+    grid = full if ran_all else profile
+    forked, separate = first_questions([*lambda_settings(grid), *k_xi_settings(grid)], grid)
     calls = {seed: run.llm_calls for runs in outcomes.values() for seed, run in runs.items()}
     asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
     notes = [
@@ -272,9 +273,9 @@ def _notes(
         f"{verdict(claim.format(PAPER_BEST), known)}",
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
-        f"Runs of a seed are forks of one self-evolution of {max(profile.lams)} rounds: {forked} first questions to "
-        f"the LLM for the settings of this profile in Tables 5 and 6, {separate} as separate searches "
-        f"({forked / separate:.2f}).",
+        f"Runs of a seed are forks of one self-evolution of {max(grid.lams)} rounds: {forked} first questions to "
+        f"the LLM for {'all settings' if ran_all else 'the settings of this profile'} in Tables 5 and 6, {separate} as "
+        f"separate searches ({forked / separate:.2f}).",
     ]
     if calls:
         notes.append(

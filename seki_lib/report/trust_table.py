@@ -52,8 +52,7 @@ def trust_figure(panels: Mapping[str, tuple[Mapping[str, np.ndarray], Sequence[f
         if len(truth) > 50:  # a few broken cells must not squeeze all others
             bottom = float(np.quantile(truth, 0.05)) - 1
             axes.set_ylim(bottom, float(np.max(truth)) + 0.5)
-            axes.annotate(f"{int(np.sum(np.asarray(truth) < bottom))} cells lie below", (0.01, 0.01),
-                          xycoords="axes fraction", fontsize=8)  # fmt: skip
+            title += f"; {int(np.sum(np.asarray(truth) < bottom))} cells lie below"
         axes.set_xlabel("f(α): accuracy of the subnetwork (%)")
         axes.set_ylabel("accuracy (%)")
         axes.set_title(title, fontsize=10)
