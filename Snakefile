@@ -79,6 +79,7 @@ ABLATIONS = {  # seed -> the settings of Tables 5 and 6 that it runs, the one th
 ALL_DARTS = [path for seed, settings in ABLATIONS.items() for path in darts_results(settings, seed)]
 FOUND = "trainings/found.txt"  # names the training of the best cell that the searches found
 DIRECT = not images_missing(PROFILE)  # the search on ImageNet itself, or on its sample: † of Table 2
+SEARCHED_DIRECTLY = [result(0, "darts", "imagenet")] if DIRECT else []
 FOUND_DIRECTLY = ["trainings/found_on_imagenet.txt"] if DIRECT else []
 FIGURES9AND10 = ["figure9", "figure10"] if DIRECT else []
 
@@ -410,6 +411,7 @@ rule table2:
         source("12_table2_imagenet"),
         "trainings.json",
         FOUND,
+        SEARCHED_DIRECTLY,
         FOUND_DIRECTLY,
         PHOTOGRAPHS,
     output:

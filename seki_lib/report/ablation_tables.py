@@ -114,7 +114,8 @@ def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
             truth,
             source,
         )
-    table.notes = _notes(outcomes, truth, profile, ours, best, "λ = {0.lam}")
+    ran_all = {*paper_settings(6)} <= {*read_outcomes(spec, profile, results, paper_settings(6))}
+    table.notes = _notes(outcomes, truth, profile, ours, best, "λ = {0.lam}", ran_all)
     return table
 
 
@@ -131,7 +132,8 @@ def table6(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Settin
     for setting in settings:
         typed = paper.get((setting.k, setting.xi))
         _add(table, f"k = {setting.k}, ξ = {setting.xi}", typed, setting, best, outcomes, truth, source)
-    table.notes = _notes(outcomes, truth, profile, ours, best, "k = {0.k}, ξ = {0.xi}")
+    ran_all = {*paper_settings(6)} <= {*outcomes}
+    table.notes = _notes(outcomes, truth, profile, ours, best, "k = {0.k}, ξ = {0.xi}", ran_all)
     return table
 
 
@@ -259,11 +261,11 @@ def _notes(
     settings: Sequence[Setting],
     best: Setting,
     claim: str,
+    ran_all: bool,
 ) -> list[str]:
     live = {s: paired(outcomes, s, best) for s in outcomes if s != best}
     known = {s: truth[s] - truth[PAPER_BEST] for s in truth if s != PAPER_BEST}
-    ran_all = {*lambda_settings(full := full_grid(profile))} <= {*outcomes} or {*k_xi_settings(full)} <= {*outcomes}
-    grid = full if ran_all else profile
+    grid = full_grid(profile) if ran_all else profile
     forked, separate = first_questions([*lambda_settings(grid), *k_xi_settings(grid)], grid)
     calls = {seed: run.llm_calls for runs in outcomes.values() for seed, run in runs.items()}
     asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
