@@ -23,6 +23,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from seki_lib.cost import cards
 from seki_lib.nn import build_network, count
@@ -130,7 +131,35 @@ def cpu(size, repeats):
     share = statistics.median(augmentations) / step
     lines += ["", f"Augmenting 96 images: {1000 * statistics.median(augmentations):.1f} ms, {100 * share:.3f} % of a "
               f"training step on them ({step:.1f} s)."]  # fmt: skip
-    return lines
+    return lines + operators()
+
+
+class Operators(TorchDispatchMode):
+    """Counts the operators that run in its `with`; those that only look at a tensor in another way are left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += not function.is_view
+        return function(*args, **(kwargs or {}))
+
+
+def operators():
+    """How many operators augmentation and a step take: their ratio is the share where launches bind, as on a GPU."""
+    images, labels = batch(4)
+    step = setup("ours")
+    with Operators() as augmenting:
+        views = augment(images, torch.Generator(), cutout=16)
+    step(views, labels)
+    with Operators() as training:
+        step(views, labels)
+    share = 100 * augmenting.count / training.count
+    words = (
+        f"Operators: {augmenting.count} to augment, {training.count} in a step, {share:.1f} %. Where launches bound an "
+    )
+    return ["", words + "eager step, as on a GPU, that is about augmentation's share; it was counted on a CPU."]
 
 
 def keep_rate(kind, precision, rate, multiply_adds, source):
@@ -183,7 +212,14 @@ def gpu(steps):
         peak = torch.cuda.max_memory_allocated() / 1e6
         lines.append(f"| {name} | {1000 * each:.1f} | {96 / each:,.0f} | {reference / each:.2f} | {peak:,.0f} | "
                      f"{each * 521 * 600 / 3600:.1f} |")  # fmt: skip
-    return lines
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    for _ in range(steps):
+        augment(images, generator, cutout=16)
+    torch.cuda.synchronize()
+    alone = (time.perf_counter() - started) / steps
+    shares = f"{100 * alone / reference:.1f} % of a plain eager step, {100 * alone / each:.1f} % of one of the last row"
+    return [*lines, "", f"Augmenting 96 images: {1000 * alone:.2f} ms, {shares}."]
 
 
 def processor():
