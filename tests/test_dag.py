@@ -43,7 +43,7 @@ def forks(jobs):
     })  # fmt: skip
 
 
-@pytest.mark.parametrize(("ablations", "expected"), [("", {0: 9}), ("0", {0: 21}), ("1 2", {0: 9, 1: 21, 2: 21})])
+@pytest.mark.parametrize(("ablations", "expected"), [("", {0: 7}), ("0", {0: 21}), ("1 2", {0: 7, 1: 21, 2: 21})])
 def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(ablations, expected, tmp_path):
     assert forks(planned(tmp_path, "laptop", ablations)) == expected
 
