@@ -1,6 +1,6 @@
 # make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
-# make ablations   the same, and all settings of Tables 5 and 6 for 3 seeds: about 35 minutes more on 2 cores      SEEDS=
+# make ablations   the same, and all settings of Tables 5 and 6 for 3 seeds: 66 minutes of one core, shared out     SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
 # make lab         JupyterLab on the notebooks
