@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import SettingError
 from .profiles import Profile
-from .runs import RunSpec, fork_run, is_finished, search_run
+from .runs import RunSpec, fork_run, reaches, search_run
 from .search import Step, initial_architecture
 from .spaces import SearchSpace
 
@@ -84,22 +84,42 @@ def run_settings(
     *,
     on_step: Callable[[Setting, Step], None] = lambda setting, step: None,
 ) -> list[Path]:
-    """Run these settings of one seed, or go on with them; returns their folders. The trunk is run first, if need be.
+    """Run these settings of one seed, or go on with them; returns their folders.
 
-    Raises what `search_run` and `fork_run` raise.
+    The trunk is run as far as a setting shares it, if need be; where it got so far, another process may be going on
+    with it meanwhile. Raises what `search_run` and `fork_run` raise.
     """
     root = trunk(profile)
+    stem = root.spec(spec, profile)
 
     def go(setting: Setting) -> Path:
         options: dict[str, Any] = setting.changes(profile) | {"on_step": lambda step: on_step(setting, step)}
-        run = setting.spec(spec, profile)
         if setting == root:
-            return search_run(run, profile, results, **options)
-        return fork_run(run, root.spec(spec, profile), profile, results, round=setting.lam, **options)
+            return search_run(stem, profile, results, **options)
+        run_trunk(spec, profile, results, until=setting.lam, on_step=on_step)
+        return fork_run(setting.spec(spec, profile), stem, profile, results, round=setting.lam, **options)
 
-    if not is_finished(root.spec(spec, profile).folder(results)):
-        go(root)
     return [go(setting) for setting in dict.fromkeys(settings)]
+
+
+def run_trunk(
+    spec: RunSpec,
+    profile: Profile,
+    results: Path,
+    *,
+    until: int,
+    on_step: Callable[[Setting, Step], None] = lambda setting, step: None,
+) -> Path:
+    """Run the trunk until this round, unless it is there: settings of no longer self-evolution can then fork from it.
+
+    Returns its folder. Raises what `search_run` raises.
+    """
+    root = trunk(profile)
+    stem = root.spec(spec, profile)
+    if not reaches(stem.folder(results), until):
+        changes: dict[str, Any] = root.changes(profile)
+        search_run(stem, profile, results, until=until, on_step=lambda step: on_step(root, step), **changes)
+    return stem.folder(results)
 
 
 def first_questions(settings: Sequence[Setting], profile: Profile) -> tuple[int, int]:

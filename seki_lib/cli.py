@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings
+from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings, run_trunk
 from .assets import ASSETS, absolute_folders, fetch, locate
 from .errors import AssetError, RunError, SekiError, UnknownName, look_up
 from .evaluators import nas201_official, trans101_official
@@ -29,6 +29,7 @@ from .prompts import prompts_from
 from .report.table1 import found_cell
 from .report.tables import describe_cost
 from .runs import RunSpec, search_run
+from .search import Step
 from .trust import alone_specs
 
 app = tyro.extras.SubcommandApp()
@@ -245,6 +246,7 @@ def ablations(
     lam: int | None = None,
     k: int | None = None,
     xi: int | None = None,
+    trunk: int | None = None,
     full: bool = False,
     supernet: str = "",
     bn: str = "",
@@ -252,9 +254,9 @@ def ablations(
 ) -> None:
     """Run the settings of Tables 5 and 6 for one seed, as forks of one self-evolution; resumable.
 
-    --lam, --k, --xi: only this setting; what is not given is the profile's. When the longest self-evolution is done,
-    settings can run at the same time. --full: all settings of the paper in place of the profile's. supernet, bn: as of
-    `seki search`.
+    --lam, --k, --xi: only this setting; what is not given is the profile's. --trunk ROUND: only the self-evolution that
+    all fork from, until this round; settings with a λ up to it can then run at the same time, and while the trunk goes
+    on. --full: all settings of the paper in place of the profile's. supernet, bn: as of `seki search`.
     """
     settings = get_profile(profile)
     if full:
@@ -266,12 +268,14 @@ def ablations(
     named = (("supernet", supernet), ("bn", bn))
     variant = ",".join(f"{name}={_slug(value)}" for name, value in named if value) or "default"
     spec = RunSpec(space, task, llm, profile, seed, variant, supernet, bn)
-    for folder in run_settings(
-        spec, settings, results, wanted,
-        on_step=lambda setting, step: print(
-            f"seed {seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True
-        ),
-    ):  # fmt: skip
+
+    def on_step(setting: Setting, step: Step) -> None:
+        print(f"seed {seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True)
+
+    if trunk is not None:
+        print(f"seed {seed}  reached: {run_trunk(spec, settings, results, until=trunk, on_step=on_step)}")
+        return
+    for folder in run_settings(spec, settings, results, wanted, on_step=on_step):
         print(f"seed {seed}  done: {folder}")
 
 

@@ -93,22 +93,25 @@ def search_run(
     results: Path,
     *,
     prompts: Prompts | None = None,
+    until: int | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
     **changes: Any,
 ) -> Path:
     """Run one search to its end, or go on with it; returns its folder.
 
-    changes: fields of SearchConfig that differ from the profile's. Raises RunError if the folder is in use or was made
-    with other settings, UnknownName, AssetError or LLMError.
+    until: stop after this round; the same call goes on later, and what shares these rounds can fork meanwhile. changes:
+    fields of SearchConfig that differ from the profile's. Raises RunError if the folder is in use or was made with
+    other settings, UnknownName, AssetError or LLMError.
     """
     spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
     prepared = _prepare(spec, profile, results, prompts, changes)
     with locked(folder, patience=READING if is_finished(folder) else 0.0):
         search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
-        for step in run(search):
+        done = len(search.repository.records)
+        for step in islice(run(search), None if until is None else max(0, until + 1 - done)):
             on_step(step)
-        if not is_finished(folder):
+        if len(search.repository.records) == search.config.rounds + 1 and not is_finished(folder):
             _finish(folder, search)
     return folder
 
@@ -293,6 +296,11 @@ def _open(
         path.write_text(prompts.text(stage), encoding="utf-8")
     recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(results / spec.profile))
     return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
+
+
+def reaches(folder: Path, round: int) -> bool:
+    """Whether a run's history holds this round; another process may be going on with it."""
+    return len(Repository(folder / "history.jsonl").records) > round
 
 
 def is_finished(folder: Path) -> bool:

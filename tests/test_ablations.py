@@ -16,12 +16,15 @@ from seki_lib.ablations import (
     k_xi_settings,
     lambda_settings,
     run_settings,
+    run_trunk,
     trunk,
     well_powered,
     without_llm,
 )
+from seki_lib.errors import RunError
 from seki_lib.evaluators import get_evaluator
 from seki_lib.jsonl import read_lines
+from seki_lib.lock import locked
 from seki_lib.profiles import Profile, get_profile
 from seki_lib.report.ablation_tables import mean_interval, paired, table5, table6, verdict
 from seki_lib.report.paper import paper_table
@@ -61,6 +64,24 @@ def test_every_setting_equals_its_separate_search_and_shared_rounds_are_asked_on
     assert [spec.variant for spec in (s.spec(SPEC, PROFILE) for s in (trunk(PROFILE), Setting(4, 4, 2)))] == [
         "lam=5", "default",
     ]  # fmt: skip
+
+
+def test_a_setting_forks_while_another_process_goes_on_with_the_self_evolution(fake, tmp_path):
+    shortest = Setting(2, 4, 2)
+    folder = run_trunk(SPEC, PROFILE, tmp_path, until=2)
+    assert len(list(read_lines(folder / "history.jsonl"))) == 3 and not (folder / "result.json").exists()
+    with locked(folder):
+        (forked,) = run_settings(SPEC, PROFILE, tmp_path, [shortest])
+        with pytest.raises(RunError, match="in use"):
+            run_settings(SPEC, PROFILE, tmp_path, [Setting(4, 4, 2)])
+    assert json.loads((forked / "result.json").read_text())["evaluations"] == 7
+    asked = len(fake.calls)
+    assert run_trunk(SPEC, PROFILE, tmp_path, until=1) == folder and len(fake.calls) == asked
+    run_settings(SPEC, PROFILE, tmp_path, [trunk(PROFILE)])
+    separate = search_run(SPEC, PROFILE, tmp_path / "separate", lam=5)
+    assert [r | {"seconds": 0} for r in read_lines(folder / "history.jsonl")] == [
+        r | {"seconds": 0} for r in read_lines(separate / "history.jsonl")
+    ]
 
 
 def test_the_cheap_proposer_shares_its_rounds_too_and_never_repeats_a_class(table):

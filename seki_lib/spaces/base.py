@@ -54,9 +54,12 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        return cls(
-            {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
-        )
+        last_words: dict[str, list[str]] = {}  # by what stands before: llama.cpp tries every alternative at every token
+        for choice in choices:
+            before, space, word = choice.rpartition(" ")
+            last_words.setdefault(before + space, []).append(gbnf_literal(word))
+        rules = [f"{gbnf_literal(before)} ({' | '.join(words)})" for before, words in last_words.items()]
+        return cls({"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(rules))
 
 
 def gbnf_literal(text: str) -> str:
