@@ -32,12 +32,13 @@ class OneShot(SupernetEvaluator):
     def __init__(self, spec: SupernetSpec, results: Path, *, bn: str = "batch", device: str = "auto"):
         import torch
 
-        from ..training.supernet import build_network, load_score_images
+        from ..training.search_images import search_images
+        from ..training.supernet import build_network
 
         look_up("BN mode", BN_MODES, bn)
         super().__init__(spec, results, TASKS, device)
         self.bn, self.task = bn, TASKS[self.dataset]
-        data, score, held_out = load_score_images(self.dataset, self.config)
+        data, score, held_out = search_images(self.config).load_scored(self.dataset)
         network = build_network(spec.space, self.config, data.classes)
         digest = self.load(network)
         memory_format = torch.channels_last if self.config.channels_last else torch.contiguous_format

@@ -17,19 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import TrainingError
 from ..nn import build_supernet
 from ..nn.count import parameters
 from ..nn.supernet import EDGES
 from ..spaces import DartsGenotype, NasBench201Cell, get_space
 from ..spaces.darts import NODES
-from .augment import MEAN, PHOTOGRAPHS, STD, augment, augment_photographs, normalise
-from .image_folder import Photographs, load_photographs, search_subsets
-from .images import TRAIN_IMAGES, Dataset, Images, LabelledImages, load_dataset
+from .augment import normalise
+from .images import Dataset, LabelledImages
 from .loop import ImageTraining, Job, train
-from .protocol import HELD_OUT, ImageNetSupernetConfig, SupernetConfig, SupernetSpec
+from .protocol import SupernetConfig, SupernetSpec
+from .search_images import search_images
 
-NO_JITTER = (0.0, 0.0, 0.0, 0.0)  # a search changes no colours (PC-DARTS)
 PROBES = 4  # random cells whose mean accuracy follows the training of a single-path supernet
 
 
@@ -44,79 +42,6 @@ class SupernetEpoch:
     accuracy: float  # on the scoring images: of the mixture, or the mean of PROBES random cells
     seconds: float
     images_per_second: float
-
-
-@dataclass(frozen=True)
-class Split:
-    """The training images of a data set as a supernet uses them; its test images are not touched."""
-
-    weights: LabelledImages  # the first half: trains the weights
-    score: LabelledImages  # in memory: the first `score_images` of the second half: f(α) is read from them
-    held_out: LabelledImages  # the next ones, HELD_OUT or half of what is left: never seen by a search
-    alphas: LabelledImages  # the rest of the second half: α of a mixed supernet
-
-
-def split(data: Dataset, config: SupernetConfig) -> Split:
-    """The two halves, at the resolution asked for; of ImageNet, the two shares of each class that a search uses.
-
-    Raises TrainingError if there are too few images to score on.
-    """
-    train: LabelledImages = data.train
-    if isinstance(config, ImageNetSupernetConfig):
-        first, second = search_subsets(
-            train.labels, 0, weights=config.weights_share, validation=config.validation_share
-        )
-    else:
-        train = Images(shrink(data.train.images, config.resolution), data.train.labels)
-        first, second = torch.arange(len(train.labels)).tensor_split([len(train.labels) // 2])
-    if len(second) < config.score_images + 2:
-        raise TrainingError(
-            f"{data.name}: {len(train.labels)} training images leave {len(second)} to validate, and f(α) is read from "
-            f"{config.score_images} with others held out. Next: a larger train_images, or fewer score_images."
-        )
-    end = config.score_images + held_out_images(len(second), config)
-    score, held_out, alphas = second.tensor_split([config.score_images, end])
-    scored = train.chosen(score)
-    return Split(
-        train.chosen(first),
-        scored.decoded() if isinstance(scored, Photographs) else scored,
-        train.chosen(held_out),
-        train.chosen(alphas),
-    )
-
-
-def held_out_images(validation: int, config: SupernetConfig) -> int:
-    """How many of so many images to validate are held out."""
-    return min(HELD_OUT, (validation - config.score_images + 1) // 2)
-
-
-def load_images(name: str, config: SupernetConfig) -> Dataset:
-    """The training images that these settings ask for, in memory or as files. Raises AssetError."""
-    if isinstance(config, ImageNetSupernetConfig):
-        return load_photographs(name, config, train=config.train_images, test=1)
-    return load_dataset(name, train=config.train_images, test=1)
-
-
-def load_score_images(name: str, config: SupernetConfig) -> tuple[Dataset, LabelledImages, LabelledImages]:
-    """The images `score` and `held_out` of `split`, and what they are part of: no others are read."""
-    if isinstance(config, ImageNetSupernetConfig):
-        parts = split(files := load_images(name, config), config)
-        return files, parts.score, parts.held_out
-    half = (config.train_images or TRAIN_IMAGES[name]) // 2
-    wanted = config.score_images + held_out_images(half, config)
-    data = load_dataset(name, first=half, train=wanted, test=1)
-    images = shrink(data.train.images, config.resolution)
-    everything, at = Images(images, data.train.labels), torch.arange(len(images)).tensor_split([config.score_images])
-    return data, everything.chosen(at[0]), everything.chosen(at[1])
-
-
-def shrink(images: Tensor, resolution: int) -> Tensor:
-    """(N, 3, 32, 32) uint8 -> (N, 3, resolution, resolution) uint8, the mean of blocks of pixels."""
-    if images.shape[-1] == resolution:
-        return images
-    block = images.shape[-1] // resolution
-    small = [nn.functional.avg_pool2d(part.float(), block).round().byte() for part in torch.split(images, 4096)]
-    return torch.cat(small)
 
 
 def fair_block(space: str, rng: Random) -> list[Any]:
@@ -150,7 +75,7 @@ def run_supernet(
     `load_dataset` raise.
     """
     config = config or spec.config
-    data = load_images(spec.dataset, config)
+    data = search_images(config).load(spec.dataset)
     return train_supernet(spec.space, data, config, spec.folder(results), seed=spec.seed, say=say, device=device)
 
 
@@ -196,7 +121,8 @@ class SupernetTraining(ImageTraining):
             )
             self.parts["alpha_optimizer"] = self.alpha_optimizer
         self.mixed = bool(alphas)
-        self.split = split(data, config)
+        self.images = search_images(config)
+        self.split = self.images.split(data)
         self.train, self.alphas = self.split.weights.to(self.device), self.split.alphas.to(self.device)
         self.only = self.space.parse(config.only) if config.only else None
         self.probes = [self.only] if self.only else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
@@ -252,21 +178,16 @@ class SupernetTraining(ImageTraining):
         _, loss = self._loss(*next(self.alpha_batches), whole, None)
         (loss * self.world.weight(whole)).backward()  # type: ignore[no-untyped-call]
         self.world.add_gradients(alphas)
-        if isinstance(self.config, ImageNetSupernetConfig):
+        if self.images.clips_alphas:
             nn.utils.clip_grad_norm_(alphas, self.config.clip)
         self.alpha_optimizer.step()
 
     def _loss(self, images: Tensor, labels: Tensor, whole: int, arch: Any) -> tuple[Tensor, Tensor]:
         """Logits and cross-entropy of a random view of each image. whole: images of all processes in this batch."""
-        batch = self._views(images, (self.world.part(whole).start, whole))
+        batch = self.images.views(images, self.generator, (self.world.part(whole).start, whole))
         with self.autocast():
             logits = self.network(self.laid_out(batch), arch)
         return logits, nn.functional.cross_entropy(logits.float(), labels)
-
-    def _views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
-        if isinstance(self.config, ImageNetSupernetConfig):  # cropped when they were decoded
-            return augment_photographs(images, self.generator, jitter=NO_JITTER, place=place)
-        return augment(images, self.generator, pad=self.config.resolution // 8, place=place)
 
     def close_epoch(self) -> tuple[SupernetEpoch, str]:
         """The accuracy on the scoring images."""
@@ -307,10 +228,9 @@ class SupernetTraining(ImageTraining):
 
 def build_network(space: str, config: SupernetConfig, classes: int) -> Any:
     """The supernet of these settings, untrained."""
-    stem = config.stem if isinstance(config, ImageNetSupernetConfig) else "cifar"
     return build_supernet(
         space, channels=config.channels, layers=config.layers, classes=classes, kind=config.kind,
-        partial=config.partial, stem=stem,
+        partial=config.partial, stem=search_images(config).stem,
     )  # fmt: skip
 
 
@@ -329,11 +249,10 @@ def accuracy(
     for layer in layers:
         layer.track_running_stats = bn != "batch"
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-    statistics = PHOTOGRAPHS if isinstance(config, ImageNetSupernetConfig) else (MEAN, STD)
     right, device = 0, network.classifier.weight.device
     try:
         for pixels, labels in images.batches(torch.split(torch.arange(len(images.labels)), batch), device):
-            inputs = normalise(pixels, *statistics).contiguous(memory_format=memory_format)
+            inputs = normalise(pixels, *search_images(config).statistics).contiguous(memory_format=memory_format)
             right += int((network(inputs, arch).argmax(1) == labels).sum())
     finally:
         for layer in layers:

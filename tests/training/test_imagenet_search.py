@@ -23,12 +23,14 @@ from seki_lib.training import image_folder, supernet
 from seki_lib.training.checkpoint import load_network
 from seki_lib.training.image_folder import search_subsets
 from seki_lib.training.protocol import IMAGENET, IMAGENET_SUPERNETS, SUPERNETS, ImageNetSupernetConfig, SupernetSpec
-from seki_lib.training.supernet import load_images, run_supernet, split
+from seki_lib.training.search_images import search_images
+from seki_lib.training.supernet import run_supernet
 
 TINY = ImageNetSupernetConfig(
     channels=4, layers=3, epochs=2, batch=4, lr=0.1, alpha_from=1, resolution=16, resize=18, stem="cifar",
     weights_share=0.5, validation_share=0.5, score_images=5, threads=1, workers=0,
 )  # fmt: skip
+IMAGES = search_images(TINY)
 
 
 @pytest.fixture
@@ -59,18 +61,17 @@ def test_the_rate_warms_up_and_then_falls_as_the_cosine_would_without():
 
 
 def test_no_photograph_serves_twice_and_each_class_is_in_every_share(tree):
-    parts = split(load_images("imagenet", TINY), TINY)
-    every = search_subsets(load_images("imagenet", TINY).train.labels, 0, weights=0.5, validation=0.5)
-    assert [torch.bincount(load_images("imagenet", TINY).train.labels[part]).tolist() for part in every] == [
-        [4] * 3
-    ] * 2
+    data = IMAGES.load("imagenet")
+    parts = IMAGES.split(data)
+    every = search_subsets(data.train.labels, 0, weights=0.5, validation=0.5)
+    assert [torch.bincount(data.train.labels[part]).tolist() for part in every] == [[4] * 3] * 2
     assert [len(part.labels) for part in (parts.weights, parts.score, parts.held_out, parts.alphas)] == [12, 5, 4, 3]
-    files = [load_images("imagenet", TINY).train.images[i] for i in every[1][:5]]  # those of f are in memory
+    files = [data.train.images[i] for i in every[1][:5]]  # those of f are in memory
     served = [*parts.weights.images, *files, *parts.held_out.images, *parts.alphas.images]
     assert len(served) == len(set(served)) == 24
     assert parts.score.images.shape == (5, 3, 16, 16) and parts.score.images.dtype == torch.uint8
     with pytest.raises(TrainingError, match=r"leave 12 to validate.*fewer score_images"):
-        split(load_images("imagenet", TINY), dataclasses.replace(TINY, score_images=11))
+        search_images(dataclasses.replace(TINY, score_images=11)).split(data)
 
 
 @pytest.mark.parametrize(("kind", "workers"), [("single_path", 0), ("pc_darts", 1)])
@@ -123,7 +124,7 @@ def test_f_reads_the_photographs_as_the_network_learnt_them(tree, tmp_path):
     run_supernet(spec, tmp_path, say=lambda line: None)
     evaluator = get_evaluator("oneshot", space="darts", task="imagenet", profile="tiny", results=tmp_path)
     arch = get_space("darts").canonical(get_space("darts").random(Random(0)))
-    parts = split(load_images("imagenet", TINY), TINY)
+    parts = IMAGES.split(IMAGES.load("imagenet"))
     network = supernet.build_network("darts", TINY, 3)
     network.load_state_dict(load_network(spec.folder(tmp_path)))
     pixels = parts.score.images / 255

@@ -20,7 +20,8 @@ from seki_lib.training import loop, supernet
 from seki_lib.training.checkpoint import load_network
 from seki_lib.training.images import load_dataset
 from seki_lib.training.protocol import SUPERNETS, SupernetConfig, SupernetSpec
-from seki_lib.training.supernet import accuracy, build_network, fair_block, load_score_images, shrink, split
+from seki_lib.training.search_images import search_images, shrink
+from seki_lib.training.supernet import accuracy, build_network, fair_block
 from seki_lib.training.supernet import train_supernet as train
 
 TINY = SupernetConfig(
@@ -138,16 +139,16 @@ def test_fair_sampling_runs_each_operation_of_a_slot_equally_often(space):
 
 
 def test_the_second_half_validates_and_no_image_serves_twice(digits):
-    parts = split(digits, TINY)
+    parts = search_images(TINY).split(digits)
     assert [len(part.labels) for part in (parts.weights, parts.score, parts.held_out, parts.alphas)] == [
         60, 40, 10, 10,
     ]  # fmt: skip
     small = shrink(digits.train.images, 8)
     assert torch.equal(parts.weights.images, small[:60]) and torch.equal(parts.held_out.images, small[100:110])
-    _, score, held_out = load_score_images("digits", TINY)
+    _, score, held_out = search_images(TINY).load_scored("digits")
     assert torch.equal(score.images, parts.score.images) and torch.equal(held_out.labels, parts.held_out.labels)
     with pytest.raises(TrainingError, match=r"leave 60 to validate.*a larger train_images"):
-        split(digits, dataclasses.replace(TINY, score_images=60))
+        search_images(dataclasses.replace(TINY, score_images=60)).split(digits)
 
 
 @pytest.mark.parametrize("change", [{"sampling": "often"}, {"resolution": 9}, {"batch": 0}, {"precision": "fp8"}])
@@ -189,7 +190,7 @@ def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
     network = build_network("darts", TINY, 10)
     network.load_state_dict(load_network(folder))
     before = [tensor.clone() for tensor in network.state_dict().values()]
-    images = load_score_images("digits", TINY)[1]
+    images = search_images(TINY).load_scored("digits")[1]
     arch = get_space("darts").random(Random(1))
     values = [
         accuracy(network, images, arch, dataclasses.replace(TINY, channels_last=False), bn=bn)

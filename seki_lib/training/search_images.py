@@ -1,0 +1,137 @@
+"""The images of a search: which ones train a supernet's weights, give f(α), are held out, or move α.
+
+    images = search_images(config)
+    parts = images.split(images.load("cifar10"))
+
+CIFAR's lie in memory; photographs stay files (`image_folder.py`). What a search does otherwise with one or the other
+stands here and nowhere else.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import TrainingError
+from .augment import MEAN, PHOTOGRAPHS, STD, augment, augment_photographs
+from .image_folder import Photographs, load_photographs, search_subsets
+from .images import TRAIN_IMAGES, Dataset, Images, LabelledImages, load_dataset
+from .protocol import HELD_OUT, ImageNetSupernetConfig, SupernetConfig
+
+NO_JITTER = (0.0, 0.0, 0.0, 0.0)  # a search changes no colours (PC-DARTS)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The training images of a data set as a supernet uses them; its test images are not touched."""
+
+    weights: LabelledImages  # the first half: trains the weights
+    score: LabelledImages  # in memory: the first `score_images` of the second half: f(α) is read from them
+    held_out: LabelledImages  # the next ones, HELD_OUT or half of what is left: never seen by a search
+    alphas: LabelledImages  # the rest of the second half: α of a mixed supernet
+
+
+class SearchImages:
+    """CIFAR's, or images of its shape: the two halves of the training set, at the resolution asked for."""
+
+    stem = "cifar"  # of the network that sees them
+    statistics: tuple[Any, Any] = (MEAN, STD)  # a channel's mean and deviation
+    clips_alphas = False  # whether α's gradient is clipped as the weights' is
+
+    def __init__(self, config: Any):
+        self.config = config
+
+    def load(self, name: str) -> Dataset:
+        """The training images that the settings ask for, in memory or as files. Raises AssetError."""
+        return load_dataset(name, train=self.config.train_images, test=1)
+
+    def load_scored(self, name: str) -> tuple[Dataset, LabelledImages, LabelledImages]:
+        """The parts `score` and `held_out` of `split`, and what they are part of: no other images are read."""
+        half = (self.config.train_images or TRAIN_IMAGES[name]) // 2
+        wanted = self.config.score_images + self._held_out(half)
+        data = load_dataset(name, first=half, train=wanted, test=1)
+        images = self._seen(data.train)
+        score, held_out = torch.arange(len(images.labels)).tensor_split([self.config.score_images])
+        return data, images.chosen(score), images.chosen(held_out)
+
+    def split(self, data: Dataset) -> Split:
+        """What each image is for. Raises TrainingError if there are too few images to score on."""
+        images = self._seen(data.train)
+        weights, validation = self._shares(images.labels)
+        scored = self.config.score_images
+        if len(validation) < scored + 2:
+            raise TrainingError(
+                f"{data.name}: {len(images.labels)} training images leave {len(validation)} to validate, and f(α) is "
+                f"read from {scored} with others held out. Next: a larger train_images, or fewer score_images."
+            )
+        score, held_out, alphas = validation.tensor_split([scored, scored + self._held_out(len(validation))])
+        return Split(
+            images.chosen(weights), self._decoded(images.chosen(score)), images.chosen(held_out), images.chosen(alphas)
+        )
+
+    def _held_out(self, validation: int) -> int:
+        """How many of so many images to validate are held out."""
+        return int(min(HELD_OUT, (validation - self.config.score_images + 1) // 2))
+
+    def _seen(self, images: Any) -> LabelledImages:
+        return Images(shrink(images.images, self.config.resolution), images.labels)
+
+    def _shares(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Which images train the weights, and which validate."""
+        first, second = torch.arange(len(labels)).tensor_split([len(labels) // 2])
+        return first, second
+
+    def _decoded(self, images: Any) -> LabelledImages:
+        return images  # type: ignore[no-any-return]
+
+    def views(self, images: Tensor, generator: torch.Generator, place: tuple[int, int]) -> Tensor:
+        """Training images, uint8, as the network sees them. place: as of `augment`."""
+        return augment(images, generator, pad=self.config.resolution // 8, place=place)
+
+
+class SearchPhotographs(SearchImages):
+    """ImageNet's, or a folder of its shape: two shares of each class (PC-DARTS), read when they are needed."""
+
+    statistics = PHOTOGRAPHS
+    clips_alphas = True  # PC-DARTS, on ImageNet only
+
+    def __init__(self, config: ImageNetSupernetConfig):
+        super().__init__(config)
+        self.stem = config.stem
+
+    def load(self, name: str) -> Dataset:
+        """The files, unread. Raises AssetError."""
+        return load_photographs(name, self.config, train=self.config.train_images, test=1)
+
+    def load_scored(self, name: str) -> tuple[Dataset, LabelledImages, LabelledImages]:
+        """Of the files, those of f in memory and those held out unread."""
+        parts = self.split(files := self.load(name))
+        return files, parts.score, parts.held_out
+
+    def _seen(self, images: Any) -> LabelledImages:
+        return images  # type: ignore[no-any-return]
+
+    def _shares(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        return search_subsets(labels, 0, weights=self.config.weights_share, validation=self.config.validation_share)
+
+    def _decoded(self, images: Photographs) -> LabelledImages:
+        return images.decoded()
+
+    def views(self, images: Tensor, generator: torch.Generator, place: tuple[int, int]) -> Tensor:
+        """The files' random crops, flipped."""
+        return augment_photographs(images, generator, jitter=NO_JITTER, place=place)
+
+
+def search_images(config: SupernetConfig) -> SearchImages:
+    """The images of a search with these settings."""
+    return SearchPhotographs(config) if isinstance(config, ImageNetSupernetConfig) else SearchImages(config)
+
+
+def shrink(images: Tensor, resolution: int) -> Tensor:
+    """(N, 3, 32, 32) uint8 -> (N, 3, resolution, resolution) uint8, the mean of blocks of pixels."""
+    if images.shape[-1] == resolution:
+        return images
+    block = images.shape[-1] // resolution
+    small = [nn.functional.avg_pool2d(part.float(), block).round().byte() for part in torch.split(images, 4096)]
+    return torch.cat(small)
