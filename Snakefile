@@ -76,6 +76,7 @@ ABLATIONS = {  # seed -> the settings of Tables 5 and 6 that it runs, the one th
     seed: list(dict.fromkeys([trunk(grid), *lambda_settings(grid), *k_xi_settings(grid)]))
     for seed, grid in GRIDS.items()
 }
+FIRST = 100  # priority of what much waits for
 ALL_DARTS = [path for seed, settings in ABLATIONS.items() for path in darts_results(settings, seed)]
 FOUND = "trainings/found.txt"  # names the training of the best cell that the searches found
 DIRECT = not images_missing(PROFILE)  # the search on ImageNet itself, or on its sample: † of Table 2
@@ -249,7 +250,7 @@ rule figures:
 
 
 rule supernet:
-    priority: 9  # most of what takes long waits for it
+    priority: FIRST  # most of what takes long waits for it
     output:
         "supernets/{space}/{dataset}/{kind}/seed=0/result.json",
     wildcard_constraints:
@@ -289,22 +290,24 @@ rule supernet_training:
 ABLATE = f"{SEKI} ablations --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
 for seed, settings in ABLATIONS.items():
     first = min(setting.lam for setting in settings)
-    forkable = f"logs/self_evolution-{first}-seed={seed}.done"
+    forkable = supernet("darts")
+    if settings[0].lam - first > 10:  # fewer rounds are over before a process has begun
+        forkable = f"logs/self_evolution-{first}-seed={seed}.done"
 
-    rule:
-        name:
-            f"self_evolution_{first}_seed_{seed}"
-        input:
-            supernet("darts"),
-        output:
-            temp(touch(forkable)),
-        log:
-            f"logs/self_evolution-{first}-seed={seed}.log",
-        params:
-            command=f"{ABLATE} --trunk {first} --seed {seed}" + " --full" * (seed in FULL_SEEDS),
-        priority: 9
-        shell:
-            "{params.command} 2>&1 | tee {log}"
+        rule:
+            name:
+                f"self_evolution_{first}_seed_{seed}"
+            input:
+                supernet("darts"),
+            output:
+                temp(touch(forkable)),
+            log:
+                f"logs/self_evolution-{first}-seed={seed}.log",
+            params:
+                command=f"{ABLATE} --trunk {first} --seed {seed}" + " --full" * (seed in FULL_SEEDS),
+            priority: FIRST
+            shell:
+                "{params.command} 2>&1 | tee {log}"
 
     for setting in settings:
 
@@ -312,7 +315,9 @@ for seed, settings in ABLATIONS.items():
             name:
                 f"ablation_{setting.lam}_{setting.k}_{setting.xi}_seed_{seed}"
             input:
-                forkable if setting.lam == first or setting == settings[0] else darts_results(settings[:1], seed),
+                forkable
+                if setting == settings[0] or setting.lam == first and forkable != supernet("darts")
+                else darts_results(settings[:1], seed),
             output:
                 darts_results([setting], seed),
             log:
@@ -320,7 +325,7 @@ for seed, settings in ABLATIONS.items():
             params:
                 command=f"{ABLATE} --lam {setting.lam} --k {setting.k} --xi {setting.xi} --seed {seed}"
                 + " --full" * (seed in FULL_SEEDS),
-            priority: 9 if setting in (settings[0], OWN) else 0
+            priority: FIRST if setting in (settings[0], OWN) else SETTINGS.rounds - setting.lam  # the longest first
             shell:
                 "{params.command} 2>&1 | tee {log}"
 

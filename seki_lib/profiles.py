@@ -29,7 +29,7 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(
         "smoke", rounds=6, lam=4, k=4, xi=2, seeds=(0, 1), trans101_seeds=(0,), baseline_seeds=200,
-        lams=(3, 4, 5), ks=(2, 4), ratios=(0.5,), trust_cells=20, alone_cells=3,
+        lams=(3, 4), ks=(2, 4), ratios=(0.5,), trust_cells=20, alone_cells=3,
     ),
     "laptop": Profile("laptop", trans101_seeds=(0,), ks=(8, 16), ratios=(0.5,)),
     "workstation": Profile("workstation", ablation_seeds=(0, 1, 2)),

@@ -3,12 +3,12 @@
 How far f can be trusted is measured in notebook 01.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import look_up
 from ..training.protocol import PAPER_SIZES, SupernetSpec
-from .base import DataSource
 from .supernet import SupernetEvaluator
 
 BN_MODES = {
@@ -30,31 +30,32 @@ class OneShot(SupernetEvaluator):
     called = "accuracy"
 
     def __init__(self, spec: SupernetSpec, results: Path, *, bn: str = "batch", device: str = "auto"):
-        import torch
-
-        from ..training.search_images import search_images
-        from ..training.supernet import build_network
-
         look_up("BN mode", BN_MODES, bn)
         super().__init__(spec, results, TASKS, device)
-        self.bn, self.task = bn, TASKS[self.dataset]
+        self.bn, config = bn, self.config
+        f = f"accuracy of a {config.kind} supernet's subnetwork on {config.score_images} validation images"
+        self.source = self.described(f, f", {bn}", BN_MODES[bn])
+
+    @cached_property
+    def images(self) -> tuple[int, Any, Any]:
+        """How many classes there are, the scoring images, and the held-out ones."""
+        from ..training.search_images import search_images
+
         data, score, held_out = search_images(self.config).load_scored(self.dataset)
-        network = build_network(spec.space, self.config, data.classes)
-        digest = self.load(network)
-        memory_format = torch.channels_last if self.config.channels_last else torch.contiguous_format
-        self._network = network.to(self.device, memory_format=memory_format)
-        self.score_images, self.held_out = score.to(self.device), held_out.to(self.device)
-        self.source = DataSource(
-            f"supernet {self.config.kind} {digest[:12]}, {bn}",
-            f"accuracy of a {self.config.kind} supernet's subnetwork on {len(score.labels)} validation images of "
-            f"{data.source.sentence}; {BN_MODES[bn]}",
-            data.source.licence,
-            digest,
-        )
+        return data.classes, score.to(self.device), held_out.to(self.device)
+
+    def untrained(self) -> Any:
+        """The network, in the memory layout that it was trained in."""
+        import torch
+
+        from ..training.supernet import build_network
+
+        layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
+        return build_network(self.space.name, self.config, self.images[0]).to(memory_format=layout)
 
     def measure(self, arch: Any) -> tuple[float, dict[str, float]]:
         """f: the accuracy of a canonical cell on the scoring images."""
-        value = self.accuracy(arch, self.score_images)
+        value = self.accuracy(arch, self.images[1])
         return value, {"oneshot": value}
 
     def accuracy(self, arch: Any, images: Any) -> float:
@@ -63,14 +64,14 @@ class OneShot(SupernetEvaluator):
         from ..training.supernet import accuracy
 
         with cpu_threads(self.config.threads):
-            return accuracy(self._network, images, arch, self.config, bn=self.bn)
+            return accuracy(self.network, images, arch, self.config, bn=self.bn)
 
     def final(self, arch: Any) -> dict[str, float]:
         """f, the accuracy on held-out images, and, for darts, parameters (M) of the paper's stand-alone network."""
         from ..nn import count
 
         arch = self.space.canonical(arch)
-        values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.held_out)}
+        values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.images[2])}
         if self.space.name == "darts":
             sizes = PAPER_SIZES["imagenet" if self.dataset.startswith("imagenet") else "cifar"]
             values["params_m"] = count(self.space, arch, **sizes).params_m

@@ -3,12 +3,12 @@
 Batch normalisation uses the statistics of the columns at hand.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import look_up
 from ..training.protocol import SupernetSpec
-from .base import DataSource
 from .supernet import SupernetEvaluator
 
 TASKS = {"ptb": "language modelling on the Penn Treebank (minus the validation perplexity, higher is better)"}
@@ -20,33 +20,40 @@ class Recurrent(SupernetEvaluator):
     called = "negative perplexity"
 
     def __init__(self, spec: SupernetSpec, results: Path, *, device: str = "auto"):
-        from ..nn import build_language_model
-        from ..training.text import columns, load_text
-
         look_up("space of recurrent cells", {"darts_rnn": "darts_rnn"}, spec.space)
         super().__init__(spec, results, TASKS, device)
-        self.task, config = TASKS[spec.dataset], self.config
-        text = load_text(self.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
-        network = build_language_model(
-            None, vocabulary=len(text.words), embedding=config.hidden, hidden=config.hidden, search=True
-        )
-        digest = self.load(network)
-        self._network = network.to(self.device)
-        self._rows = columns(text.valid, config.eval_batch).to(self.device)
-        self.source = DataSource(
-            f"supernet {config.kind} {digest[:12]}",
-            f"perplexity of a path of a {config.kind} supernet on {len(text.valid):,} validation words of "
-            f"{text.source.sentence}; BN statistics of the batch",
-            text.source.licence,
-            digest,
-        )
+        words = f"{self.trained['valid_words']:,} validation words"
+        f = f"perplexity of a path of a {self.config.kind} supernet on {words}"
+        self.source = self.described(f, "", "BN statistics of the batch")
+
+    @cached_property
+    def text(self) -> Any:
+        """The text that the supernet was trained on."""
+        from ..training.text import load_text
+
+        config = self.config
+        return load_text(self.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
+
+    @cached_property
+    def rows(self) -> Any:
+        """The validation text, one column a row of the batch."""
+        from ..training.text import columns
+
+        return columns(self.text.valid, self.config.eval_batch).to(self.device)
+
+    def untrained(self) -> Any:
+        """The language model of all cells."""
+        from ..nn import build_language_model
+
+        size = self.config.hidden
+        return build_language_model(None, vocabulary=len(self.text.words), embedding=size, hidden=size, search=True)
 
     def measure(self, arch: Any) -> tuple[float, dict[str, float]]:
         """Minus the perplexity of a canonical cell."""
         from ..training.language_model import mean_loss, perplexity
 
-        self._network.cell.genotype = arch
-        value = perplexity(mean_loss(self._network, self._rows))
+        self.network.cell.genotype = arch
+        value = perplexity(mean_loss(self.network, self.rows))
         return -value, {"perplexity": value}
 
     def final(self, arch: Any) -> dict[str, float]:

@@ -3,43 +3,80 @@
 Isomorphic texts would use different weights of the supernet: hence the canonical form.
 """
 
+import json
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import RunError, look_up
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec, dataset_at_hand
-from .base import Evaluation
+from .base import DataSource, Evaluation
 
 
 class SupernetEvaluator(ABC):
     """A trained supernet that scores cells. `seconds` of an evaluation is what f took, 0 for a cell asked before.
 
-    Raises RunError, with the command to type, if the supernet is not trained.
+    Weights and images are read when the first cell is scored: a run that is finished needs neither. Raises RunError,
+    with the command to type, if the supernet is not trained; when a cell is scored, also if its weights are not those
+    that its training ended with, and AssetError if the images are gone.
     """
 
     def __init__(self, spec: SupernetSpec, results: Path, tasks: dict[str, str], device: str):
-        import torch
-
         self.space, self.config = get_space(spec.space), spec.config
         look_up(f"task of {spec.space}", tasks, spec.dataset)
         self.dataset = dataset_at_hand(spec.dataset, self.config)
+        self.task = tasks[self.dataset]
         self.folder = (spec := replace(spec, dataset=self.dataset)).folder(results)
         if not (self.folder / "result.json").is_file():
             raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command(results)}" trains it.')
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.trained: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
+        self._device = device
         self._known: dict[Any, Evaluation] = {}
 
-    def load(self, network: Any) -> str:
-        """Put the trained weights into a network of the supernet's shape; returns their hash."""
+    def described(self, judged: str, bn: str, statistics: str) -> DataSource:
+        """Where the scores come from. judged: what f is, up to the data that it is read from."""
+        digest = self.trained["weights_sha256"]
+        return DataSource(
+            f"supernet {self.config.kind} {digest[:12]}{bn}",
+            f"{judged} of {self.trained['data']}; {statistics}",
+            "of the data that it was trained on",
+            digest,
+        )
+
+    @cached_property
+    def device(self) -> Any:
+        """Where cells are scored."""
+        import torch
+
+        return torch.device(
+            ("cuda" if torch.cuda.is_available() else "cpu") if self._device == "auto" else self._device
+        )
+
+    @cached_property
+    def network(self) -> Any:
+        """The supernet with its trained weights."""
         from ..training.checkpoint import load_network
         from ..training.supernet import weights_hash
 
+        network = self.untrained()
         network.load_state_dict(load_network(self.folder))
-        return weights_hash(network.state_dict())
+        if weights_hash(network.state_dict()) != self.trained["weights_sha256"]:
+            raise RunError(
+                f"{self.folder}: the weights are not those of its result.json. Remove the folder and train anew."
+            )
+        return network.to(self.device)
+
+    def load(self) -> None:
+        """Read weights and images now, so that no cell's seconds hold it."""
+        _ = self.network
+
+    @abstractmethod
+    def untrained(self) -> Any:
+        """A network of the supernet's shape."""
 
     def __call__(self, arch: Any) -> Evaluation:
         """The score of a cell."""
@@ -48,6 +85,7 @@ class SupernetEvaluator(ABC):
         arch = self.space.canonical(arch)
         if arch in self._known:
             return self._known[arch]._replace(seconds=0.0)
+        self.load()
         started = time.perf_counter()
         with cpu_threads(self.config.threads):
             score, metrics = self.measure(arch)

@@ -173,6 +173,7 @@ def _start(path: Path, model: LocalModel, key: str) -> Any:
     params.n_parallel = 1
     params.n_gpu_layers = 999 if on_gpu else -1 if gpu else 0  # all; as many as llama.cpp finds room for; none
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = model.threads or os.cpu_count() or 1
+    params.fit_params = gpu > 0  # which layers fit: a question that takes 0.3 s, and has one answer without a GPU
     params.cache_ram_mib = 0
     params.verbosity = -1  # llama.cpp's chatter stays out of notebooks
     params.api_keys = [key]

@@ -171,9 +171,9 @@ def _read_parquet(paths: list[Path], name: str, first: int, train: int, test: in
     from PIL import Image
 
     def read(path: Path, first: int, wanted: int) -> Images:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()  # read_table and to_numpy import a second of modules
         table = table.slice(first, wanted or table.num_rows)
-        labels = table[_LABEL_KEY[name]].to_numpy().astype(np.int64)
+        labels = np.array(table[_LABEL_KEY[name]].to_pylist(), np.int64)
         pixels = np.empty((len(labels), 32, 32, 3), np.uint8)
         for i, image in enumerate(table["img"].to_pylist()):
             pixels[i] = np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))

@@ -185,6 +185,19 @@ def test_f_is_deterministic_cached_and_of_the_canonical_form(trained):
     assert set(final) == {"oneshot", "held_out", "params_m"} and final["oneshot"] == first.score
 
 
+def test_f_reads_weights_and_images_with_the_first_cell_only_and_other_weights_are_refused(trained):
+    results, folder = trained
+    evaluator = get_evaluator("oneshot", space="darts", task="cifar10", profile="tiny", results=results)
+    assert not {"network", "images"} & evaluator.__dict__.keys()
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(result | {"weights_sha256": "0" * 64}))
+    wrong = get_evaluator("oneshot", space="darts", task="cifar10", profile="tiny", results=results)
+    arch = get_space("darts").random(Random(1))
+    with pytest.raises(RunError, match=r"weights are not those of its result.json"):
+        wrong(arch)
+    assert evaluator(arch).score >= 0 and {"network", "images"} <= evaluator.__dict__.keys()
+
+
 def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
     results, folder = trained
     network = build_network("darts", TINY, 10)
