@@ -5,44 +5,25 @@ hold (who the LLM is, the task T, the space Ω) is the same in every round, and 
 """
 
 import os
-import time
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import LLMError
-from .base import Completion, Message, Watch
+from .base import Completion, Message
 from .secrets import redact
-from .wire import RETRIES, TIME_LIMIT, Wire, as_object, in_words, unwrap
+from .wire import RETRIES, HostedLLM, as_object, in_words, unwrap
 
 THINKING = 2048  # tokens above max_tokens: models that think first count their thoughts as reply
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 
 
-class AnthropicLLM:
+class AnthropicLLM(HostedLLM):
     """One Claude model. The SDK is imported and the key is looked for when the first reply is asked for."""
 
-    notation, templates, strategy = "names", "full", "free"
     headroom = THINKING
 
-    def __init__(
-        self, model: str, *, time_limit: float = TIME_LIMIT, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.name = f"anthropic:{model}"
-        self.settings: dict[str, Any] = {"api": "messages"}
-        self._model = model
-        self._wire = Wire(self.name, time_limit=time_limit, clock=clock)
-        self._wire.complain = _complain
-        self._client: Any = None
+    def __init__(self, model: str, **limits: Any) -> None:
+        super().__init__(f"anthropic:{model}", {"api": "messages"}, _complain, **limits)
         self._structured = True  # until the API says that this model takes no output format
-
-    @property
-    def watch(self) -> Watch | None:
-        """Who is told of each request."""
-        return self._wire.watch
-
-    @watch.setter
-    def watch(self, watch: Watch | None) -> None:
-        self._wire.watch = watch
 
     def complete(
         self,

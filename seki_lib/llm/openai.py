@@ -5,54 +5,30 @@ a seed) it says, and is then asked without it.
 """
 
 import os
-import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import LLMError
-from .base import Completion, Message, Watch
+from .base import Completion, Message
 from .secrets import redact
-from .wire import RETRIES, TIME_LIMIT, Wire, as_object, in_words, unwrap
+from .wire import RETRIES, HostedLLM, as_object, in_words, unwrap
 
 THINKING = 2048  # tokens above max_tokens for OpenAI's own models: those that think first count thoughts as reply
 KEY, BASE_URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 OPTIONAL = ("response_format", "seed", "max_completion_tokens")  # may be dropped when the server says so
 
 
-class OpenAILLM:
+class OpenAILLM(HostedLLM):
     """One model behind one endpoint. The SDK is imported, and the key looked for, when it is first asked."""
 
-    notation, templates, strategy = "names", "full", "free"
-
-    def __init__(
-        self,
-        model: str,
-        *,
-        base_url: str | None = None,
-        time_limit: float = TIME_LIMIT,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.name = f"openai:{model}"
+    def __init__(self, model: str, *, base_url: str | None = None, **limits: Any) -> None:
         self._base_url = base_url or os.environ.get(BASE_URL) or "https://api.openai.com/v1"
         self.hosted = urlsplit(self._base_url).hostname == "api.openai.com"
         self.headroom = THINKING if self.hosted else 0
         # not the address: a server moves between nodes, and the run it answers is the same run
-        self.settings: dict[str, Any] = {"api": "chat completions", "endpoint": "OpenAI" if self.hosted else "own"}
-        self._model = model
-        self._wire = Wire(self.name, time_limit=time_limit, clock=clock)
-        self._wire.complain = _complain
-        self._client: Any = None
+        settings = {"api": "chat completions", "endpoint": "OpenAI" if self.hosted else "own"}
+        super().__init__(f"openai:{model}", settings, _complain, **limits)
         self._refused: set[str] = set()  # optional parameters that the server does not take
-
-    @property
-    def watch(self) -> Watch | None:
-        """Who is told of each request."""
-        return self._wire.watch
-
-    @watch.setter
-    def watch(self, watch: Watch | None) -> None:
-        self._wire.watch = watch
 
     def complete(
         self,

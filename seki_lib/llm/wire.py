@@ -25,13 +25,18 @@ CLIP = 300  # characters of an error text that are kept
 class Wire:
     """The requests of one call. `send` stands in the SDK's HTTP client; `ask` runs the SDK's call through it."""
 
-    def __init__(self, name: str, *, time_limit: float = TIME_LIMIT, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        name: str,
+        *,
+        complain: Callable[[dict[str, Any]], str] = lambda body: "",  # what is wrong with a reply's body, if anything
+        time_limit: float = TIME_LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self.name = name
         self.time_limit, self.clock = time_limit, clock
         self.watch: Watch | None = None
-        self.complain: Callable[[dict[str, Any]], str] = lambda body: (
-            ""
-        )  # what is wrong with a reply's body, if anything
+        self.complain = complain
         self.failed = 0  # requests of this call that brought no reply
         self.sent = 0.0  # when the last request was sent
         self._deadline = 0.0
@@ -128,6 +133,28 @@ class Wire:
         self._last = redact(what)[:CLIP]
         if self.watch:
             self.watch.failed(Attempt(self._last, self.clock() - started, status, identity, billed))
+
+
+class HostedLLM:
+    """What LLMs behind an official SDK share: how they like to be asked, and that somebody watches their requests."""
+
+    notation, templates, strategy = "names", "full", "free"
+
+    def __init__(self, name: str, settings: dict[str, Any], complain: Callable[[dict[str, Any]], str], **limits: Any):
+        """name: as `provider:model`. settings: what else decides replies. limits: `time_limit`, `clock` of Wire."""
+        self.name, self.settings = name, settings
+        self._model = name.partition(":")[2]
+        self._wire = Wire(name, complain=complain, **limits)
+        self._client: Any = None  # made when the first reply is asked for
+
+    @property
+    def watch(self) -> Watch | None:
+        """Who is told of each request."""
+        return self._wire.watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._wire.watch = watch
 
 
 def _error_text(response: Any) -> str:
