@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,14 +14,12 @@ from typing import Annotated, Any
 import tyro
 
 from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings, run_trunk
-from .assets import ASSETS, absolute_folders, fetch, locate
-from .errors import AssetError, RunError, SekiError, UnknownName, look_up
-from .evaluators import nas201_official, trans101_official
-from .evaluators.tabular import FETCH, TABLES
+from .assets import absolute_folders
+from .data import ACTIONS
+from .errors import RunError, SekiError, UnknownName, look_up
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
 from .llm.budget import Limits
-from .llm.gguf import GGUFS, describe_ladder, fetch_gguf
 from .llm.prices import as_of, prices
 from .llm.transcript import totals
 from .notebook import ROOT, execute
@@ -333,65 +330,6 @@ def cost(
     print(f"prices as of {as_of()}, nothing read from a prompt cache")
 
 
-def data_status() -> None:
-    """Every file from outside: whether it is here, its licence, where it comes from."""
-    for name, asset in ASSETS.items():
-        try:
-            path = locate(name)
-        except SekiError as error:
-            print(f"{name:22s} DAMAGED  {error}")
-            continue
-        print(f"{name:22s} {'here   ' if path else 'missing'}  {path or asset.origin}  [{asset.licence}]")
-    for space, official in {"nas201": nas201_official.path(), "trans101": trans101_official.path()}.items():
-        how = f"imported  {official}" if official.exists() else f"not here: seki data import {space} FILE"
-        print(f"{space}, the benchmark's own file: {how}")
-    print(f"\nLLMs of the ladder, downloaded when first asked or with `seki data fetch`:\n{describe_ladder()}")
-
-
-def data_need(names: list[str]) -> None:
-    """Have these, whichever source: fetch only what is not here at all, so that a second call needs no network."""
-    for name in names:
-        try:
-            source = look_up("table", TABLES, name)().source if name in TABLES else None
-            print(f"{name}: {source.sentence if source else fetch(name)}")
-        except AssetError:
-            data_fetch([name])
-
-
-def data_fetch(names: list[str]) -> None:
-    """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
-    from .training.protocol import DATA_ASSETS, NO_IMAGENET, fetch_dataset, imagenet_tree
-
-    for name in names or ["nas201", "smollm2-135m"]:
-        if name in GGUFS:
-            print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
-        elif name == "imagenet":
-            tree = imagenet_tree()
-            if not tree:
-                raise AssetError(NO_IMAGENET)
-            print(f"{name}: {tree}, your own copy")
-        elif name in DATA_ASSETS:
-            asset = ASSETS[fetch_dataset(name)[0]]
-            print(f"{name}: {asset.origin} [{asset.licence}; sha256 {asset.sha256[:12]}…]")
-        elif name in FETCH:
-            source = FETCH[name]().source
-            print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
-        else:
-            look_up("table, asset or model", FETCH | ASSETS | GGUFS, name)
-            print(f"{name}: {fetch(name)} [{ASSETS[name].licence}; sha256 {ASSETS[name].sha256[:12]}…]")
-
-
-def data_import(names: list[str]) -> None:
-    """Read a benchmark's own file into the cache: from then on it is the table's first source."""
-    if len(names) != 2:
-        raise RunError("seki data import takes a benchmark and a file, such as: nas201 NAS-Bench-201-v1_1-096897.pth")
-    from .evaluators import nas201_import
-
-    importers = {"nas201": nas201_import.import_file, "trans101": trans101_official.import_file}
-    path = look_up("benchmark", importers, names[0])(Path(names[1]), lambda line: print(line, flush=True))
-    print(f"{path}\n{TABLES[names[0]]().source.sentence}")
-
-
 @app.command(name="data")
 def data_command(
     action: Annotated[str, tyro.conf.Positional], names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
@@ -399,14 +337,7 @@ def data_command(
     """Files from outside: `data status`, `data fetch nas201` (the best source), `data need nas201` (any source),
     `data import nas201 FILE` (the benchmark's own file).
     """
-    listed = list(names)
-    actions: dict[str, Callable[[], None]] = {
-        "status": data_status,
-        "fetch": lambda: data_fetch(listed),
-        "need": lambda: data_need(listed),
-        "import": lambda: data_import(listed),
-    }
-    look_up("data action", actions, action)()
+    look_up("data action", ACTIONS, action)(list(names))
 
 
 @app.command

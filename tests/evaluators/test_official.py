@@ -282,15 +282,15 @@ def test_a_wrong_question_to_the_transnas_file_lists_what_there_is(cache):
 
 
 def test_the_command_line_imports_and_says_what_it_has(cache, content, capsys):
-    from seki_lib.cli import data_import
+    from seki_lib.data import import_official
 
     file = cache / "NAS-Bench-201-v1_1-096897.pth"
     torch.save(content, file)
-    data_import(["nas201", str(file)])
+    import_official(["nas201", str(file)])
     said = capsys.readouterr().out
     assert "4 of 15,625 cells" in said and "NAS-Bench-201 (NAS-Bench-201-v1_1-096897.pth), 200 epochs" in said
     with pytest.raises(UnknownName, match="nas201, trans101"):
-        data_import(["nas301", str(file)])
+        import_official(["nas301", str(file)])
     meta = nas201_official.Trainings.load().meta
     assert json.dumps(meta) and meta["cells"] == 4
     assert nas201_table.load() == nas201_table.fetch_table()
