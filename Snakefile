@@ -290,9 +290,11 @@ rule supernet_training:
 ABLATE = f"{SEKI} ablations --llm {quote(LLM)} --profile {PROFILE} --results {quote(str(RESULTS))}"
 for seed, settings in ABLATIONS.items():
     first = min(setting.lam for setting in settings)
-    forkable = supernet("darts")
-    if settings[0].lam - first > 10:  # fewer rounds are over before a process has begun
-        forkable = f"logs/self_evolution-{first}-seed={seed}.done"
+    whole = darts_results(settings[:1], seed)
+    forkable = whole  # what settings of the shortest self-evolution wait for
+    staged = settings[0].lam - first > 10 and not (RESULTS / PROFILE / whole[0]).exists()
+    if staged:  # not for few rounds: they are over before a process has begun
+        forkable = whole[0].replace("result.json", f"round={first}.done")
 
         rule:
             name:
@@ -315,9 +317,9 @@ for seed, settings in ABLATIONS.items():
             name:
                 f"ablation_{setting.lam}_{setting.k}_{setting.xi}_seed_{seed}"
             input:
-                forkable
-                if setting == settings[0] or setting.lam == first and forkable != supernet("darts")
-                else darts_results(settings[:1], seed),
+                (forkable if staged else supernet("darts"))
+                if setting == settings[0]
+                else (forkable if setting.lam == first else whole),
             output:
                 darts_results([setting], seed),
             log:
@@ -325,7 +327,7 @@ for seed, settings in ABLATIONS.items():
             params:
                 command=f"{ABLATE} --lam {setting.lam} --k {setting.k} --xi {setting.xi} --seed {seed}"
                 + " --full" * (seed in FULL_SEEDS),
-            priority: FIRST if setting in (settings[0], OWN) else SETTINGS.rounds - setting.lam  # the longest first
+            priority: FIRST if setting in (settings[0], OWN) else SETTINGS.rounds - setting.lam  # the longest fork first
             shell:
                 "{params.command} 2>&1 | tee {log}"
 

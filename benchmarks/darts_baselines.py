@@ -36,7 +36,7 @@ def main():
     )
     evaluations = get_profile(options.profile).rounds + 1
     print(f"# Baselines on the DARTS space, profile {options.profile}, {evaluations} evaluations\n")
-    print(f"f: {evaluator.source.sentence}. Held out: {len(evaluator.images[2].labels):,} other images.\n")
+    print(f"f: {evaluator.source.sentence}. Held out: {len(evaluator.images.held_out.labels):,} other images.\n")
     print("| method | f of the best cell, seed by seed (%) | held out (%) | mean f | mean held out |")
     print("|---|---|---|---|---|")
     for name in BASELINES:

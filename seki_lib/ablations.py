@@ -96,9 +96,10 @@ def run_settings(
         options: dict[str, Any] = setting.changes(profile) | {"on_step": lambda step: on_step(setting, step)}
         if setting == root:
             return search_run(stem, profile, results, **options)
-        run_trunk(spec, profile, results, until=setting.lam, on_step=on_step)
         return fork_run(setting.spec(spec, profile), stem, profile, results, round=setting.lam, **options)
 
+    if shared := [setting.lam for setting in settings if setting != root]:
+        run_trunk(spec, profile, results, until=max(shared), on_step=on_step)
     return [go(setting) for setting in dict.fromkeys(settings)]
 
 
@@ -112,9 +113,11 @@ def run_trunk(
 ) -> Path:
     """Run the trunk until this round, unless it is there: settings of no longer self-evolution can then fork from it.
 
-    Returns its folder. Raises what `search_run` raises.
+    Returns its folder. Raises SettingError if its self-evolution does not reach so far, and what `search_run` raises.
     """
     root = trunk(profile)
+    if not 0 <= until <= root.lam:
+        raise SettingError(f"the self-evolution that settings fork from has rounds 0 to {root.lam}, not {until}")
     stem = root.spec(spec, profile)
     if not reaches(stem.folder(results), until):
         changes: dict[str, Any] = root.changes(profile)

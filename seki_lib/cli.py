@@ -16,7 +16,7 @@ import tyro
 from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings, run_trunk
 from .assets import absolute_folders
 from .data import ACTIONS
-from .errors import RunError, SekiError, UnknownName, look_up
+from .errors import RunError, SekiError, SettingError, UnknownName, look_up
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
 from .llm.budget import Limits
@@ -272,6 +272,8 @@ def ablations(
         print(f"seed {seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True)
 
     if trunk is not None:
+        if any((lam, k, xi)):
+            raise SettingError("--trunk is of all settings: give it without --lam, --k and --xi")
         print(f"seed {seed}  reached: {run_trunk(spec, settings, results, until=trunk, on_step=on_step)}")
         return
     for folder in run_settings(spec, settings, results, wanted, on_step=on_step):
@@ -392,8 +394,8 @@ def reproduce(
 
 def main() -> None:
     """Entry point: errors that a user can mend are one sentence, not a traceback."""
-    gc.set_threshold(50_000)  # to look for garbage in the million objects of torch's import takes a third of its time
-    atexit.register(gc.freeze)  # and as much again at the end
+    gc.set_threshold(50_000)  # to look for garbage in the million objects of torch's import takes a sixth of its time
+    atexit.register(gc.freeze)  # and to look once more at the end another sixth
     absolute_folders()
     try:
         app.cli(prog="seki", description=__doc__)

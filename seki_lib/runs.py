@@ -289,6 +289,8 @@ def _open(
     config: SearchConfig,
 ) -> Search:
     folder = spec.folder(results)
+    if not is_finished(folder):
+        getattr(evaluator, "load", lambda: None)()  # what is missing is missed before anything is written or asked
     _claim(folder, _description(spec, config, llm, prompts, evaluator))
     for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
         path = folder / "prompts" / f"{stage}.md.j2"

@@ -21,7 +21,7 @@ from seki_lib.ablations import (
     well_powered,
     without_llm,
 )
-from seki_lib.errors import RunError
+from seki_lib.errors import RunError, SettingError
 from seki_lib.evaluators import get_evaluator
 from seki_lib.jsonl import read_lines
 from seki_lib.lock import locked
@@ -77,6 +77,9 @@ def test_a_setting_forks_while_another_process_goes_on_with_the_self_evolution(f
     assert json.loads((forked / "result.json").read_text())["evaluations"] == 7
     asked = len(fake.calls)
     assert run_trunk(SPEC, PROFILE, tmp_path, until=1) == folder and len(fake.calls) == asked
+    for until in (-1, 6):
+        with pytest.raises(SettingError, match="rounds 0 to 5"):
+            run_trunk(SPEC, PROFILE, tmp_path, until=until)
     run_settings(SPEC, PROFILE, tmp_path, [trunk(PROFILE)])
     separate = search_run(SPEC, PROFILE, tmp_path / "separate", lam=5)
     assert [r | {"seconds": 0} for r in read_lines(folder / "history.jsonl")] == [

@@ -1,5 +1,6 @@
 """What the Snakefile plans, without running it."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -43,9 +44,20 @@ def forks(jobs):
     })  # fmt: skip
 
 
+def write(results):
+    """Files that close runs."""
+    for path in results:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"score": 30.0, "architecture": named_architecture("DARTS_V2")[1]}))
+
+
 @pytest.mark.parametrize(("ablations", "expected"), [("", {0: 7}), ("0", {0: 21}), ("1 2", {0: 7, 1: 21, 2: 21})])
 def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(ablations, expected, tmp_path):
-    assert forks(planned(tmp_path, "laptop", ablations)) == expected
+    jobs = planned(tmp_path, "laptop", ablations)
+    assert forks(jobs) == expected
+    assert {name for name in jobs if name.startswith("self_evolution_")} == {
+        f"self_evolution_15_seed_{seed}" for seed in expected
+    }
 
 
 def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
@@ -61,12 +73,23 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
         files = [f"tables/table{table}.{ending}" for ending in ("csv", "md", "html")]
         files += [f"figures/table{table}_differences.png", f"notebooks/{name}.ipynb"]
         finished += [tmp_path / "laptop" / file for file in files]
-    for path in finished:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"score": 30.0, "architecture": named_architecture("DARTS_V2")[1]}))
+    write(finished)
     assert planned(tmp_path, "laptop")["table5"] == 0
     jobs = planned(tmp_path, "laptop", "1")
     assert forks(jobs) == {1: 21} and jobs["table5"] == 1
+
+
+def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not_count(tmp_path):
+    laptop, spec = get_profile("laptop"), RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 0)
+    shortest, *others = sorted({trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)}, key=lambda s: s.lam)
+    images = dataset_at_hand("cifar10", SUPERNETS["laptop"]["darts"])
+    other = trunk(laptop).spec(dataclasses.replace(spec, llm="local:other"), laptop)
+    write([SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"])
+    write([other.folder(tmp_path) / "round=15.done"])
+    assert planned(tmp_path, "laptop")["self_evolution_15_seed_0"] == 1
+    write([setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in reversed(others)])
+    jobs = planned(tmp_path, "laptop")
+    assert shortest.lam == 15 and forks(jobs) == {0: 1} and "self_evolution_15_seed_0" not in jobs
 
 
 def test_a_profile_of_short_searches_has_no_full_grid():

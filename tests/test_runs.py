@@ -11,10 +11,16 @@ from fakes import FakeLLM
 
 from seki_lib import runs
 from seki_lib.errors import LLMError, RunError
+from seki_lib.evaluators.base import Evaluation
 from seki_lib.jsonl import read_lines, write_lines
+from seki_lib.llm.transcript import Recorder
+from seki_lib.notebook import ROOT
 from seki_lib.profiles import Profile
+from seki_lib.prompts import Prompts
+from seki_lib.repository import Repository
 from seki_lib.runs import RunSpec, baseline_runs, fork_run, locked, rerun, search_run, walk
-from seki_lib.search import initial, run, self_evolution
+from seki_lib.search import Search, SearchConfig, initial, run, self_evolution
+from seki_lib.spaces import get_space
 
 PROFILE = Profile("test", rounds=6, lam=4, k=3, xi=2, baseline_seeds=5)
 SPEC = RunSpec("nas201", "cifar10", "fake:llm", "test", 0)
@@ -247,3 +253,23 @@ def test_a_fork_of_what_cannot_be_shared_is_refused(fake, tmp_path, fork_specs):
     with pytest.raises(RunError, match=r"other settings \(search.novelty\)"):
         fork_run(fork, trunk, PROFILE, tmp_path, round=2, lam=2, novelty=False)
     assert not (fork.folder(tmp_path) / "history.jsonl").exists()
+
+
+@pytest.mark.parametrize("space", ["nas201", "darts"])
+def test_kept_runs_of_the_reference_are_walked_to_their_end_without_a_question(space):
+    folder = ROOT / "results/reference/searches" / space / "cifar10/local-smollm2-135m/default/seed=0"
+    history = Repository(folder / "history.jsonl").records
+    scores = {record.canonical: record.score for record in history}
+    home = get_space(space)
+
+    class KeptScores:
+        task = "as it was"
+
+        def __call__(self, arch):
+            return Evaluation(scores[home.format(home.canonical(arch))], {}, 0.0)
+
+    config = json.loads((folder / "config.json").read_text())
+    prompts = Prompts.load(config["llm"]["templates"])
+    recorder = Recorder(folder / "transcript.jsonl", None)  # raises on what was not answered
+    search = Search(home, KeptScores(), recorder, prompts, Repository(), SearchConfig(**config["search"]))
+    assert [step.record.architecture for step in run(search)] == [record.architecture for record in history]

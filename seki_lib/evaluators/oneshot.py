@@ -37,12 +37,13 @@ class OneShot(SupernetEvaluator):
         self.source = self.described(f, f", {bn}", BN_MODES[bn])
 
     @cached_property
-    def images(self) -> tuple[int, Any, Any]:
-        """How many classes there are, the scoring images, and the held-out ones."""
+    def images(self) -> Any:
+        """The images that cells are scored on, and those held out: a `training.search_images.Scored`."""
         from ..training.search_images import search_images
 
-        data, score, held_out = search_images(self.config).load_scored(self.dataset)
-        return data.classes, score.to(self.device), held_out.to(self.device)
+        images = search_images(self.config).load_scored(self.dataset)
+        self.require(images.data.source.sentence)
+        return images._replace(score=images.score.to(self.device), held_out=images.held_out.to(self.device))
 
     def untrained(self) -> Any:
         """The network, in the memory layout that it was trained in."""
@@ -51,11 +52,11 @@ class OneShot(SupernetEvaluator):
         from ..training.supernet import build_network
 
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
-        return build_network(self.space.name, self.config, self.images[0]).to(memory_format=layout)
+        return build_network(self.space.name, self.config, self.images.data.classes).to(memory_format=layout)
 
     def measure(self, arch: Any) -> tuple[float, dict[str, float]]:
         """f: the accuracy of a canonical cell on the scoring images."""
-        value = self.accuracy(arch, self.images[1])
+        value = self.accuracy(arch, self.images.score)
         return value, {"oneshot": value}
 
     def accuracy(self, arch: Any, images: Any) -> float:
@@ -71,7 +72,7 @@ class OneShot(SupernetEvaluator):
         from ..nn import count
 
         arch = self.space.canonical(arch)
-        values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.images[2])}
+        values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.images.held_out)}
         if self.space.name == "darts":
             sizes = PAPER_SIZES["imagenet" if self.dataset.startswith("imagenet") else "cifar"]
             values["params_m"] = count(self.space, arch, **sizes).params_m

@@ -32,7 +32,9 @@ class Recurrent(SupernetEvaluator):
         from ..training.text import load_text
 
         config = self.config
-        return load_text(self.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
+        text = load_text(self.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
+        self.require(text.source.sentence)
+        return text
 
     @cached_property
     def rows(self) -> Any:
@@ -40,6 +42,11 @@ class Recurrent(SupernetEvaluator):
         from ..training.text import columns
 
         return columns(self.text.valid, self.config.eval_batch).to(self.device)
+
+    def load(self) -> None:
+        """Read weights and text now."""
+        super().load()
+        _ = self.rows
 
     def untrained(self) -> Any:
         """The language model of all cells."""

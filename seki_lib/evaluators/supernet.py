@@ -21,8 +21,8 @@ class SupernetEvaluator(ABC):
     """A trained supernet that scores cells. `seconds` of an evaluation is what f took, 0 for a cell asked before.
 
     Weights and images are read when the first cell is scored: a run that is finished needs neither. Raises RunError,
-    with the command to type, if the supernet is not trained; when a cell is scored, also if its weights are not those
-    that its training ended with, and AssetError if the images are gone.
+    with the command to type, if the supernet is not trained; `load`, also if its weights or the images at hand are not
+    those of its training, and AssetError if there are none.
     """
 
     def __init__(self, spec: SupernetSpec, results: Path, tasks: dict[str, str], device: str):
@@ -66,9 +66,18 @@ class SupernetEvaluator(ABC):
         network.load_state_dict(load_network(self.folder))
         if weights_hash(network.state_dict()) != self.trained["weights_sha256"]:
             raise RunError(
-                f"{self.folder}: the weights are not those of its result.json. Remove the folder and train anew."
+                f"{self.folder}: the weights are not those of its result.json. Next: remove the folder and train anew, "
+                "and the runs that it scored with it."
             )
         return network.to(self.device)
+
+    def require(self, data: str) -> None:
+        """Raise RunError unless the data at hand, by their sentence, are those that the supernet was trained on."""
+        if data != self.trained["data"]:
+            raise RunError(
+                f"{self.folder} was trained on {self.trained['data']}; at hand is {data}. Next: the same data, or "
+                "remove the folder and train anew."
+            )
 
     def load(self) -> None:
         """Read weights and images now, so that no cell's seconds hold it."""

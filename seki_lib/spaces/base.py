@@ -43,7 +43,10 @@ class Notation:
 
 
 class ReplySchema(dict[str, Any]):
-    """JSON Schema of a reply (it is a plain dict), with the same set of replies as a GBNF grammar for llama.cpp."""
+    """JSON Schema of a reply (it is a plain dict), with the same set of replies as a GBNF grammar for llama.cpp.
+
+    The grammar's text is part of what identifies a recorded call (`transcript.call_key`): who decodes may reword it.
+    """
 
     def __init__(self, schema: dict[str, Any], grammar: str):
         super().__init__(schema)
@@ -54,12 +57,9 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        last_words: dict[str, list[str]] = {}  # by what stands before: llama.cpp tries every alternative at every token
-        for choice in choices:
-            before, space, word = choice.rpartition(" ")
-            last_words.setdefault(before + space, []).append(gbnf_literal(word))
-        rules = [f"{gbnf_literal(before)} ({' | '.join(words)})" for before, words in last_words.items()]
-        return cls({"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(rules))
+        return cls(
+            {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
+        )
 
 
 def gbnf_literal(text: str) -> str:

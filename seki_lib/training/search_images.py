@@ -8,7 +8,7 @@ stands here and nowhere else.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,14 @@ class Split:
     alphas: LabelledImages  # the rest of the second half: α of a mixed supernet
 
 
+class Scored(NamedTuple):
+    """What f(α) is read from, without the images that train."""
+
+    data: Dataset  # that they are part of
+    score: LabelledImages
+    held_out: LabelledImages
+
+
 class SearchImages:
     """CIFAR's, or images of its shape: the two halves of the training set, at the resolution asked for."""
 
@@ -46,18 +54,18 @@ class SearchImages:
         """The training images that the settings ask for, in memory or as files. Raises AssetError."""
         return load_dataset(name, train=self.config.train_images, test=1)
 
-    def load_scored(self, name: str) -> tuple[Dataset, LabelledImages, LabelledImages]:
-        """The parts `score` and `held_out` of `split`, and what they are part of: no other images are read."""
+    def load_scored(self, name: str) -> Scored:
+        """The parts `score` and `held_out` of `split`: no other images are read."""
         half = (self.config.train_images or TRAIN_IMAGES[name]) // 2
         wanted = self.config.score_images + self._held_out(half)
         data = load_dataset(name, first=half, train=wanted, test=1)
-        images = self._seen(data.train)
+        images = self._resized(data.train)
         score, held_out = torch.arange(len(images.labels)).tensor_split([self.config.score_images])
-        return data, images.chosen(score), images.chosen(held_out)
+        return Scored(data, images.chosen(score), images.chosen(held_out))
 
     def split(self, data: Dataset) -> Split:
         """What each image is for. Raises TrainingError if there are too few images to score on."""
-        images = self._seen(data.train)
+        images = self._resized(data.train)
         weights, validation = self._shares(images.labels)
         scored = self.config.score_images
         if len(validation) < scored + 2:
@@ -74,7 +82,8 @@ class SearchImages:
         """How many of so many images to validate are held out."""
         return int(min(HELD_OUT, (validation - self.config.score_images + 1) // 2))
 
-    def _seen(self, images: Any) -> LabelledImages:
+    def _resized(self, images: Any) -> LabelledImages:
+        """At the resolution asked for."""
         return Images(shrink(images.images, self.config.resolution), images.labels)
 
     def _shares(self, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,12 +113,13 @@ class SearchPhotographs(SearchImages):
         """The files, unread. Raises AssetError."""
         return load_photographs(name, self.config, train=self.config.train_images, test=1)
 
-    def load_scored(self, name: str) -> tuple[Dataset, LabelledImages, LabelledImages]:
+    def load_scored(self, name: str) -> Scored:
         """Of the files, those of f in memory and those held out unread."""
         parts = self.split(files := self.load(name))
-        return files, parts.score, parts.held_out
+        return Scored(files, parts.score, parts.held_out)
 
-    def _seen(self, images: Any) -> LabelledImages:
+    def _resized(self, images: Any) -> LabelledImages:
+        """As they are: each is cut when it is read."""
         return images  # type: ignore[no-any-return]
 
     def _shares(self, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -249,10 +249,11 @@ def accuracy(
     for layer in layers:
         layer.track_running_stats = bn != "batch"
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+    statistics = search_images(config).statistics
     right, device = 0, network.classifier.weight.device
     try:
         for pixels, labels in images.batches(torch.split(torch.arange(len(images.labels)), batch), device):
-            inputs = normalise(pixels, *search_images(config).statistics).contiguous(memory_format=memory_format)
+            inputs = normalise(pixels, *statistics).contiguous(memory_format=memory_format)
             right += int((network(inputs, arch).argmax(1) == labels).sum())
     finally:
         for layer in layers:

@@ -1,14 +1,16 @@
 import json
+import re
 import urllib.error
 import urllib.request
+from random import Random
 
 import pytest
 
 from seki_lib import get_llm
 from seki_lib.errors import LLMError, UnknownName
 from seki_lib.llm import CallSeed
-from seki_lib.llm.local import after_space
-from seki_lib.spaces import ReplySchema
+from seki_lib.llm.local import after_space, grouped
+from seki_lib.spaces import ReplySchema, get_space
 
 
 def ask(llm, text, **options):
@@ -87,3 +89,17 @@ def test_call_seeds_depend_on_every_part_of_the_place():
 def test_a_constrained_reply_may_begin_with_a_space():
     grammar = after_space('root ::= word " " word\nword ::= "a"')
     assert grammar == 'root ::= " "? reply\nreply ::= word " " word\nword ::= "a"'
+
+
+def test_choices_are_grouped_for_decoding_and_keep_their_text_as_identity():
+    arch = get_space("darts").random(Random(0))
+    for choices in (list(get_space("darts").edits(arch, "words")), ["one", "two words", 'a "quoted" word']):
+        grammar = grouped(choices)
+        groups = re.findall(r'("(?:[^"\\]|\\.)*") \(((?:"(?:[^"\\]|\\.)*"(?: \| )?)+)\)', grammar)
+        spelled = [
+            json.loads(before) + json.loads(word)
+            for before, words in groups
+            for word in re.findall(r'"(?:[^"\\]|\\.)*"', words)
+        ]
+        assert sorted(spelled) == sorted(choices) and len(groups) <= len(choices)
+        assert ReplySchema.one_of(choices).grammar.count(" | ") == len(choices) - 1

@@ -15,6 +15,8 @@ import torch
 
 from seki_lib.errors import RunError, TrainingError, UnknownName
 from seki_lib.evaluators import get_evaluator
+from seki_lib.profiles import Profile
+from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces import get_space
 from seki_lib.training import loop, supernet
 from seki_lib.training.checkpoint import load_network
@@ -196,6 +198,19 @@ def test_f_reads_weights_and_images_with_the_first_cell_only_and_other_weights_a
     with pytest.raises(RunError, match=r"weights are not those of its result.json"):
         wrong(arch)
     assert evaluator(arch).score >= 0 and {"network", "images"} <= evaluator.__dict__.keys()
+    (folder / "result.json").write_text(json.dumps(result | {"data": "other images"}))
+    with pytest.raises(RunError, match="was trained on other images; at hand is scikit-learn's 8x8 digits"):
+        get_evaluator("oneshot", space="darts", task="cifar10", profile="tiny", results=results)(arch)
+
+
+def test_a_search_that_cannot_score_writes_and_asks_nothing(trained):
+    results, folder = trained
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(result | {"weights_sha256": "0" * 64}))
+    spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "tiny", 0)
+    with pytest.raises(RunError, match=r"weights are not those of its result\.json"):
+        search_run(spec, Profile("tiny"), results)
+    assert not (spec.folder(results) / "config.json").exists()
 
 
 def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
