@@ -22,7 +22,6 @@ from typing import Any
 
 from ..assets import fetch, get_asset
 from ..errors import LLMError, look_up
-from ..spaces.base import gbnf_literal
 from .base import Completion, Message
 from .gguf import GGUFS, fetch_gguf, free_memory, get_gguf, gigabytes
 
@@ -129,8 +128,8 @@ def grouped(choices: Sequence[str]) -> str:
     last_words: dict[str, list[str]] = {}
     for choice in choices:
         before, space, word = choice.rpartition(" ")
-        last_words.setdefault(before + space, []).append(gbnf_literal(word))
-    return "root ::= " + " | ".join(f"{gbnf_literal(text)} ({' | '.join(w)})" for text, w in last_words.items())
+        last_words.setdefault(json.dumps(before + space), []).append(json.dumps(word))  # JSON's strings are GBNF's too
+    return "root ::= " + " | ".join(f"{before} ({' | '.join(words)})" for before, words in last_words.items())
 
 
 def after_space(grammar: str) -> str:
