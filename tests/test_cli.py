@@ -31,6 +31,7 @@ def test_importing_the_library_is_light():
         (["notebook", "99_nothing"], "13_table3_nas201"),
         (["data", "fetch", "imagenet22k"], "nas201"),
         (["cost", "--card", "voodoo2"], "rtx4090"),
+        (["data", "borrow"], "status, fetch, need, import"),
     ],
 )
 def test_a_wrong_name_is_one_sentence_with_the_valid_ones(arguments, valid, tmp_path):
@@ -39,6 +40,21 @@ def test_a_wrong_name_is_one_sentence_with_the_valid_ones(arguments, valid, tmp_
     assert done.stderr.startswith("seki: unknown") and valid in done.stderr
     assert "Traceback" not in done.stderr
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (["--trunk", "46"], "rounds 0 to 45"),
+        (["--lam", "48"], "rounds 0 to 45"),
+        (["--trunk", "9", "--k", "8"], "--xi"),
+    ],
+)
+def test_rounds_that_no_setting_forks_from_are_refused(option, sentence, tmp_path):
+    done = seki("ablations", *option, "--results", tmp_path)
+    assert done.returncode == 1
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("option", [["--rounds", "10"], ["--k", "4"], ["--xi", "99"]])
