@@ -135,7 +135,9 @@ def finished(tmp_path):
             folder = setting.spec(dataclasses.replace(SPEC, seed=seed), PROFILE).folder(tmp_path)
             folder.mkdir(parents=True)
             final = {"oneshot": f, "held_out": f - 3, "params_m": 3.5}
-            (folder / "result.json").write_text(json.dumps({"llm_seconds": 60.0, "final": final}))
+            (folder / "result.json").write_text(
+                json.dumps({"llm_seconds": 60.0, "final": final, "round": 6 - 3 * seed})
+            )
             (folder / "config.json").write_text(json.dumps({"data": {"sentence": "a supernet"}}))
             calls = [{"round": r, "reply": "x"} for r in range(1, 7)]
             (folder / "transcript.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
@@ -156,6 +158,7 @@ def test_tables_show_means_with_intervals_and_pair_the_seeds(finished):
     assert {cell.provenance for _, _, cells in table.rows for cell in cells} == {"paper", "measured", "not run"}
     notes = " ".join(table.notes)
     assert '"λ = 4 is best": our runs cannot decide' in notes and '"λ = 35 is best": our runs cannot decide' in notes
+    assert "Seed 1: every setting ends with a cell of the first 4 rounds, which all share" in notes
     assert "The runs of this table made 16 LLM calls over 2 seeds" in notes  # 6 a trunk, 2 a fork
     assert len(table6(SPEC, PROFILE, finished, truth, "a table").rows) == 16 + 4
 
@@ -166,7 +169,7 @@ def test_only_seeds_that_ran_both_settings_are_compared():
     def outcome(f):
         from seki_lib.report.ablation_tables import Outcome
 
-        return Outcome(f, f, 1.0, 1.0, "", 1)
+        return Outcome(f, f, 1.0, 1.0, "", 1, 1)
 
     outcomes = {a: {0: outcome(3.0), 1: outcome(5.0)}, b: {1: outcome(4.0), 2: outcome(9.0)}}
     assert paired(outcomes, a, b).tolist() == [1.0]

@@ -43,6 +43,7 @@ class Outcome:
     params_m: float  # of that cell at C36 L20
     minutes: float  # LLM and f, the shared rounds included
     source: str
+    round: int  # in which that cell was found
     llm_calls: int  # of this run alone: the shared ones are counted with the run that made them
 
 
@@ -73,6 +74,7 @@ def _outcome(folder: Path) -> Outcome:
         final["params_m"],
         (result["llm_seconds"] + f_seconds) / 60,
         json.loads((folder / "config.json").read_text())["data"]["sentence"],
+        result["round"],
         own,
     )
 
@@ -279,6 +281,14 @@ def _notes(
         f"the LLM for {'all settings' if ran_all else 'the settings of this profile'} in Tables 5 and 6, {separate} as "
         f"separate searches ({forked / separate:.2f}).",
     ]
+    shared = min((setting.lam for setting in outcomes), default=0)
+    alike = [seed for seed in calls if all(runs[seed].round <= shared for runs in outcomes.values() if seed in runs)]
+    if alike and len(outcomes) > 1:
+        seeds = f"{'Seed' if len(alike) == 1 else 'Seeds'} {', '.join(map(str, sorted(alike)))}"
+        says = (
+            f"every setting ends with a cell of the first {shared} rounds, which all share: there they cannot differ."
+        )
+        notes.insert(1, f"{seeds}: {says}")
     if calls:
         notes.append(
             f"The runs of this table made {asked} LLM calls over {len(calls)} seed{'s' if len(calls) > 1 else ''} "
