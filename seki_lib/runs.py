@@ -290,7 +290,8 @@ def _open(
 ) -> Search:
     folder = spec.folder(results)
     if not is_finished(folder):
-        getattr(evaluator, "load", lambda: None)()  # what is missing is missed before anything is written or asked
+        # what is missing is missed before anything is written or asked; a table has nothing to load
+        getattr(evaluator, "load", lambda: None)()
     _claim(folder, _description(spec, config, llm, prompts, evaluator))
     for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
         path = folder / "prompts" / f"{stage}.md.j2"

@@ -11,7 +11,10 @@ from ..errors import look_up
 from ..training.protocol import SupernetSpec
 from .supernet import SupernetEvaluator
 
-TASKS = {"ptb": "language modelling on the Penn Treebank (minus the validation perplexity, higher is better)"}
+TASKS = {
+    name: f"language modelling on {title} (minus the validation perplexity, higher is better)"
+    for name, title in (("ptb", "the Penn Treebank"), ("pydoc_topics", "Python's documentation"))
+}
 
 
 class Recurrent(SupernetEvaluator):

@@ -50,11 +50,9 @@ class SupernetEvaluator(ABC):
     @cached_property
     def device(self) -> Any:
         """Where cells are scored."""
-        import torch
+        from ..training.loop import choose_device
 
-        return torch.device(
-            ("cuda" if torch.cuda.is_available() else "cpu") if self._device == "auto" else self._device
-        )
+        return choose_device(self._device)
 
     @cached_property
     def network(self) -> Any:

@@ -53,9 +53,13 @@ class Job:
     @property
     def where(self) -> torch.device:
         """The device; "auto" is a GPU, or the CPU. Under `torchrun` each process of a machine has a GPU of its own."""
-        auto = "cuda" if torch.cuda.is_available() else "cpu"
-        name, local = auto if self.device == "auto" else self.device, os.environ.get("LOCAL_RANK")
-        return torch.device(f"cuda:{local}" if name == "cuda" and local else name)
+        device, local = choose_device(self.device), os.environ.get("LOCAL_RANK")
+        return torch.device(f"cuda:{local}") if str(device) == "cuda" and local else device
+
+
+def choose_device(name: str) -> torch.device:
+    """A device by its name; "auto" is a GPU, or the CPU."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
 def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any]:

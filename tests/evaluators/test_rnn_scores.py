@@ -8,12 +8,14 @@ from fakes import FakeLLM
 
 from seki_lib.errors import RunError, UnknownName
 from seki_lib.evaluators import get_evaluator
+from seki_lib.evaluators.oneshot import TASKS as IMAGE_TASKS
+from seki_lib.evaluators.rnn import TASKS as TEXT_TASKS
 from seki_lib.profiles import get_profile
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces import get_space
 from seki_lib.spaces.darts_rnn import RnnGenotype
 from seki_lib.training.language_model import run_supernet
-from seki_lib.training.protocol import SupernetSpec, dataset_at_hand
+from seki_lib.training.protocol import STAND_INS, SupernetSpec, dataset_at_hand
 
 SPACE = get_space("darts_rnn")
 
@@ -54,6 +56,12 @@ def test_the_source_names_the_weights_and_the_text(results):
     trained = json.loads((f.folder / "result.json").read_text())
     assert f.source.sha256 == trained["weights_sha256"] and f.source.sha256[:12] in f.source.name
     assert trained["data"] in f.source.sentence
+
+
+@pytest.mark.parametrize("tasks", [IMAGE_TASKS, TEXT_TASKS])
+def test_what_stands_in_for_missing_data_can_be_scored_on_too(tasks):
+    stand_ins = [stand_in for name, stand_in in STAND_INS.items() if name in tasks]
+    assert stand_ins and set(stand_ins) <= tasks.keys()
 
 
 def test_without_a_supernet_the_command_is_named(tmp_path):
