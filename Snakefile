@@ -23,16 +23,20 @@ SEKI = f"{quote(sys.executable)} -m seki_lib.cli"
 COMMON = f"--parameter profile={PROFILE} --parameter {quote(f'llm={LLM}')} --parameter {quote(f'results={RESULTS}')}"
 
 
+def done(folder):
+    """The mark that a command brought this folder up to date. Its own files are the command's: it keeps or redoes them."""
+    return f"done/{folder.relative_to(RESULTS / PROFILE)}"
+
+
 def result(seed, space="nas201", task="cifar10"):
-    """The file that closes one search, relative to the profile's folder."""
-    spec = RunSpec(space, task, LLM, PROFILE, int(seed))
-    return str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json")
+    """The mark of one search."""
+    return done(RunSpec(space, task, LLM, PROFILE, int(seed)).folder(RESULTS))
 
 
 NO_LLM = f"--parameter profile={PROFILE} --parameter {quote(f'results={RESULTS}')}"
 TABLE2 = [spec for _, spec in trainings2(RESULTS, PROFILE)]
-TRAININGS = {  # result.json of each final training of a known cell -> what it trains
-    str(spec.folder(RESULTS).relative_to(RESULTS / PROFILE) / "result.json"): spec
+TRAININGS = {  # mark of each final training of a known cell -> what it trains
+    done(spec.folder(RESULTS)): spec
     for spec in [*trainings(RESULTS, PROFILE), *TABLE2, *table8.trainings(RESULTS, PROFILE)]
     if not spec.name.startswith("searched")
 }
@@ -49,25 +53,20 @@ def train_command(output):
     return f"{SEKI} train --arch {arch} --space {spec.space} --dataset {spec.dataset} --seed {spec.seed} {where}"
 
 
-def in_profile(folder):
-    """The file that closes the run in a folder, relative to the profile's."""
-    return str(folder.relative_to(RESULTS / PROFILE) / "result.json")
-
-
 SETTINGS = get_profile(PROFILE)
 FULL_SEEDS = parse_seeds(config["ablations"]) if config.get("ablations") is not None else ()  # of `make ablations`
 IMAGES = dataset_at_hand("cifar10", SUPERNETS[PROFILE]["darts"])
-ALONE = [in_profile(spec.folder(RESULTS)) for spec in alone_specs(PROFILE, IMAGES, SETTINGS.alone_cells)]
+ALONE = [done(spec.folder(RESULTS)) for spec in alone_specs(PROFILE, IMAGES, SETTINGS.alone_cells)]
 
 
 def supernet(space):
-    return in_profile(SupernetSpec(space, IMAGES, PROFILE).folder(RESULTS))
+    return done(SupernetSpec(space, IMAGES, PROFILE).folder(RESULTS))
 
 
 def darts_results(settings, seed):
-    """The files that close the searches of some settings of Tables 5 and 6."""
+    """The marks of the searches of some settings of Tables 5 and 6."""
     spec = RunSpec("darts", "cifar10", LLM, PROFILE, seed)
-    return [in_profile(setting.spec(spec, SETTINGS).folder(RESULTS)) for setting in settings]
+    return [done(setting.spec(spec, SETTINGS).folder(RESULTS)) for setting in settings]
 
 
 OWN = Setting(SETTINGS.lam, SETTINGS.k, SETTINGS.xi)
@@ -147,10 +146,12 @@ rule setup:
         f"{SEKI} notebook 00_setup {COMMON} --output {{output}}"
 
 
-# No inputs: a finished search is never made again because something else is newer. `seki search` checks its settings.
+# What decides a search by its code stands in code/: `seki search` looks whether it has changed, and redoes only that.
 rule search:
+    input:
+        "code/search-{space}.json",
     output:
-        f"searches/{{space}}/{{task}}/{folder_name(LLM)}/default/seed={{seed}}/result.json",
+        touch(f"done/searches/{{space}}/{{task}}/{folder_name(LLM)}/default/seed={{seed}}"),
     wildcard_constraints:
         space="nas201|trans101",
     log:
@@ -251,8 +252,10 @@ rule figures:
 
 rule supernet:
     priority: FIRST  # most of what takes long waits for it
+    input:
+        "code/supernet-{space}.json",
     output:
-        "supernets/{space}/{dataset}/{kind}/seed=0/result.json",
+        touch("done/supernets/{space}/{dataset}/{kind}/seed=0"),
     wildcard_constraints:
         kind="single_path|pc_darts|darts",
     log:
@@ -263,8 +266,10 @@ rule supernet:
 
 
 rule alone:
+    input:
+        "code/supernet-darts.json",
     output:
-        ALONE,
+        touch(ALONE),
     log:
         "logs/supernet-alone.log",
     shell:
@@ -294,13 +299,14 @@ for seed, settings in ABLATIONS.items():
     forkable = whole  # what settings of the shortest self-evolution wait for
     staged = settings[0].lam - first > 10 and not (RESULTS / PROFILE / whole[0]).exists()
     if staged:  # not for few rounds: they are over before a process has begun
-        forkable = whole[0].replace("result.json", f"round={first}.done")
+        forkable = f"{whole[0]},round={first}"
 
         rule:
             name:
                 f"self_evolution_{first}_seed_{seed}"
             input:
                 supernet("darts"),
+                "code/search-darts.json",
             output:
                 temp(touch(forkable)),
             log:
@@ -320,8 +326,9 @@ for seed, settings in ABLATIONS.items():
                 (forkable if staged else supernet("darts"))
                 if setting == settings[0]
                 else (forkable if setting.lam == first else whole),
+                "code/search-darts.json",
             output:
-                darts_results([setting], seed),
+                touch(darts_results([setting], seed)),
             log:
                 f"logs/ablation-lam={setting.lam},k={setting.k},xi={setting.xi},seed={seed}.log",
             params:
@@ -352,10 +359,11 @@ for number, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
             "{params.command} --output {output[0]}"
 
 
-# No inputs, as for searches: `seki train` checks its settings.
 rule train:
+    input:
+        "code/training-{space}.json",
     output:
-        "trainings/{space}/{dataset}/{name}/seed={seed}/result.json",
+        touch("done/trainings/{space}/{dataset}/{name}/seed={seed}"),
     log:
         "logs/train-{space}-{dataset}-{name}-seed={seed}.log",
     params:
@@ -366,6 +374,7 @@ rule train:
 
 rule train_found:
     input:
+        "code/training-darts.json",
         [path for seed in ABLATIONS for path in darts_results([OWN], seed)],
     output:
         FOUND,
@@ -408,9 +417,10 @@ rule table1:
 
 rule search_imagenet:
     input:
-        in_profile(SupernetSpec("darts", IMAGENET[PROFILE], PROFILE).folder(RESULTS)),
+        done(SupernetSpec("darts", IMAGENET[PROFILE], PROFILE).folder(RESULTS)),
+        "code/search-darts.json",
     output:
-        result(0, "darts", "imagenet"),
+        touch(result(0, "darts", "imagenet")),
     log:
         "logs/search-darts-imagenet-seed=0.log",
     shell:
@@ -420,6 +430,7 @@ rule search_imagenet:
 
 rule train_found_on_imagenet:
     input:
+        "code/training-darts.json",
         result(0, "darts", "imagenet"),
         FOUND,  # should both searches find the same cell, it is trained once
     output:

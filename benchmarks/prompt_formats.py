@@ -23,11 +23,11 @@ from random import Random
 from typing import Any
 
 from seki_lib import get_evaluator
-from seki_lib.baselines import BASELINES, run_baseline
+from seki_lib.search.baselines import BASELINES, run_baseline
 from seki_lib.llm.base import CallSeed, Completion, Message
 from seki_lib.llm.local import MODELS, LocalLLM, LocalModel, after_space
 from seki_lib.prompts import Example, Prompts
-from seki_lib.repository import Repository
+from seki_lib.search.repository import Repository
 from seki_lib.search import Search, SearchConfig, run
 from seki_lib.spaces import get_space
 from seki_lib.spaces.base import Notation, ReplySchema

@@ -2,9 +2,12 @@
 
 import dataclasses
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pytest
@@ -18,22 +21,23 @@ from seki_lib.runs import RunSpec
 from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, named_architecture
 
 
-def planned(folder, profile, ablations=""):
-    """Rule -> how many jobs a folder would get, which holds no results yet but may hold tables."""
-    (folder / profile).mkdir(parents=True, exist_ok=True)
-    for name in ("inputs", "trainings", "ablations"):
-        if not (path := folder / profile / f"{name}.json").exists():
-            path.write_text("{}")
-    settings = {
-        "profile": profile, "llm": "local:smollm2-135m", "seeds": "0", "trans101_seeds": "0", "results": folder,
-        "ablations": ablations,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", ROOT / "Snakefile", "--nolock", "--cores", "2"]
-    command += ["--rerun-triggers", "mtime"]
-    command += ["--directory", folder / profile, "--config", *(f"{name}={value}" for name, value in settings.items())]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=folder)
+def planned(folder, profile, ablations="", root=ROOT):
+    """Rule -> how many jobs a folder would get, which holds no results yet but may hold tables. root: of the kit."""
+    return Counter({name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", plan(folder, profile, ablations, root), re.M)})
+
+
+def plan(folder, profile, ablations="", root=ROOT):
+    """What `seki reproduce --plan` prints."""
+    code = f"""
+from pathlib import Path
+from seki_lib.profiles import get_profile
+from seki_lib.reproduce import reproduce
+reproduce(get_profile({profile!r}), "local:smollm2-135m", (8,), 2, Path({str(folder)!r}),
+          tuple(map(int, {ablations!r}.split())) or None, plan=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Counter({name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)})
+    return done.stdout
 
 
 def forks(jobs):
@@ -45,13 +49,18 @@ def forks(jobs):
 
 
 def write(results):
-    """Files that close runs."""
+    """Files that close runs, with the marks that their commands leave."""
     for path in results:
+        if path.name == "result.json":
+            profile = next(part for part in path.parents if part.name == "laptop")
+            mark = profile / "done" / path.parent.relative_to(profile)
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"score": 30.0, "architecture": named_architecture("DARTS_V2")[1]}))
 
 
-@pytest.mark.parametrize(("ablations", "expected"), [("", {0: 7}), ("0", {0: 21}), ("1 2", {0: 7, 1: 21, 2: 21})])
+@pytest.mark.parametrize(("ablations", "expected"), [("", {8: 7}), ("8", {8: 21}), ("1 2", {8: 7, 1: 21, 2: 21})])
 def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(ablations, expected, tmp_path):
     jobs = planned(tmp_path, "laptop", ablations)
     assert forks(jobs) == expected
@@ -66,7 +75,7 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
     finished = [SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"]
     laptop = get_profile("laptop")
     grid = dict.fromkeys([trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)])
-    spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 0)
+    spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
     finished += [setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in grid]
     finished.append(tmp_path / "laptop" / "trainings" / "found.txt")
     for table, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
@@ -80,16 +89,17 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
 
 
 def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not_count(tmp_path):
-    laptop, spec = get_profile("laptop"), RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 0)
+    laptop, spec = get_profile("laptop"), RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
     shortest, *others = sorted({trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)}, key=lambda s: s.lam)
     images = dataset_at_hand("cifar10", SUPERNETS["laptop"]["darts"])
     other = trunk(laptop).spec(dataclasses.replace(spec, llm="local:other"), laptop)
+    planned(tmp_path, "laptop")  # from now on results are newer than the code that decides them
     write([SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"])
-    write([other.folder(tmp_path) / "round=15.done"])
-    assert planned(tmp_path, "laptop")["self_evolution_15_seed_0"] == 1
+    write([other.folder(tmp_path) / "result.json"])
+    assert planned(tmp_path, "laptop")["self_evolution_15_seed_8"] == 1
     write([setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in reversed(others)])
     jobs = planned(tmp_path, "laptop")
-    assert shortest.lam == 15 and forks(jobs) == {0: 1} and "self_evolution_15_seed_0" not in jobs
+    assert shortest.lam == 15 and forks(jobs) == {8: 1} and "self_evolution_15_seed_8" not in jobs
 
 
 def test_a_profile_of_short_searches_has_no_full_grid():
@@ -107,3 +117,84 @@ def test_imagenet_is_searched_where_its_images_are(tmp_path, monkeypatch):
     monkeypatch.setenv("SEKI_IMAGENET", str(tmp_path / "imagenet"))
     jobs = planned(tmp_path / "b", "paper")
     assert jobs["search_imagenet"] == jobs["train_found_on_imagenet"] == 1
+
+
+EDITS = {  # file, what is replaced, by what, the kinds of job that are planned then
+    "a comment": ("seki_lib/search/algorithm.py", "# line 4\n", "# line four\n", set()),
+    "a docstring": ("seki_lib/search/replies.py", "random new neighbour", "neighbour drawn at random", set()),
+    "words of an error": ("seki_lib/search/config.py", "must lie between 1 and k", "has to lie between 1 and k", set()),
+    "the version": ("seki_lib/__init__.py", '__version__ = "', '__version__ = "9.', set()),
+    "a plot": ("seki_lib/report/plots.py", "figsize=(", "figsize=(0.1 + ", {"notebooks"}),
+    "a baseline": ("seki_lib/search/baselines.py", "population: int = 10", "population: int = 2", {"notebooks"}),
+    "a table of the paper": ("data/paper/table3.csv", "93.97", "93.98", {"notebooks"}),
+    "self-evolution": (
+        "seki_lib/search/algorithm.py", "records[i - 1].architecture", "best().architecture",
+        {"nas201", "trans101", "darts", "notebooks"},
+    ),
+    "a default of the search": (
+        "seki_lib/search/config.py", "reply_tokens: int = 400", "reply_tokens: int = 300",
+        {"nas201", "trans101", "darts", "notebooks"},
+    ),
+    "a prompt": (
+        "seki_lib/prompts/compact/inspire.md.j2", "Cell:", "Cells:", {"nas201", "trans101", "darts", "notebooks"},
+    ),
+    "a space's canonical form": (
+        "seki_lib/spaces/nas201.py", "\"+\".join(sorted(terms))", "\"+\".join(terms)", {"nas201", "supernet", "notebooks"},
+    ),
+    "a training": (
+        "seki_lib/training/classifier.py", "set_to_none=True", "set_to_none=False", {"train", "notebooks"},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the kit, and a folder in which everything of the laptop profile is made already."""
+    root = tmp_path_factory.mktemp("kit")
+    for name in ("seki_lib", "notebooks", "data", "benchmarks"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", root)
+    results = root / "results"
+    printed = plan(results, "laptop", root=root)
+    for output in ", ".join(re.findall(r"^    output: (.*)$", printed, re.M)).split(", "):
+        path = results / "laptop" / output.removesuffix(" (update)")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        if output.startswith("done/") and "," not in path.name:
+            write([results / "laptop" / output.removeprefix("done/") / "result.json"])
+    now = time.time()
+    for path in (path for path in results.rglob("*") if path.is_file()):
+        os.utime(path, (now, now))  # nothing is newer than what was made of it
+    assert not kinds(plan(results, "laptop", root=root))
+    return root, results
+
+
+def kinds(printed):
+    """What a plan holds: searches by space, supernets, trainings, notebooks."""
+    rules = {name for name, _ in re.findall(r"^(\w+) +(\d+)$", printed, re.M)} - {"all", "total"}
+    spaces = set(re.findall(r"^    output: done/searches/(\w+)/", printed, re.M))
+    others = {"supernet": {"supernet", "alone"}, "train": {"train", "train_found", "train_found_on_imagenet"}}
+    searches = {rule for rule in rules if rule.startswith(("search", "ablation_", "self_evolution_"))}
+    found = spaces | {kind for kind, names in others.items() if names & rules}
+    return found | ({"notebooks"} if rules - searches - set().union(*others.values()) else set())
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_of_the_code_plans_what_it_decides_and_only_that(what, finished):
+    root, results = finished
+    file, old, new, expected = EDITS[what]
+    text = (root / file).read_text()
+    assert old in text
+    stamps = {path: (path.read_text(), path.stat()) for path in (results / "laptop").rglob("*.json") if "code" in path.parts}
+    stamps |= {path: (path.read_text(), path.stat()) for path in (results / "laptop").glob("*.json")}
+    try:
+        (root / file).write_text(text.replace(old, new, 1))
+        planned = kinds(plan(results, "laptop", root=root))
+        assert planned - {"train"} == expected - {"train"} and (expected <= planned)
+        if "darts" not in expected:  # a new search may find a new cell to train
+            assert planned == expected
+    finally:
+        (root / file).write_text(text)
+        for path, (content, stat) in stamps.items():
+            path.write_text(content)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))

@@ -26,6 +26,24 @@ class CallSeed(int):
 
 
 @dataclass(frozen=True)
+class Question:
+    """What an LLM is asked: messages, the schema that the reply shall follow, the call's seed, the longest reply."""
+
+    messages: list[Message]
+    schema: Any = None
+    seed: CallSeed | None = None
+    max_tokens: int = 512
+
+    @property
+    def round(self) -> int:
+        return self.seed.round if self.seed else 0
+
+    @property
+    def stage(self) -> str:
+        return self.seed.stage if self.seed else ""
+
+
+@dataclass(frozen=True)
 class Completion:
     """One reply: its text, the tokens and the seconds it took, and what the provider said about it.
 

@@ -8,7 +8,7 @@ known again by its seed and its request, so a resumed, replayed or forked run as
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +55,7 @@ class Recorder:
     """An LLM that answers from the transcript where it can, and else asks `llm` and writes the answer down first.
 
     `llm=None` makes it a replay: what the transcript does not hold is an LLMError. budget: bounds that are checked
-    before each request. Keys never reach the transcript, nor a reply or an error that leaves this class.
+    before each request. earlier: transcripts of the same LLM, whose answers are taken over. Keys never reach the transcript, nor a reply or an error that leaves this class.
     """
 
     notation: str
@@ -63,7 +63,15 @@ class Recorder:
     strategy: str
     settings: dict[str, Any]
 
-    def __init__(self, path: Path, llm: LLM | None, *, name: str | None = None, budget: Budget | None = None):
+    def __init__(
+        self,
+        path: Path,
+        llm: LLM | None,
+        *,
+        name: str | None = None,
+        budget: Budget | None = None,
+        earlier: Sequence[Path] = (),
+    ):
         self.path = path
         self.name = name or (llm.name if llm else f"replay:{path.parent}")
         self.asked = 0  # calls that reached the LLM, not the transcript
@@ -72,6 +80,7 @@ class Recorder:
         for preference in ("notation", "templates", "strategy", "settings"):
             setattr(self, preference, getattr(llm, preference, None))
         self._answers = {call["key"]: _completion(call) for call in recorded_calls(path)}
+        self._earlier = {call["key"]: call for other in earlier for call in recorded_calls(other)}
 
     def complete(
         self,
@@ -84,6 +93,10 @@ class Recorder:
         """As `LLM.complete`; the new line is flushed to disk before the reply is handed out."""
         key = call_key(messages, schema, seed, max_tokens)
         if key in self._answers:
+            return self._answers[key]
+        if key in self._earlier:
+            self.write(self._earlier[key])
+            self._answers[key] = _completion(self._earlier[key])
             return self._answers[key]
         if self._llm is None:
             raise LLMError(
@@ -108,6 +121,11 @@ class Recorder:
         watch.answered(completion)
         self._answers[key] = completion
         return completion
+
+    @property
+    def last_reply(self) -> str | None:
+        """What the LLM said last in this transcript, if anything."""
+        return next((answer.text for answer in reversed(self._answers.values())), None)
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line, without keys."""

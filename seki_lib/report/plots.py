@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from ..evaluators.tabular import Tabular
 from ..llm import LLM
 from ..prompts import Prompts
-from ..repository import Repository
-from ..runs import BaselineRuns
+from ..search.repository import Repository
+from ..baseline_runs import BaselineRuns
 from ..spaces import SearchSpace
 from ..spaces.six_edges import EDGES, SixEdgeCell
 
