@@ -13,16 +13,17 @@ from typing import Annotated, Any
 
 import tyro
 
-from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings, run_trunk
 from .assets import absolute_folders
 from .data import ACTIONS
 from .errors import RunError, SekiError, SettingError, UnknownName, look_up
+from .forks import run_settings, run_trunk
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, get_llm
 from .llm.budget import Limits
 from .llm.prices import as_of, prices
 from .llm.transcript import totals
 from .notebook import ROOT, execute
+from .paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from .profiles import get_profile, parse_seeds
 from .prompts import prompts_from
 from .report.table1 import found_cell

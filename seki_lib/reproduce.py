@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from .ablations import full_grid, k_xi_settings, lambda_settings, require_full_grid, trunk
 from .errors import AssetError, RunError
 from .evaluators.tabular import TABLES
 from .fingerprint import fingerprint
@@ -17,12 +16,16 @@ from .jsonl import write_json
 from .llm import get_llm
 from .lock import locked
 from .notebook import ROOT
-from .profiles import Profile
+from .paper import Edition, Search, needs_of
+from .paper.settings import require_full_grid
+from .profiles import Profile, get_profile
 from .prompts import Prompts
 from .report.table2 import images_missing
 from .runs import RunSpec, search_config
 from .training.language_protocol import language_protocol
-from .training.protocol import SUPERNETS, assets_at_hand, fetch_dataset, get_protocol
+from .training.protocol import IMAGENET, SUPERNETS, assets_at_hand, dataset_at_hand, fetch_dataset, get_protocol
+
+STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
 
 
 def reproduce(
@@ -43,34 +46,14 @@ def reproduce(
     """
     if ablations:
         require_full_grid(profile)
-    stand_ins = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
-    for dataset, stand_in in stand_ins.items():
-        try:
-            fetch_dataset(dataset)
-        except AssetError as error:
-            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
-    if "sample" in images_missing(profile.name):
-        try:
-            fetch_dataset("imagenet_sample")
-        except AssetError as error:
-            print(f"{error}\nTable 2 will read 'not run'.")
+    _fetch_what_there_is(profile)
     results = results.resolve()
     folder = results / profile.name
-    llm = _absolute(llm)
+    edition, no_trans101 = _edition(profile, _absolute(llm), seeds, ablations or ())
     with locked(folder) as lock:
         _forget_removed(folder)
-        for name, value in _deciding_code(profile, llm).items():
-            _write_if_changed(folder / "code" / f"{name}.json", value)
-        _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
-        _write_if_changed(
-            folder / "trainings.json",
-            {
-                "data": [assets_at_hand(name) for name in stand_ins],
-                "imagenet": images_missing(profile.name),
-                "code": code_hash(),
-            },
-        )
-        _write_if_changed(folder / "ablations.json", {"runs": _more_ablations(profile, llm, results, ablations)})
+        for name, value in _notes(edition, results, no_trans101).items():
+            _write_if_changed(folder / f"{name}.json", value)
         command = [
             sys.executable,
             "-m",
@@ -82,15 +65,7 @@ def reproduce(
         ]
         command += ["--cores", str(jobs or os.cpu_count() or 1), "--rerun-incomplete", "--rerun-triggers", "mtime"]
         command += ["--nolock", *(["--dry-run"] if plan else ["--quiet", "rules", "progress", "host"])]
-        settings = {
-            "profile": profile.name,
-            "llm": llm,
-            "seeds": " ".join(map(str, seeds or profile.seeds)),
-            "trans101_seeds": " ".join(map(str, seeds or profile.trans101_seeds)),
-            "results": str(results),
-            "ablations": " ".join(map(str, ablations or ())),
-        }
-        command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
+        command += ["--config", f"edition={folder / 'edition.json'}"]
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
         if subprocess.run(command, cwd=ROOT, pass_fds=[lock]).returncode:
             raise RunError(
@@ -107,21 +82,77 @@ def reproduce(
             print(f"  {os.path.relpath(path)}")
 
 
-def _more_ablations(profile: Profile, llm: str, results: Path, seeds: tuple[int, ...] | None) -> list[str]:
-    """Runs of Tables 5 and 6 beyond the profile's own, that are finished or will be: the tables show them too.
+def _fetch_what_there_is(profile: Profile) -> None:
+    """Fetch the data sets that the profile trains on; say what takes the place of one that cannot be reached."""
+    wanted = {name: f"Where the profile allows it, {other} take its place, and the table says so." for name, other in
+              STAND_INS.items()}  # fmt: skip
+    if "sample" in images_missing(profile.name):
+        wanted["imagenet_sample"] = "Table 2 will read 'not run'."
+    for dataset, otherwise in wanted.items():
+        try:
+            fetch_dataset(dataset)
+        except AssetError as error:
+            print(f"{error}\n{otherwise}")
 
-    seeds: for which all settings of the paper will be run.
-    """
-    spec = RunSpec("darts", "cifar10", llm, profile.name, 0)
 
-    def folders(grid: Profile, seeds: tuple[int, ...]) -> set[Path]:
-        settings = [trunk(grid), *lambda_settings(grid), *k_xi_settings(grid)]
-        return {s.spec(replace(spec, seed=seed), profile).folder(results) for seed in seeds for s in settings}
+def _edition(
+    profile: Profile, llm: str, seeds: tuple[int, ...] | None, full_grid_seeds: tuple[int, ...]
+) -> tuple[Edition, str]:
+    """What this machine can make of a profile, and why Table 4 cannot be made, if so."""
+    no_trans101 = ""
+    try:
+        TABLES["trans101"]()
+    except AssetError as error:
+        no_trans101 = str(error)
+    edition = Edition(
+        profile, llm, seeds or profile.seeds, seeds or profile.trans101_seeds, full_grid_seeds,
+        images=dataset_at_hand("cifar10", SUPERNETS[profile.name]["darts"]),
+        text=dataset_at_hand("ptb", language_protocol(profile.name)),
+        photographs="" if images_missing(profile.name) else IMAGENET[profile.name],
+        trans101_table=not no_trans101,
+    )  # fmt: skip
+    return edition, no_trans101
 
-    home = spec.folder(results).parent.parent
-    done = {path.parent for path in home.glob("*/seed=*/result.json") if ",code=" not in path.parent.parent.name}
-    done |= folders(full_grid(profile), seeds) if seeds else set()
-    return sorted(str(path.relative_to(results)) for path in done - folders(profile, profile.ablation_seeds))
+
+def read_edition(path: Path) -> tuple[Edition, str]:
+    """What `seki reproduce` noted for the DAG: the edition, and why Table 4 cannot be made, if so."""
+    noted = json.loads(path.read_text(encoding="utf-8"))
+    why = noted.pop("no_trans101")
+    noted = {name: tuple(value) if isinstance(value, list) else value for name, value in noted.items()}
+    return Edition(**noted | {"profile": get_profile(noted["profile"])}), why
+
+
+def _notes(edition: Edition, results: Path, no_trans101: str) -> dict[str, dict[str, Any]]:
+    """Files of the profile's folder -> what they say. The DAG runs again what depends on one that changes."""
+    profile, code = edition.profile, code_hash()
+    edition_note = asdict(edition) | {"profile": profile.name, "no_trans101": no_trans101}
+    seeds = [edition.seeds, edition.trans101_seeds]
+    return {
+        "edition": edition_note,
+        "inputs": {"llm": edition.llm, "seeds": seeds, "data": _sources(), "code": code},
+        "trainings": {
+            "data": [assets_at_hand(name) for name in STAND_INS],
+            "imagenet": images_missing(profile.name),
+            "code": code,
+        },
+        "ablations": {"runs": _more_ablations(edition, results)},
+        **{f"code/{name}": value for name, value in deciding_code(profile, edition.llm).items()},
+    }
+
+
+def _more_ablations(edition: Edition, results: Path) -> list[str]:
+    """Runs of Tables 5 and 6 beyond the profile's own, that are finished or will be: the tables show them too."""
+    own = replace(edition, full_grid_seeds=())
+    declared = {need.folder(edition) for need in needs_of(edition, "table5", "table6") if isinstance(need, Search)}
+    usual = {need.folder(own) for need in needs_of(own, "table5", "table6") if isinstance(need, Search)}
+    folder = results / edition.name
+    home = RunSpec("darts", "cifar10", edition.llm, edition.name, 0).folder(results).parent.parent
+    finished = {
+        path.parent.relative_to(folder)
+        for path in home.glob("*/seed=*/result.json")
+        if ",code=" not in path.parent.parent.name
+    }
+    return sorted(str(path) for path in (finished | declared) - usual if "until=" not in path.name)
 
 
 def _sources() -> dict[str, str]:
@@ -148,7 +179,7 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def _deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
+def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
     """What decides searches, supernets and trainings by code and defaults: the DAG runs their commands if it changes.
 
     Each command looks for itself what changed, keeps what it made before, and redoes what has to be redone.
@@ -159,7 +190,7 @@ def _deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
         "prompts": Prompts.load(asked.templates).hashes,
         "search": asdict(search_config(profile, asked, 0)),
     }
-    kinds = {"nas201": "tabular", "trans101": "tabular", "darts": "oneshot"}
+    kinds = {"nas201": "tabular", "trans101": "tabular", "darts": "oneshot", "darts_rnn": "rnn"}
     found: dict[str, dict[str, Any]] = {
         f"search-{space}": search | {"code": fingerprint("search.algorithm", f"spaces.{space}", f"evaluators.{kind}")}
         for space, kind in kinds.items()
@@ -176,13 +207,13 @@ def _deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
 def _forget_removed(folder: Path) -> None:
     """Take the marks away of results that somebody removed, so that they are made again."""
     for mark in (folder / "done").rglob("seed=*"):
-        result = folder / mark.relative_to(folder / "done").with_name(mark.name.partition(",")[0]) / "result.json"
-        if mark.is_file() and not result.is_file():
+        result = folder / mark.relative_to(folder / "done").with_name(mark.name.partition(",")[0])
+        if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith(("found", "alone")):
             mark.unlink()
 
 
 def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
-    """The notebooks' rules depend on this file, so that other settings, data or code make them run again."""
+    """The DAG depends on this file, so that other settings, data or code make its jobs run again."""
     value = json.loads(json.dumps(value))
     if not path.exists() or json.loads(path.read_text()) != value:
         write_json(path, value)

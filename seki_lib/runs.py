@@ -277,7 +277,13 @@ def _prepare(
 
 
 def _open(
-    spec: RunSpec, results: Path, repository: Repository, evaluator: Any, llm: Any, prompts: Prompts, config: SearchConfig
+    spec: RunSpec,
+    results: Path,
+    repository: Repository,
+    evaluator: Any,
+    llm: Any,
+    prompts: Prompts,
+    config: SearchConfig,
 ) -> Search:
     folder, description = spec.folder(results), _description(spec, evaluator, llm, prompts, config)
     recorder = Recorder(folder / "transcript.jsonl", None, name=llm.name)  # a finished transcript is read-only
@@ -377,13 +383,15 @@ def _claim(folder: Path, description: dict[str, Any], command: str) -> None:
     if not (differing := differences(there, description)):
         return
     if is_finished(folder) and differing == ["code"]:
-        raise RunError(f"{folder} was made by other code. Next: {command}  (it runs anew, and this run stays beside it)")
+        raise RunError(
+            f"{folder} was made by other code. Next: {command}  (it runs anew, and this run stays beside it)"
+        )
     if differing == ["code"]:
         was, now = there.get("code"), description["code"]
         aside = folder.parent.with_name(f"{folder.parent.name},code={was}")
         raise RunError(
-            f"{folder} was begun by other code ({was}, now {now}): a search must not mix two. Next: go on with the code "
-            f"that began it, or start anew beside it: mkdir -p {shlex.quote(str(aside))} && "
+            f"{folder} was begun by other code ({was}, now {now}): a search must not mix two. Next: go on with the "
+            f"code that began it, or start anew beside it: mkdir -p {shlex.quote(str(aside))} && "
             f"mv {shlex.quote(str(folder))} {shlex.quote(str(aside))}. Answers that fit are not asked for again."
         )
     raise RunError(

@@ -12,9 +12,10 @@ from collections import Counter
 
 import pytest
 
-from seki_lib.ablations import full_grid, k_xi_settings, lambda_settings, require_full_grid, trunk
 from seki_lib.errors import SettingError
 from seki_lib.notebook import ROOT
+from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, require_full_grid
+from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import get_profile
 from seki_lib.report.table2 import images_missing
 from seki_lib.runs import RunSpec
@@ -23,7 +24,9 @@ from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand,
 
 def planned(folder, profile, ablations="", root=ROOT):
     """Rule -> how many jobs a folder would get, which holds no results yet but may hold tables. root: of the kit."""
-    return Counter({name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", plan(folder, profile, ablations, root), re.M)})
+    return Counter(
+        {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", plan(folder, profile, ablations, root), re.M)}
+    )
 
 
 def plan(folder, profile, ablations="", root=ROOT):
@@ -42,31 +45,35 @@ reproduce(get_profile({profile!r}), "local:smollm2-135m", (8,), 2, Path({str(fol
 
 def forks(jobs):
     """Seed -> how many settings of Tables 5 and 6."""
-    return Counter({
-        int(seed): sum(name.startswith("ablation_") and name.endswith(f"_seed_{seed}") for name in jobs)
-        for seed in {name.rpartition("_")[2] for name in jobs if name.startswith("ablation_")}
-    })  # fmt: skip
+    found = (re.fullmatch(r"searches_darts_cifar10_.*_seed_([0-9]+)", name) for name in jobs)
+    return Counter(int(match[1]) for match in found if match)
+
+
+def first_rounds(jobs):
+    """Jobs that run a self-evolution as far as the first forks share it."""
+    return {name for name in jobs if re.search("_until_[0-9]+$", name)}
 
 
 def write(results):
     """Files that close runs, with the marks that their commands leave."""
+    profile = next(part for part in results[0].parents if part.name == "laptop")
     for path in results:
         if path.name == "result.json":
-            profile = next(part for part in path.parents if part.name == "laptop")
             mark = profile / "done" / path.parent.relative_to(profile)
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"score": 30.0, "architecture": named_architecture("DARTS_V2")[1]}))
+    now = time.time()
+    for path in (path for path in profile.rglob("*") if path.is_file()):
+        os.utime(path, (now, now))  # nothing is newer than what was made of it
 
 
 @pytest.mark.parametrize(("ablations", "expected"), [("", {8: 7}), ("8", {8: 21}), ("1 2", {8: 7, 1: 21, 2: 21})])
 def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(ablations, expected, tmp_path):
     jobs = planned(tmp_path, "laptop", ablations)
     assert forks(jobs) == expected
-    assert {name for name in jobs if name.startswith("self_evolution_")} == {
-        f"self_evolution_15_seed_{seed}" for seed in expected
-    }
+    assert {name[-15:] for name in first_rounds(jobs)} == {f"seed_{seed}_until_15" for seed in expected}
 
 
 def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
@@ -77,7 +84,6 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
     grid = dict.fromkeys([trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)])
     spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
     finished += [setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in grid]
-    finished.append(tmp_path / "laptop" / "trainings" / "found.txt")
     for table, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
         files = [f"tables/table{table}.{ending}" for ending in ("csv", "md", "html")]
         files += [f"figures/table{table}_differences.png", f"notebooks/{name}.ipynb"]
@@ -96,10 +102,10 @@ def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not
     planned(tmp_path, "laptop")  # from now on results are newer than the code that decides them
     write([SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"])
     write([other.folder(tmp_path) / "result.json"])
-    assert planned(tmp_path, "laptop")["self_evolution_15_seed_8"] == 1
+    assert first_rounds(planned(tmp_path, "laptop"))
     write([setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in reversed(others)])
     jobs = planned(tmp_path, "laptop")
-    assert shortest.lam == 15 and forks(jobs) == {8: 1} and "self_evolution_15_seed_8" not in jobs
+    assert shortest.lam == 15 and forks(jobs) == {8: 1}
 
 
 def test_a_profile_of_short_searches_has_no_full_grid():
@@ -112,11 +118,12 @@ def test_imagenet_is_searched_where_its_images_are(tmp_path, monkeypatch):
     monkeypatch.delenv("SEKI_IMAGENET", raising=False)
     monkeypatch.setenv("SEKI_DATA", str(tmp_path / "none"))
     jobs = planned(tmp_path / "a", "paper")
-    assert not jobs["search_imagenet"] and jobs["table2"] == 1 and images_missing("paper")
+    assert not any("imagenet" in name for name in jobs) and jobs["table2"] == 1 and images_missing("paper")
     (tmp_path / "imagenet" / "train").mkdir(parents=True)
     monkeypatch.setenv("SEKI_IMAGENET", str(tmp_path / "imagenet"))
-    jobs = planned(tmp_path / "b", "paper")
-    assert jobs["search_imagenet"] == jobs["train_found_on_imagenet"] == 1
+    found = [name for name in planned(tmp_path / "b", "paper") if "imagenet" in name]
+    assert sum(name.startswith("searches_darts_imagenet_") for name in found) == 1
+    assert sum("imagenet_found_imagenet" in name for name in found) == 1
 
 
 EDITS = {  # file, what is replaced, by what, the kinds of job that are planned then
@@ -160,7 +167,11 @@ def finished(tmp_path_factory):
         path = results / "laptop" / output.removesuffix(" (update)")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        if output.startswith("done/") and "," not in path.name:
+        if (
+            output.startswith("done/")
+            and "," not in path.name
+            and not {"found", "alone"} & set(re.split("[-/]", output))
+        ):
             write([results / "laptop" / output.removeprefix("done/") / "result.json"])
     now = time.time()
     for path in (path for path in results.rglob("*") if path.is_file()):
@@ -172,11 +183,11 @@ def finished(tmp_path_factory):
 def kinds(printed):
     """What a plan holds: searches by space, supernets, trainings, notebooks."""
     rules = {name for name, _ in re.findall(r"^(\w+) +(\d+)$", printed, re.M)} - {"all", "total"}
-    spaces = set(re.findall(r"^    output: done/searches/(\w+)/", printed, re.M))
-    others = {"supernet": {"supernet", "alone"}, "train": {"train", "train_found", "train_found_on_imagenet"}}
-    searches = {rule for rule in rules if rule.startswith(("search", "ablation_", "self_evolution_"))}
-    found = spaces | {kind for kind, names in others.items() if names & rules}
-    return found | ({"notebooks"} if rules - searches - set().union(*others.values()) else set())
+    firsts = {"supernets": "supernet", "trainings": "train"}
+    return {
+        rule.split("_")[1] if rule.startswith("searches_") else firsts.get(rule.split("_")[0], "notebooks")
+        for rule in rules
+    }
 
 
 @pytest.mark.parametrize("what", EDITS)
@@ -185,7 +196,9 @@ def test_an_edit_of_the_code_plans_what_it_decides_and_only_that(what, finished)
     file, old, new, expected = EDITS[what]
     text = (root / file).read_text()
     assert old in text
-    stamps = {path: (path.read_text(), path.stat()) for path in (results / "laptop").rglob("*.json") if "code" in path.parts}
+    stamps = {
+        path: (path.read_text(), path.stat()) for path in (results / "laptop").rglob("*.json") if "code" in path.parts
+    }
     stamps |= {path: (path.read_text(), path.stat()) for path in (results / "laptop").glob("*.json")}
     try:
         (root / file).write_text(text.replace(old, new, 1))

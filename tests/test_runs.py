@@ -13,6 +13,7 @@ from fakes import FakeLLM
 
 from seki_lib import baseline_runs as runs_of_baselines
 from seki_lib import runs
+from seki_lib.baseline_runs import baseline_runs
 from seki_lib.errors import LLMError, RunError
 from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.jsonl import read_lines, write_lines
@@ -20,11 +21,9 @@ from seki_lib.llm.transcript import Recorder
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import Profile
 from seki_lib.prompts import Prompts
-from seki_lib.search import baselines
-from seki_lib.search.repository import Repository
-from seki_lib.baseline_runs import baseline_runs
 from seki_lib.runs import RunSpec, fork_run, locked, rerun, search_run, walk
-from seki_lib.search import FallbackError, Search, SearchConfig, initial, run, self_evolution
+from seki_lib.search import FallbackError, Search, SearchConfig, baselines, initial, run, self_evolution
+from seki_lib.search.repository import Repository
 from seki_lib.spaces import get_space
 
 PROFILE = Profile("test", rounds=6, lam=4, k=3, xi=2, baseline_seeds=5)
@@ -313,7 +312,9 @@ def test_other_default_prompts_redo_a_finished_run_and_ask_only_what_is_new(fake
     search_run(SPEC, PROFILE, tmp_path)
     assert json.loads((folder / "config.json").read_text())["prompts"] == other.hashes
     new = fake.calls[asked:]
-    assert new and all("A cell" in messages[0]["content"] or "To raise" in messages[0]["content"] for messages, _, _ in new)
+    assert new and all(
+        "A cell" in messages[0]["content"] or "To raise" in messages[0]["content"] for messages, _, _ in new
+    )
     assert len(lines(folder / "transcript.jsonl")) < asked + len(new)
 
 
@@ -341,7 +342,10 @@ def test_a_finished_transcript_is_never_appended_to(fake, tmp_path):
 def test_a_finished_run_of_other_code_cannot_be_walked(fake, tmp_path, code):
     search_run(SPEC, PROFILE, tmp_path)
     code["now"] = "bbbb"
-    with pytest.raises(RunError, match=r"made by other code. Next: seki search .*--seed 0"), walk(SPEC, PROFILE, tmp_path):
+    with (
+        pytest.raises(RunError, match=r"made by other code. Next: seki search .*--seed 0"),
+        walk(SPEC, PROFILE, tmp_path),
+    ):
         pass
 
 
@@ -354,7 +358,8 @@ def test_the_version_alone_decides_nothing(fake, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [("llm", "temperature"), ("llm", "name"), ("run", "seed"), ("search", "lam"), ("prompts", "refine")]
+    ("part", "name"),
+    [("llm", "temperature"), ("llm", "name"), ("run", "seed"), ("search", "lam"), ("prompts", "refine")],
 )
 def test_what_differs_between_two_runs_is_named(part, name):
     here = {"run": {"seed": 0}, "search": {"lam": 4}, "llm": {"name": "a"}, "prompts": {"refine": "1"}, "code": "x"}

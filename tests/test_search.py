@@ -7,8 +7,8 @@ from fakes import FakeLLM
 
 from seki_lib.evaluators.tabular import Tabular
 from seki_lib.prompts import Prompts
-from seki_lib.search.repository import Record, Repository
 from seki_lib.search import HOW, FallbackError, Search, SearchConfig, initial, run, self_evolution
+from seki_lib.search.repository import Record, Repository
 
 CONFIG = SearchConfig(rounds=12, lam=8, k=4, xi=2, notation="words", strategy="edit")
 
@@ -92,7 +92,9 @@ def test_an_unreadable_reply_is_asked_for_again_with_the_error(space, evaluator)
 
 def test_three_fallbacks_in_a_row_end_a_search_with_what_the_llm_last_said(space, evaluator):
     search = make(space, evaluator, FakeLLM(*["blah"] * 100))
-    with pytest.raises(FallbackError, match=r"no architecture in 3 of the first 3 rounds.*last said: 'blah'.*=1 goes on"):
+    with pytest.raises(
+        FallbackError, match=r"no architecture in 3 of the first 3 rounds.*last said: 'blah'.*=1 goes on"
+    ):
         list(run(search))
     assert [record.how for record in search.repository.records] == ["alpha0"] + ["fallback"] * 3
     with pytest.raises(FallbackError):  # asked for again, it does not go on either

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..ablations import Setting, k_xi_settings, lambda_settings, trunk
 from ..assets import ASSETS, locate
 from ..jsonl import read_lines
+from ..paper.settings import Setting, k_xi_settings, lambda_settings
+from ..paper.settings import longest as trunk
 from ..profiles import Profile
 from ..report.table1 import PLANS, found_cells
 from ..runs import RunSpec

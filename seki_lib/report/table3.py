@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..baseline_runs import BaselineRuns
 from ..errors import RunError
 from ..evaluators.base import DataSource
 from ..evaluators.nas201_table import COLUMNS
-from ..baseline_runs import BaselineRuns
 from ..runs import RunSpec, differences, is_finished
 from .paper import paper_table
 from .tables import Cell, Table, describe_cost, mean_std

@@ -1,8 +1,8 @@
 """Algorithm 1 of the paper, step by step: what is asked, how a reply is read, what is remembered.
 
-    search = Search(space, evaluator, llm, prompts, Repository(), SearchConfig(seed=0))
-    for step in run(search):
-        print(step)
+search = Search(space, evaluator, llm, prompts, Repository(), SearchConfig(seed=0))
+for step in run(search):
+print(step)
 """
 
 from .algorithm import initial, knowledge_inspiration, run, self_evolution

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..errors import look_up
 from ..evaluators.base import Evaluator
-from .state import initial_architecture
 from ..spaces.base import SearchSpace
+from .state import initial_architecture
 
 Proposals = Generator[Any, float, None]  # yields architectures, is sent their scores
 

@@ -41,8 +41,8 @@ def edit(search: Search, i: int, known: Any) -> Question:
     """The kit's own question where the reply of round i was a cell that is known: pick a single change of that cell."""
     record = search.repository.find(search.space.format(search.space.canonical(known)))
     edits = list(search.new_edits(known))
-    shown = {"architecture": search.space.show(known, search.notation), "score": record.score}
-    messages = search.prompts.critique(**_subject(search), **shown, edits=edits)
+    shown = search.space.show(known, search.notation)
+    messages = search.prompts.critique(**_subject(search), architecture=shown, score=record.score, edits=edits)
     return Question(messages, ReplySchema.one_of(edits), search.seed(i, "edit"), search.config.reply_tokens)
 
 

@@ -18,7 +18,10 @@ from .repository import Record
 from .state import Exchange, Search
 
 LONGEST_QUOTE = 4000  # characters of an unreadable reply that are shown to the LLM again
-IN_A_ROW, SHARE = 3, 1 / 3  # fallbacks that end a search: so many after each other, or more than this share of its rounds
+IN_A_ROW, SHARE = (
+    3,
+    1 / 3,
+)  # fallbacks that end a search: so many after each other, or more than this share of its rounds
 ALLOW = "ALLOW_FALLBACKS"  # the environment variable that lets such a search go on
 
 
@@ -48,7 +51,8 @@ def ask(search: Search, question: Question, exchanges: list[Exchange]) -> str:
 def ask_architecture(search: Search, question: Question, parent: Any, exchanges: list[Exchange]) -> Answer:
     """The new architecture that the LLM gives to this question. exchanges: what was asked in this round before."""
     config, answer = search.config, Answer(exchanges=exchanges)
-    asked, repairs, known = question, 0, []
+    asked, repairs = question, 0
+    known: list[Any] = []  # cells that the LLM gave and that were evaluated before
     while repairs <= config.repairs and len(known) < config.samples:
         reply = ask(search, asked, answer.exchanges)
         try:
@@ -118,6 +122,6 @@ def require_llm(search: Search, last_reply: str | None = None) -> None:
     raise FallbackError(
         f"{search.llm.name} gave no architecture in {count} of the first {len(records) - 1} rounds: random neighbours "
         f"took the place of its replies, so this is not the LLM's search.{said} Next: read the run's transcript.jsonl, "
-        f"then try another LLM, other prompts or more tokens for a reply under another --variant. {ALLOW}=1 goes on all "
-        "the same, and the tables mark the run."
+        f"then try another LLM, other prompts or more tokens for a reply under another --variant. {ALLOW}=1 goes on "
+        "all the same, and the tables mark the run."
     )

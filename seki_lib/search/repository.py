@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ..jsonl import append_line, read_lines
 
-
 HOW = {
     "alpha0": "the cell that the search starts from",
     "llm": "the first reply was read, and its cell was new",

@@ -48,9 +48,9 @@ def test_a_reply_of_a_megabyte_is_not_sent_back_in_full(table, tmp_path):
 
     from seki_lib import get_evaluator, get_space
     from seki_lib.prompts import Prompts
-    from seki_lib.search.repository import Repository
-    from seki_lib.search.replies import LONGEST_QUOTE
     from seki_lib.search import Search, SearchConfig, run
+    from seki_lib.search.replies import LONGEST_QUOTE
+    from seki_lib.search.repository import Repository
 
     llm = FakeLLM("nothing " * 125_000)
     config = SearchConfig(rounds=1, lam=1, notation="words", strategy="edit")
