@@ -12,12 +12,15 @@ from collections import Counter
 
 import pytest
 
+from seki_lib.cost.tables import jobs
 from seki_lib.errors import SettingError
 from seki_lib.notebook import ROOT
+from seki_lib.paper import needs_of, reports
 from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, require_full_grid
 from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import get_profile
 from seki_lib.report.table2 import images_missing
+from seki_lib.reproduce import read_edition
 from seki_lib.runs import RunSpec
 from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, named_architecture
 
@@ -71,9 +74,9 @@ def write(results):
 
 @pytest.mark.parametrize(("ablations", "expected"), [("", {8: 7}), ("8", {8: 21}), ("1 2", {8: 7, 1: 21, 2: 21})])
 def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(ablations, expected, tmp_path):
-    jobs = planned(tmp_path, "laptop", ablations)
-    assert forks(jobs) == expected
-    assert {name[-15:] for name in first_rounds(jobs)} == {f"seed_{seed}_until_15" for seed in expected}
+    found = planned(tmp_path, "laptop", ablations)
+    assert forks(found) == expected
+    assert {name[-15:] for name in first_rounds(found)} == {f"seed_{seed}_until_15" for seed in expected}
 
 
 def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
@@ -90,8 +93,8 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
         finished += [tmp_path / "laptop" / file for file in files]
     write(finished)
     assert planned(tmp_path, "laptop")["table5"] == 0
-    jobs = planned(tmp_path, "laptop", "1")
-    assert forks(jobs) == {1: 21} and jobs["table5"] == 1
+    found = planned(tmp_path, "laptop", "1")
+    assert forks(found) == {1: 21} and found["table5"] == 1
 
 
 def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not_count(tmp_path):
@@ -104,8 +107,8 @@ def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not
     write([other.folder(tmp_path) / "result.json"])
     assert first_rounds(planned(tmp_path, "laptop"))
     write([setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in reversed(others)])
-    jobs = planned(tmp_path, "laptop")
-    assert shortest.lam == 15 and forks(jobs) == {8: 1}
+    found = planned(tmp_path, "laptop")
+    assert shortest.lam == 15 and forks(found) == {8: 1}
 
 
 def test_a_profile_of_short_searches_has_no_full_grid():
@@ -117,13 +120,27 @@ def test_a_profile_of_short_searches_has_no_full_grid():
 def test_imagenet_is_searched_where_its_images_are(tmp_path, monkeypatch):
     monkeypatch.delenv("SEKI_IMAGENET", raising=False)
     monkeypatch.setenv("SEKI_DATA", str(tmp_path / "none"))
-    jobs = planned(tmp_path / "a", "paper")
-    assert not any("imagenet" in name for name in jobs) and jobs["table2"] == 1 and images_missing("paper")
+    found = planned(tmp_path / "a", "paper")
+    assert not any("imagenet" in name for name in found) and found["table2"] == 1 and images_missing("paper")
     (tmp_path / "imagenet" / "train").mkdir(parents=True)
     monkeypatch.setenv("SEKI_IMAGENET", str(tmp_path / "imagenet"))
     found = [name for name in planned(tmp_path / "b", "paper") if "imagenet" in name]
     assert sum(name.startswith("searches_darts_imagenet_") for name in found) == 1
     assert sum("imagenet_found_imagenet" in name for name in found) == 1
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+def test_the_dag_runs_what_the_tables_declare_and_the_cost_planner_prices(profile, tmp_path):
+    printed = plan(tmp_path, profile)
+    edition, _ = read_edition(tmp_path / profile / "edition.json")
+    planned = set(re.findall(r"^    output: done/(.*)$", printed, re.M))
+    declared = {str(need.folder(edition)) for need in needs_of(edition)}
+    wanted = {need for report in reports(edition).values() for need in report.needs}
+    assert planned == declared
+    assert wanted <= {*needs_of(edition)}
+    assert {*jobs(edition)} == {need for need in needs_of(edition) if need.until is None}
+    notebooks = {report.notebook for report in reports(edition).values()}
+    assert notebooks == set(re.findall(r"output: notebooks/(\w+)\.ipynb", printed))
 
 
 EDITS = {  # file, what is replaced, by what, the kinds of job that are planned then
