@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError
+from ..training.machine import ELSEWHERE, trained_on
 from ..training.protocol import ClassifierConfig, TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 from .paper import paper_table
 from .tables import Cell, Table, mean_std
@@ -59,6 +60,12 @@ def found_cells(results: Path, profile: str, space: str = "darts", task: str = "
     )
 
 
+def found_results(results: Path, profile: str, space: str = "darts", task: str = "") -> list[dict[str, Any]]:
+    """`result.json` of the search whose cell is trained, the first of `found_cells`; none if there is none."""
+    folders = found_cells(results, profile, space, task)[:1]
+    return [json.loads((folder / "result.json").read_text()) for folder in folders]
+
+
 def found_cell(results: Path, profile: str, space: str = "darts", task: str = "") -> Path:
     """The folder of the best search of a space, as of `found_cells`. Raises RunError if none has finished."""
     for folder in found_cells(results, profile, space, task):
@@ -85,8 +92,13 @@ def trainings(results: Path, profile: str) -> list[TrainingSpec]:
     ]
 
 
-def table1(specs: Sequence[TrainingSpec], results: Sequence[dict[str, Any]], profile: str) -> Table:
-    """The table. specs and results: finished trainings of one profile, in the same order."""
+def table1(
+    specs: Sequence[TrainingSpec],
+    results: Sequence[dict[str, Any]],
+    profile: str,
+    searched: Sequence[dict[str, Any]] = (),
+) -> Table:
+    """The table. specs and results: finished trainings of one profile, in the same order; searched: `found_results`."""
     config = get_protocol(profile)
     full = profile == "paper"
     table = Table("table1", f"Table 1. CIFAR-10 and CIFAR-100 on the DARTS space, profile {profile}",
@@ -101,11 +113,18 @@ def table1(specs: Sequence[TrainingSpec], results: Sequence[dict[str, Any]], pro
         missing = Cell("not run", "not run", "no search of the DARTS space has finished in this profile")
         table.add("SEKI, ours", [missing] * 3 + [BLANK] * 3 + ([] if full else [missing] * 3))
     for name, runs in by_cell.items():
-        label = f"{'SEKI' if name.startswith('searched') else name}, ours"
+        own = name.startswith("searched")
         seeds = len({spec.seed for spec, _ in runs})
-        table.add(label, _full(runs) if full else _unpaid(runs) + _short(runs, config), seeds)
+        cells = _full(runs) if full else _unpaid(runs) + _short(runs, config)
+        table.add(f"{'SEKI' if own else name}, ours", cells, seeds, searched if own else ())
     table.notes = _notes(results, config, profile)
     return table
+
+
+def trained_notes(results: Sequence[dict[str, Any]]) -> list[str]:
+    """On which machines the trainings ran, and that another one gives other numbers."""
+    machines = sorted({trained_on(result) for result in results})
+    return [f"Trained on {'; '.join(machines)}. {ELSEWHERE}"] if machines else []
 
 
 def _cell(values: Sequence[float], result: dict[str, Any], digits: int = 2) -> Cell:
@@ -154,6 +173,7 @@ def _notes(results: Sequence[dict[str, Any]], config: ClassifierConfig, profile:
         f"Ours: {result['data']}; {result['train_images']:,} training and {result['test_images']:,} test images.",
         "Ours are the test error after the last epoch. The best over epochs is chosen on the test set; the paper does "
         "not say which of the two it prints (docs/fidelity.md).",
+        *trained_notes(results),
     ]
     if profile != "paper":
         notes += [

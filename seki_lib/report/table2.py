@@ -4,9 +4,10 @@ Only the profile `paper` trains on ImageNet-1K. The others train small networks 
 compare with each other and with chance, and stand in columns of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import AssetError
@@ -20,7 +21,7 @@ from ..training.protocol import (
     named_architecture,
 )
 from .paper import paper_table
-from .table1 import found_cells
+from .table1 import found_cells, found_results, trained_notes
 from .tables import Cell, Table, mean_std
 
 COLUMNS = ("imagenet_error", "search_cost", "params_m")
@@ -30,6 +31,7 @@ CELLS = {  # besides those that searches found; as `seki train --arch` takes the
     "smoke": ("DARTS_V2",), "laptop": ("DARTS_V2", "random:0"),
     "workstation": ("DARTS_V2", "PC_DARTS", "random:0"), "paper": ("DARTS_V2", "PC_DARTS"),
 }  # fmt: skip
+FOUND_ON = {"SEKI, ours": "", "SEKI†, ours": "imagenet"}  # row -> task of its search, as of `found_cells`
 NO_SEARCH = {
     "SEKI, ours": "no search of the DARTS space has finished in this profile",
     "SEKI†, ours": "no search on ImageNet itself has finished in this profile: seki supernet --dataset imagenet, then "
@@ -55,14 +57,25 @@ def trainings2(results: Path, profile: str) -> list[tuple[str, TrainingSpec]]:
     """
     if images_missing(profile):
         return []
-    tasks = {"SEKI, ours": "", "SEKI†, ours": "imagenet"}
-    found = [(row, str(f)) for row, task in tasks.items() for f in found_cells(results, profile, task=task)[:1]]
+    found = [(row, str(f)) for row, task in FOUND_ON.items() for f in found_cells(results, profile, task=task)[:1]]
     rows = found + [(f"{cell.replace(':', '-')}, ours", cell) for cell in CELLS[profile]]
     return [(row, TrainingSpec(*named_architecture(cell), IMAGENET[profile], profile)) for row, cell in rows]
 
 
-def table2(done: Sequence[tuple[str, dict[str, Any]]], profile: str) -> Table:
-    """The table. done: the name of the row and the result of each finished training of one profile."""
+def searches2(results: Path, profile: str) -> dict[str, list[dict[str, Any]]]:
+    """The name of a row -> `result.json` of the search behind it, for `table2`."""
+    return {row: found_results(results, profile, task=task) for row, task in FOUND_ON.items()}
+
+
+def table2(
+    done: Sequence[tuple[str, dict[str, Any]]],
+    profile: str,
+    searched: Mapping[str, Sequence[dict[str, Any]]] = MappingProxyType({}),
+) -> Table:
+    """The table. done: the name of the row and the result of each finished training of one profile.
+
+    searched: the name of a row -> `found_results` of the search behind it.
+    """
     full = IMAGENET[profile] == "imagenet"
     short = () if full else SHORT_HEADINGS
     table = Table("table2", f"Table 2. ImageNet-1K on the DARTS space, profile {profile}", (*HEADINGS, *short))
@@ -81,7 +94,12 @@ def table2(done: Sequence[tuple[str, dict[str, Any]]], profile: str) -> Table:
         full_error = Cell("not run", "not run", "250 epochs on GPUs: seki train --dataset imagenet --profile paper")
         cells = [_error(result, "last") if full else full_error, Cell("", "not run"), params]
         own = Cell(f"{result['params_m']:.3f}", "measured", "of the small network")
-        table.add(label, cells if full else [*cells, _error(result, "last"), _error(result, "best"), own], 1)
+        table.add(
+            label,
+            cells if full else [*cells, _error(result, "last"), _error(result, "best"), own],
+            1,
+            searched.get(label, ()),
+        )
     table.notes = _notes(done, profile, why)
     return table
 
@@ -98,6 +116,7 @@ def _notes(done: Sequence[tuple[str, dict[str, Any]]], profile: str, why: str) -
         "The paper prints 24.5 % here (75.5 % accuracy), 75.8 % in its introduction, and 75.58 and 75.68 % in Table 7.",
         "Validation: the 50,000 images of val/, shorter side 256, centre 224, the last epoch.",
     ]
+    notes += trained_notes([result for _, result in done])
     if why:
         return [*notes, f"Not run: {why}"]
     if done and not full:

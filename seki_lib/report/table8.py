@@ -12,7 +12,7 @@ from ..spaces import get_space
 from ..training.language_protocol import LanguageModelConfig, language_protocol
 from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture
 from .paper import paper_table
-from .table1 import found_cells
+from .table1 import found_cells, trained_notes
 from .tables import Cell, Table
 
 COLUMNS = ("valid", "test", "params_m", "search_method")
@@ -44,8 +44,13 @@ def trainings(results: Path, profile: str) -> list[TrainingSpec]:
     return [TrainingSpec(name, text, dataset, profile, space="darts_rnn") for name, text in named]
 
 
-def table8(specs: Sequence[TrainingSpec], results: Sequence[dict[str, Any]], profile: str) -> Table:
-    """The table. specs and results: finished trainings of one profile, in the same order."""
+def table8(
+    specs: Sequence[TrainingSpec],
+    results: Sequence[dict[str, Any]],
+    profile: str,
+    searched: Sequence[dict[str, Any]] = (),
+) -> Table:
+    """The table. specs and results: finished trainings of one profile, in the same order; searched: `found_results`."""
     full, config = profile == "paper", language_protocol(profile)
     title = f"Table 8. Language models on the Penn Treebank, profile {profile}"
     table = Table("table8", title, HEADINGS if full else (*HEADINGS, *SHORT_HEADINGS))
@@ -56,9 +61,10 @@ def table8(specs: Sequence[TrainingSpec], results: Sequence[dict[str, Any]], pro
         missing = Cell("not run", "not run", f"no search of recurrent cells has finished; {_how_to_search(profile)}")
         table.add("SEKI, ours", [missing] * 3 + [Cell("LLM", "not run")] + ([] if full else [missing] * 4))
     for spec, result in zip(specs, results, strict=True):
-        label = f"{'SEKI' if spec.name.startswith('searched') else spec.name}, ours"
-        table.add(label, _full(result) if full else _unpaid(spec) + _short(result, config), 1)
-    table.notes = _notes(results[0], config, profile)
+        own = spec.name.startswith("searched")
+        cells = _full(result) if full else _unpaid(spec) + _short(result, config)
+        table.add(f"{'SEKI' if own else spec.name}, ours", cells, 1, searched if own else ())
+    table.notes = [*_notes(results[0], config, profile), *trained_notes(results)]
     return table
 
 

@@ -12,9 +12,7 @@ import hashlib
 import json
 import math
 import os
-import resource
 import signal
-import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -32,7 +30,7 @@ from ..errors import RunError, TrainingError
 from ..fingerprint import fingerprint, set_aside
 from ..jsonl import append_line, read_lines, write_json, write_lines
 from ..lock import locked
-from . import checkpoint
+from . import checkpoint, machine
 from .distributed import join
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
@@ -171,9 +169,7 @@ class Training(ABC):
             "seed": self.job.seed,
             "epochs": self.config.epochs,
             "seconds": round(self.seconds, 2),
-            "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu",
-            "peak_memory_mb": _peak_memory_mb(self.device),
-            "torch": torch.__version__,
+            **machine.describe(self.device),
         }
         self.world.from_first(lambda: write_json(self.job.folder / "result.json", result))
         return result
@@ -360,14 +356,6 @@ def _keep_lines(path: Path, epochs: int) -> None:
     lines = list(read_lines(path))
     if len(lines) > epochs:
         write_lines(path, lines[:epochs])
-
-
-def _peak_memory_mb(device: torch.device) -> float:
-    """Most memory that was in use, in MB: of the GPU, or of the whole process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 @contextmanager
