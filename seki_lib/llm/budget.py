@@ -13,7 +13,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +80,12 @@ class Budget:
                 f"file with its price in {OWN_VARIABLE}, or bound it by MAX_TOKENS or MAX_CALLS instead."
             )
         ask = {"calls": 1, "tokens": sum(worst.values()), "usd": price.worst(worst) if price else 0.0}
+        bounds = asdict(self.limits)
         with self._ledger() as ledger:
             if run and price and not ask["usd"]:
                 ledger["open"] = {key: there for key, there in ledger["open"].items() if there.get("run") != run}
             for kind, need in ask.items():
-                bound, spent, held = getattr(self.limits, kind), ledger[kind], _held(ledger, kind)
+                bound, spent, held = bounds[kind], ledger[kind], _held(ledger, kind)
                 if bound is not None and spent + held + need > bound:
                     raise BudgetError(
                         f"the budget does not allow another call: MAX_{kind.upper()}={_number(bound)}, spent "

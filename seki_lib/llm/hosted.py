@@ -85,8 +85,6 @@ class HostedLLM(LLM):
             except Refused as refusal:
                 self._adapt(refusal, optional)
                 continue
-            if not reply.text and reply.usage.get("completion_tokens", 0) >= allowed:
-                reply = replace(reply, finish="length")  # some servers call that `stop`
             again = self._room.grows_after(reply)
             if again or reply.cut_off:
                 self._wire.rejected(f"all {allowed} tokens of the reply were used up by thoughts")

@@ -215,6 +215,6 @@ def local(model: str) -> LocalLLM:
     if _is_file(model):
         path = Path(model).expanduser()
         check_gguf(path)
-        full = LocalModel(str(path.resolve()), 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0)
+        full = LocalModel(str(path.absolute()), 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0)
         return LocalLLM(model, full)
     return LocalLLM(model, look_up("local model", MODELS, model))

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from .base import writable
 
@@ -43,9 +43,10 @@ def secrets() -> list[str]:
     for name, value in os.environ.items():
         value = value.strip()
         if name.endswith("_URL"):
-            url = urlsplit(value)
-            found.update(unquote(part) for part in (url.username, url.password) if part)
-            found.update(pair.partition("=")[2] for pair in url.query.split("&"))
+            address, _, query = value.partition("?")
+            if credentials := re.search(r"://([^/@\s]+)@", address):
+                found.update(unquote(part) for part in credentials[1].split(":", 1))
+            found.update(pair.partition("=")[2] for pair in query.split("&"))
         elif name.endswith("_CUSTOM_HEADERS"):
             found.update(line.partition(":")[2].strip() for line in value.splitlines())
         elif name in KNOWN or (NAMES.search(name) and not re.fullmatch(r"[a-z]+(?:[-_ ][a-z]+)*", value)):

@@ -9,7 +9,7 @@ up, the budget spent, or an error is one that no repetition mends, the SDK is to
 import json
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -159,6 +159,8 @@ class Wire:
             return self._halt(request, Refused(response.status_code, self._sent.url, words, body))
         else:
             self._reply = read_reply(body)
+            if not self._reply.text and self._reply.usage.get("completion_tokens", 0) >= self._tokens:
+                self._reply = replace(self._reply, finish="length")  # some servers call that `stop`
             if not self._reply.text and self._reply.finish not in ("length", "content_filter", "refusal"):
                 trouble = "the reply is empty"
                 self._empty += 1
