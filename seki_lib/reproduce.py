@@ -222,5 +222,5 @@ def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
 def _absolute(llm: str) -> str:
     """A replayed run's folder, or a model's file, as an absolute path: jobs run in other folders."""
     provider, _, model = llm.partition(":")
-    is_path = provider == "replay" or model.endswith(".gguf")
-    return f"{provider}:{Path(model).expanduser().resolve()}" if is_path else llm
+    is_path = provider == "replay" or model.lower().endswith(".gguf")
+    return f"{provider}:{Path(model).expanduser().absolute()}" if is_path else llm

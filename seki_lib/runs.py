@@ -79,9 +79,8 @@ def folder_name(llm: str) -> str:
 
 def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> SearchConfig:
     """The profile's sizes, asked the way this LLM likes to be asked; a replayed LLM brings the settings of its run."""
-    recorded = getattr(llm, "recorded", None)
-    if recorded:
-        return replace(SearchConfig(**recorded["search"]), seed=seed, **changes)
+    if llm.recorded:
+        return replace(SearchConfig(**llm.recorded["search"]), seed=seed, **changes)
     config = SearchConfig(rounds=profile.rounds, lam=profile.lam, k=profile.k, xi=profile.xi, seed=seed)
     return replace(config, notation=llm.notation, strategy=llm.strategy, **changes)
 
@@ -244,7 +243,7 @@ def kept_prompts(folder: Path) -> Prompts | None:
     paths = [folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES]
     if not paths[0].exists():
         return None
-    prompts = Prompts(*(path.read_text(encoding="utf-8") for path in paths))
+    prompts = Prompts(*(path.read_text(encoding="utf-8-sig") for path in paths))
     default = Prompts.load(json.loads((folder / "config.json").read_text())["llm"]["templates"])
     return None if prompts == default else prompts
 
@@ -272,7 +271,7 @@ def _prepare(
     """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
     evaluator = evaluator_of(spec, results)
     llm = get_llm(spec.llm)
-    prompts = prompts or Prompts.load(llm.templates, **getattr(llm, "texts", {}))  # a replay brings those of its run
+    prompts = prompts or Prompts.load(llm.templates, **llm.texts)  # a replay brings those of its run
     return evaluator, llm, prompts, search_config(profile, llm, spec.seed, **changes)
 
 

@@ -113,5 +113,5 @@ def test_runs_with_other_settings_make_no_common_row(tmp_path, evaluator):
         (folder / "config.json").write_text(json.dumps(config | own))
     assert len(finished_results(specs, tmp_path, evaluator.source)) == 2
     (specs[1].folder(tmp_path) / "config.json").write_text(json.dumps(config | own | {"prompts": {"inspire": "b"}}))
-    with pytest.raises(RunError, match="differ in prompts.inspire and make no common row"):
+    with pytest.raises(RunError, match=r"differ in prompts\.inspire and make no common row"):
         finished_results(specs, tmp_path, evaluator.source)
