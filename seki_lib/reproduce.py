@@ -14,11 +14,13 @@ from .errors import AssetError, RunError
 from .evaluators.tabular import TABLES
 from .jsonl import write_json
 from .lock import locked
-from .notebook import ROOT
+from .notebook import ROOT, absolute_llm
 from .profiles import Profile
 from .report.table2 import images_missing
 from .runs import RunSpec
 from .training.protocol import assets_at_hand, fetch_dataset
+
+STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}  # where data are out of reach
 
 
 def reproduce(
@@ -37,53 +39,22 @@ def reproduce(
     """
     if ablations:
         require_full_grid(profile)
-    stand_ins = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
-    for dataset, stand_in in stand_ins.items():
-        try:
-            fetch_dataset(dataset)
-        except AssetError as error:
-            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
-    if "sample" in images_missing(profile.name):
-        try:
-            fetch_dataset("imagenet_sample")
-        except AssetError as error:
-            print(f"{error}\nTable 2 will read 'not run'.")
-    results = results.resolve()
+    results, llm = results.resolve(), absolute_llm(llm)
     folder = results / profile.name
-    llm = _absolute(llm)
+    _require_no_wildcards(results, ROOT, sys.executable, llm)
+    _fetch_images_and_text(profile)
     with locked(folder) as lock:
-        _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code_hash()})
-        _write_if_changed(
-            folder / "trainings.json",
-            {
-                "data": [assets_at_hand(name) for name in stand_ins],
-                "imagenet": images_missing(profile.name),
-                "code": code_hash(),
-            },
-        )
-        _write_if_changed(folder / "ablations.json", {"runs": _more_ablations(profile, llm, results, ablations)})
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            str(ROOT / "Snakefile"),
-            "--directory",
-            str(folder),
-        ]
-        command += ["--cores", str(jobs or os.cpu_count() or 1), "--rerun-incomplete", "--rerun-triggers", "mtime"]
-        command += ["--nolock", "--quiet", "rules", "progress", "host"]
+        _write_inputs(folder, profile, llm, seeds, ablations)
         settings = {
             "profile": profile.name,
             "llm": llm,
             "seeds": " ".join(map(str, seeds or profile.seeds)),
             "trans101_seeds": " ".join(map(str, seeds or profile.trans101_seeds)),
             "results": str(results),
-            "ablations": " ".join(map(str, ablations or ())),
+            "ablations": " ".join(map(str, ablations)) if ablations else None,
         }
-        command += ["--config", *(f"{name}={value}" for name, value in settings.items())]
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
-        if subprocess.run(command, cwd=ROOT, pass_fds=[lock]).returncode:
+        if subprocess.run(snakemake(folder, settings, jobs), cwd=ROOT, pass_fds=[lock]).returncode:
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
@@ -94,6 +65,50 @@ def reproduce(
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def snakemake(folder: Path, settings: dict[str, str | None], jobs: int) -> list[str]:
+    """The command that runs the DAG in a profile's folder. jobs: how many steps at once, 0 for one per core.
+
+    The settings go through a file: on a command line Snakemake would read them as YAML, and cut some of them.
+    """
+    write_json(folder / "snakemake.json", settings)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(folder / "snakemake.json"), "--cores", str(jobs or os.cpu_count() or 1)]
+    command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
+    return [*command, "--quiet", "rules", "progress", "host"]
+
+
+def _require_no_wildcards(*names: object) -> None:
+    """Raise RunError for a path in which Snakemake would see a wildcard."""
+    for name in map(str, names):
+        if "{" in name or "}" in name:
+            raise RunError(f"{name} has a brace in it, which Snakemake reads as a wildcard: use a path without braces.")
+
+
+def _fetch_images_and_text(profile: Profile) -> None:
+    """Fetch what trainings read; where it is out of reach, say what takes its place."""
+    for dataset, stand_in in STAND_INS.items():
+        try:
+            fetch_dataset(dataset)
+        except AssetError as error:
+            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
+    if "sample" in images_missing(profile.name):
+        try:
+            fetch_dataset("imagenet_sample")
+        except AssetError as error:
+            print(f"{error}\nTable 2 will read 'not run'.")
+
+
+def _write_inputs(
+    folder: Path, profile: Profile, llm: str, seeds: tuple[int, ...] | None, ablations: tuple[int, ...] | None
+) -> None:
+    """What notebooks depend on besides other steps, as files: other settings, data or code make them run again."""
+    code, runs = code_hash(), _more_ablations(profile, llm, folder.parent, ablations)
+    _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code})
+    trained = {"data": [assets_at_hand(name) for name in STAND_INS], "imagenet": images_missing(profile.name)}
+    _write_if_changed(folder / "trainings.json", {**trained, "code": code})
+    _write_if_changed(folder / "ablations.json", {"runs": runs})
 
 
 def _more_ablations(profile: Profile, llm: str, results: Path, seeds: tuple[int, ...] | None) -> list[str]:
@@ -139,10 +154,3 @@ def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
     value = json.loads(json.dumps(value))
     if not path.exists() or json.loads(path.read_text()) != value:
         write_json(path, value)
-
-
-def _absolute(llm: str) -> str:
-    """A replayed run's folder, or a model's file, as an absolute path: jobs run in other folders."""
-    provider, _, model = llm.partition(":")
-    is_path = provider == "replay" or model.endswith(".gguf")
-    return f"{provider}:{Path(model).expanduser().resolve()}" if is_path else llm
