@@ -19,6 +19,7 @@ from . import options as option
 from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings, run_trunk
 from .data import ACTIONS
 from .errors import SettingError, look_up
+from .evaluators.tabular import TABLES
 from .llm import DEFAULT_LLM, get_llm
 from .llm.budget import Limits
 from .notebook import ROOT, execute, find_notebook, read_parameters
@@ -74,7 +75,9 @@ class Searched(Bounded):
     xi: option.MaybePositive = None  # ξ, cells shown to the LLM a round
 
     def spec(self, variant: str) -> RunSpec:
-        """The run that this command makes."""
+        """The run that this command makes. Raises SettingError for options that its space would pass over."""
+        if (self.supernet and self.space in TABLES) or (self.bn and self.space != "darts"):
+            raise SettingError("--supernet is of spaces without a table, and --bn of the space darts")
         return RunSpec(self.space, self.task, self.llm, self.profile, self.seed, variant, self.supernet, self.bn)
 
 
@@ -177,10 +180,7 @@ class Trained(Command):
             raise SettingError("--workers: these data lie in memory; only ImageNet's files are decoded by processes")
         if lacking := [name for name in given if not hasattr(config, name)]:
             raise SettingError(f"a training in {self.space} has no setting {', '.join(lacking)}")
-        try:
-            return replace(config, **given)
-        except ValueError as error:
-            raise SettingError(str(error)) from None
+        return replace(config, **given)
 
     def at_hand(self, config: Any) -> str:
         """The data set that is trained on; says so where another one takes the place of the one asked for."""
@@ -248,11 +248,10 @@ class Train(Trained):
         arch = str(found_cell(self.results, self.profile, self.space, task)) if arch == "found" else self.arch
         is_text = self.space == "darts_rnn"
         config = self.changed(language_protocol(self.profile) if is_text else get_protocol(self.profile, self.wanted))
-        dataset = self.at_hand(config)
+        trainer, dataset = self.trainer("classifier"), self.at_hand(config)
         name, text = named_architecture(arch, self.space)
         variant = variant_of(self.changes) if self.variant == "default" else self.variant
         spec = TrainingSpec(name, text, dataset, self.profile, self.seed, self.space, variant)
-        trainer = self.trainer("classifier")
         result = self.train(trainer.run_training, spec, config, name)
         self.say(f"{name}  {trainer.summary(result)}")
         self.say(f"{name}  done: {spec.folder(self.results)}")
@@ -276,8 +275,8 @@ class Supernet(Trained):
         if self.alone and (self.space != "darts" or self.seed or self.changes or self.given("kind", "workers")):
             raise SettingError("--alone is of the space darts and of the profile's settings: give it without others")
         config = self.changed(spec.config)
-        spec = replace(spec, dataset=self.at_hand(config))
         trainer = self.trainer("supernet")
+        spec = replace(spec, dataset=self.at_hand(config))
         if self.alone:
             for single in alone_specs(self.profile, spec.dataset, get_profile(self.profile).alone_cells):
                 self.train(trainer.run_supernet, single, None, "alone")
@@ -380,8 +379,8 @@ class Reproduce(Bounded):
         from .reproduce import reproduce
 
         self.bound()
-        get_llm(self.llm)
         seeds, ablations = (parse_seeds(text) if text else None for text in (self.seeds, self.ablations))
+        get_llm(self.llm)
         reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations)
 
 
@@ -393,5 +392,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 def read(words: Sequence[str]) -> Any:
     """The command that these words name. Prints a sentence and exits with 2 if they cannot be read."""
+    for word in words:
+        if not word.isascii() and word != word.encode(errors="replace").decode():
+            raise SettingError(f"{word!r} is not valid UTF-8: give it in UTF-8")
     about = "`seki <command> --help` lists the options of each command."
     return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="seki", description=about, args=words)

@@ -1,13 +1,13 @@
 """What `seki data` does: files from outside, whether they are here, where they come from, and how to get them."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from .assets import ASSETS, fetch, locate
 from .errors import AssetError, RunError, SekiError, SettingError, look_up
 from .evaluators import nas201_official, trans101_official
 from .evaluators.tabular import FETCH, TABLES
 from .llm.gguf import GGUFS, describe_ladder, fetch_gguf
+from .user_input import user_path
 
 DEFAULT = ("nas201", "smollm2-135m")  # what a search of the default space by the default LLM reads
 
@@ -69,7 +69,7 @@ def import_official(names: list[str]) -> None:
     from .evaluators import nas201_import
 
     importers = {"nas201": nas201_import.import_file, "trans101": trans101_official.import_file}
-    path = look_up("benchmark", importers, names[0])(Path(names[1]), lambda line: print(line, flush=True))
+    path = look_up("benchmark", importers, names[0])(user_path(names[1]), lambda line: print(line, flush=True))
     print(f"{path}\n{TABLES[names[0]]().source.sentence}")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import SekiError, look_up
+from .errors import SekiError, SettingError, look_up
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, split_name
 from .profiles import Profile, get_profile, parse_seeds
@@ -80,7 +80,7 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
     profile = get_profile(values["profile"])
     split_name(values["llm"])
     seeds = parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds
-    results = ROOT / _path("results", values["results"] or "results")
+    results = ROOT / user_path(values["results"] or "results")
     prompts = prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES})
     look_up("space of this notebook", SPACES, values["space"])
     cell = values["arch"], values["dataset"], values["space"]
@@ -131,7 +131,7 @@ def read_parameters(pairs: Sequence[str]) -> dict[str, Any]:
         if not (equals and name.isidentifier()):
             raise NotebookError(f"{pair!r} is no parameter: give name=value, such as profile=smoke")
         if value and name in ("results", *VARIABLES):
-            value = str(_path(name, value).absolute())
+            value = str(user_path(value).absolute())
         values[name] = _seed(value) if name == "seed" else absolute_llm(value) if name == "llm" else value
     return values
 
@@ -140,20 +140,13 @@ def absolute_llm(name: str) -> str:
     """An LLM's name; a replayed run's folder or a model's file in it becomes absolute."""
     provider, _, model = name.partition(":")
     is_path = model and (provider == "replay" or model.lower().endswith(".gguf"))
-    return f"{provider}:{_path('llm', model).resolve()}" if is_path else name
-
-
-def _path(name: str, text: str) -> Path:
-    try:
-        return user_path(text)
-    except ValueError as error:
-        raise NotebookError(f"parameter {name}: {error}") from None
+    return f"{provider}:{user_path(model).resolve()}" if is_path else name
 
 
 def _seed(text: str) -> int:
     try:
         return whole_number(text)
-    except ValueError as error:
+    except SettingError as error:
         raise NotebookError(f"parameter seed must be int: {error}") from None
 
 

@@ -13,7 +13,7 @@ from .user_input import folder_name, real_number, user_path, whole_number
 
 
 def _read_by(reader: Callable[[str], Any], metavar: str) -> Any:
-    """How tyro reads an option whose text `reader` turns into its value, or refuses with a ValueError."""
+    """How tyro reads an option whose text `reader` turns into its value, or refuses with a SettingError."""
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar=metavar,

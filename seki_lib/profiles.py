@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .errors import UnknownName, look_up
+from .errors import SettingError, UnknownName, look_up
 from .user_input import whole_number
 
 
@@ -49,7 +49,7 @@ def parse_seeds(text: str | int | list[int] | tuple[int, ...]) -> tuple[int, ...
     items = text if isinstance(text, list | tuple) else str(text).replace(",", " ").split()
     try:
         seeds = tuple(dict.fromkeys(whole_number(str(item)) for item in items))
-    except ValueError:
+    except SettingError:
         seeds = ()
     if not seeds:
         raise UnknownName(f"unknown seeds {text!r}; valid: whole numbers from 0 on, such as SEEDS=0,1,2,3")

@@ -54,7 +54,7 @@ def reproduce(
             "ablations": " ".join(map(str, ablations)) if ablations else None,
         }
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
-        if subprocess.run(snakemake(folder, settings, jobs), cwd=ROOT, pass_fds=[lock]).returncode:
+        if _run_and_wait(snakemake(folder, settings, jobs), lock):
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
@@ -65,6 +65,16 @@ def reproduce(
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def _run_and_wait(command: list[str], lock: int) -> int:
+    """The exit code of a command. After Ctrl-C, which reaches its steps too, wait until all of them have saved."""
+    with subprocess.Popen(command, cwd=ROOT, pass_fds=[lock]) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.wait()
+            raise
 
 
 def snakemake(folder: Path, settings: dict[str, str | None], jobs: int) -> list[str]:

@@ -84,7 +84,7 @@ def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> Sear
     if recorded:
         return replace(SearchConfig(**recorded["search"]), seed=seed, **changes)
     config = SearchConfig(rounds=profile.rounds, lam=profile.lam, k=profile.k, xi=profile.xi, seed=seed)
-    return replace(config, notation=llm.notation, strategy=llm.strategy, **changes)
+    return replace(config, **{"notation": llm.notation, "strategy": llm.strategy} | changes)
 
 
 def search_run(

@@ -36,7 +36,7 @@ def describe(folder: Path) -> str:
 def prices_of(folder: Path) -> Iterator[str]:
     """What the tokens of a search cost on every LLM with a known price, a line each. Raises RunError."""
     if not (folder / "transcript.jsonl").is_file():
-        raise RunError(f"{folder} has no transcript.jsonl: only a search costs tokens. {WHERE}")
+        raise RunError(f"{folder} has no transcript.jsonl: it asked no LLM. {WHERE}")
     took = totals(folder / "transcript.jsonl")
     yield f"measured: {describe_cost(took)}"
     tokens = {kind: took["tokens"][kind] for kind in ("prompt_tokens", "completion_tokens")}

@@ -6,45 +6,47 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .errors import SettingError
+
 MOST = 10**9 - 1  # the largest seed or count that is taken
 LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
 
 
 def whole_number(text: str, low: int = 0, high: int = MOST) -> int:
-    """A whole number in a range. Raises ValueError with the range."""
+    """A whole number in a range. Raises SettingError with the range."""
     if not (text.isascii() and text.lstrip("-").isdigit() and len(text) < 20 and low <= int(text) <= high):
-        raise ValueError(f"{text!r} is no whole number from {low} to {high}")
+        raise SettingError(f"{text!r} is no whole number from {low} to {high}")
     return int(text)
 
 
 def real_number(text: str, low: float, high: float) -> float:
-    """A number in a range; NaN and infinity are none. Raises ValueError with the range."""
+    """A number in a range; NaN and infinity are none. Raises SettingError with the range."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not low <= value <= high:
-        raise ValueError(f"{text!r} is no number from {low:g} to {high:g}")
+        raise SettingError(f"{text!r} is no number from {low:g} to {high:g}")
     return value
 
 
 def user_path(text: str | Path) -> Path:
-    """A path as a user writes it: `~` and `$HOME` mean what they mean to a shell. Raises ValueError.
+    """A path as a user writes it: `~` and `$HOME` mean what they mean to a shell. Raises SettingError.
 
     A shell leaves them as they are in `--results=~/x`, in quotes and in the parameters of a notebook.
     """
     if not str(text):
-        raise ValueError("an empty text names no file and no folder")
+        raise SettingError("an empty text names no file and no folder")
     try:
         return Path(os.path.expandvars(text)).expanduser()
     except RuntimeError as error:  # ~somebody, whom this machine does not know
-        raise ValueError(f"{str(text)!r}: {error}") from None
+        raise SettingError(f"{str(text)!r}: {error}") from None
 
 
 def folder_name(text: str) -> str:
-    """A text that is one folder's name. Raises ValueError."""
+    """A text that is one folder's name. Raises SettingError."""
     if text in ("", ".", "..") or "/" in text or len(text.encode()) > LONGEST_NAME:
-        raise ValueError(f"{text!r} is no name of a folder: give 1 to {LONGEST_NAME} bytes without '/'")
+        raise SettingError(f"{text!r} is no name of a folder: give 1 to {LONGEST_NAME} bytes without '/'")
     return text
 
 
