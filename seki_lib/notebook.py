@@ -158,7 +158,7 @@ def parameters_of(notebook: Path) -> list[str]:
         cells = nbformat.reads(notebook.read_text(encoding="utf-8"), 4).cells  # type: ignore[no-untyped-call]
         sources = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
         nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
-    except (ValueError, AttributeError, SyntaxError, nbformat.ValidationError) as error:
+    except (ValueError, TypeError, AttributeError, SyntaxError, nbformat.ValidationError) as error:
         raise NotebookError(f"{notebook} is no notebook that can be run: {error}") from None
     return [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
 

@@ -38,7 +38,7 @@ from .lock import locked
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
 from .repository import Record, Repository
-from .search import Search, SearchConfig, Step, run
+from .search import Search, SearchConfig, Step, initial_architecture, run
 from .spaces import get_space
 
 
@@ -276,7 +276,10 @@ def _prepare(
     evaluator = evaluator_of(spec, results)
     llm = get_llm(spec.llm)
     prompts = prompts or Prompts.load(llm.templates, **getattr(llm, "texts", {}))  # a replay brings those of its run
-    return evaluator, llm, prompts, search_config(profile, llm, spec.seed, **changes)
+    config, space = search_config(profile, llm, spec.seed, **changes), get_space(spec.space)
+    space.notation(config.notation)
+    initial_architecture(space, config.alpha0, config.seed)
+    return evaluator, llm, prompts, config
 
 
 def _open(

@@ -166,6 +166,87 @@ def test_a_home_that_no_shell_expanded_is_the_home(text, monkeypatch, tmp_path):
         assert read([command, *words, f"--results={text}"]).results == tmp_path / "x"
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--notation", "foo"], "unknown notation of nas201 'foo'; valid: names, words"),
+        (["--strategy", "foo"], "strategy must be 'free' or 'edit'"),
+        (["--alpha0", "foo"], "nas201: 3 nodes joined by '+' expected"),
+        (["--bn", "accumulated"], "--bn of the space darts"),
+        (["--supernet", "darts"], "--supernet is of spaces without a table"),
+    ],
+)
+def test_a_setting_of_a_search_that_does_not_exist_is_refused_before_any_work(words, sentence, tmp_path, table):
+    command = [sys.executable, "-m", "seki_lib.cli", "search", *words, "--results", str(tmp_path / "r")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_notation_and_a_strategy_that_exist_are_taken(tmp_path, table):
+    words = ["--profile", "smoke", "--rounds", "1", "--lam", "1", "--notation", "names", "--strategy", "free"]
+    command = [sys.executable, "-m", "seki_lib.cli", "search", *words, "--results", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "rounds=1,lam=1,notation=names,strategy=free" in done.stdout
+
+
+@pytest.mark.parametrize(("space", "kind"), [("darts_rnn", "cell"), ("darts_rnn", "pc_darts"), ("nas201", "darts")])
+def test_a_kind_of_supernet_that_a_space_has_not_is_refused(space, kind, seki, tmp_path):
+    code, _, error = seki("supernet", "--space", space, "--kind", kind, "--results", tmp_path / "r")
+    assert code == 1 and f"unknown kind of supernet of {space}" in error and "valid: single_path" in error
+    assert not (tmp_path / "r").exists()
+
+
+def test_ablations_of_lambda_0_are_not_those_of_the_profile(seki, tmp_path):
+    words = ["--space", "nas201", "--lam", "0", "--xi", "99", "--results", tmp_path / "r"]
+    assert "xi must lie between" in seki("ablations", *words)[2]
+
+
+@pytest.mark.parametrize("name", ["a{b}", "a{b", "}"])
+def test_a_results_path_that_snakemake_reads_as_a_wildcard_is_refused_before_any_work(name, seki, tmp_path):
+    code, printed, error = seki("reproduce", "--profile", "smoke", "--results", tmp_path / name)
+    assert code == 1 and "has a brace in it" in error and not printed
+    assert not (tmp_path / name).exists()
+
+
+KEPT = ROOT / "results" / "reference"
+
+
+@pytest.mark.parametrize(
+    ("run", "sentences"),
+    [
+        ("searches/darts/imagenet/local-smollm2-135m/default/seed=0", ["51 of 51 evaluations", "the LLM took"]),
+        ("supernets/darts/cifar10/single_path/seed=0", ["supernet single_path on cifar10", "8 of 8 epochs"]),
+        ("supernets/darts/cifar10/single_path/seed=0/result.json", ["8 of 8 epochs"]),
+        ("supernets", ["darts/cifar10/single_path/seed=0  finished", "nas201/cifar10/single_path/seed=0  finished"]),
+    ],
+)
+def test_show_shows_whatever_a_folder_of_results_is(run, sentences, seki):
+    code, printed, error = seki("show", KEPT / run)
+    assert code == 0, error
+    assert all(sentence in printed for sentence in sentences)
+
+
+@pytest.mark.parametrize("is_finished", [False, True])
+def test_show_shows_a_training(is_finished, seki, tmp_path):
+    words = ["train", "--arch", "random:0", "--profile", "smoke", "--results", tmp_path / "r"]
+    folder = Path(seki(*words)[1].splitlines()[-1].partition("done: ")[2])
+    if not is_finished:
+        (folder / "result.json").unlink()
+    code, printed, error = seki("show", folder)
+    assert code == 0, error
+    assert "training of Genotype(" in printed and "1 of 1 epochs" in printed
+    assert ('"last_test_error"' in printed) == is_finished and ("last epoch: " in printed) != is_finished
+
+
+@pytest.mark.parametrize("config", ["", "{", "[]", "{}", '{"run": {}}', '{"run": 3}', "null"])
+def test_show_says_that_a_folder_is_none_of_a_run(config, seki, tmp_path):
+    (tmp_path / "config.json").write_text(config)
+    code, _, error = seki("show", tmp_path)
+    assert code == 1 and error.startswith("seki: ") and str(tmp_path) in error
+
+
 def test_a_long_variant_is_cut_and_a_short_one_stays_as_it_was():
     assert variant_of({}) == "default"
     assert variant_of({"rounds": 2, "lam": 1}) == "rounds=2,lam=1"
@@ -180,10 +261,16 @@ def test_a_broken_pipe_is_no_error_message():
     assert done.stdout.splitlines()[-1] in ("0", "141")  # 0: all was in the pipe before `head` left
 
 
-def test_a_reader_who_left_long_ago_is_no_error_message():
+@pytest.mark.parametrize(
+    "words",
+    [["data", "status"], ["search", "--profile", "smoke"], ["train", "--arch", "random:0", "--profile", "smoke"]],
+    ids=" ".join,
+)
+def test_a_reader_who_left_long_ago_is_no_error_message(words, tmp_path, table):
     read_end, write_end = os.pipe()
     os.close(read_end)
-    command = [sys.executable, "-m", "seki_lib.cli", "data", "status"]
+    results = [] if words[0] == "data" else ["--results", str(tmp_path)]
+    command = [sys.executable, "-m", "seki_lib.cli", *words, *results]
     done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (141, "")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -10,10 +11,12 @@ from collections import Counter
 import pytest
 
 from seki_lib.ablations import full_grid, k_xi_settings, lambda_settings, require_full_grid, trunk
+from seki_lib.commands import read
 from seki_lib.errors import SettingError
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile
 from seki_lib.report.table2 import images_missing
+from seki_lib.reproduce import snakemake
 from seki_lib.runs import RunSpec
 from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, named_architecture
 
@@ -107,3 +110,18 @@ def test_imagenet_is_searched_where_its_images_are(tmp_path, monkeypatch):
     monkeypatch.setenv("SEKI_IMAGENET", str(tmp_path / "imagenet"))
     jobs = planned(tmp_path / "b", "paper")
     assert jobs["search_imagenet"] == jobs["train_found_on_imagenet"] == 1
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'say "x"', "100 %s", "ü", "a=b, c: d #e", "x;y&z", "$5 `ls`"])
+def test_a_results_path_of_any_letters_is_planned(name, tmp_path):
+    folder = tmp_path / name / "smoke"
+    folder.mkdir(parents=True)
+    for inputs in ("inputs", "trainings", "ablations"):
+        (folder / f"{inputs}.json").write_text("{}")
+    settings = {"profile": "smoke", "llm": "local:smollm2-135m", "seeds": "0", "trans101_seeds": "0",
+                "results": str(folder.parent), "ablations": None}  # fmt: skip
+    command = [*snakemake(folder, settings, 2), "--dry-run", "--printshellcmds"]
+    done = subprocess.run([word for word in command if word != "rules"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    command = re.search(r"seki_lib\.cli (supernet --space darts --dataset \S+ --kind .*?) 2>&1", done.stdout)[1]
+    assert str(read(shlex.split(command)).results) == str(folder.parent)
