@@ -36,7 +36,7 @@ from .llm.transcript import Recorder, totals
 from .lock import locked
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
-from .search import Record, Repository, Search, SearchConfig, Step, run
+from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture, run
 from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
 
@@ -82,7 +82,7 @@ def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> Sear
     if llm.recorded:
         return replace(SearchConfig(**llm.recorded["search"]), seed=seed, **changes)
     config = SearchConfig(rounds=profile.rounds, lam=profile.lam, k=profile.k, xi=profile.xi, seed=seed)
-    return replace(config, notation=llm.notation, strategy=llm.strategy, **changes)
+    return replace(config, **{"notation": llm.notation, "strategy": llm.strategy} | changes)
 
 
 def search_run(
@@ -272,7 +272,10 @@ def _prepare(
     evaluator = evaluator_of(spec, results)
     llm = get_llm(spec.llm)
     prompts = prompts or Prompts.load(llm.templates, **llm.texts)  # a replay brings those of its run
-    return evaluator, llm, prompts, search_config(profile, llm, spec.seed, **changes)
+    config, space = search_config(profile, llm, spec.seed, **changes), get_space(spec.space)
+    space.notation(config.notation)
+    initial_architecture(space, config.alpha0, config.seed)
+    return evaluator, llm, prompts, config
 
 
 def _open(

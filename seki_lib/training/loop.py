@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import RunError, TrainingError
+from ..errors import RunError, SettingError, TrainingError
 from ..fingerprint import fingerprint, set_aside
 from ..jsonl import append_line, read_lines, write_json, write_lines
 from ..lock import locked
@@ -55,12 +55,16 @@ class Job:
     def where(self) -> torch.device:
         """The device; "auto" is a GPU, or the CPU. Under `torchrun` each process of a machine has a GPU of its own."""
         device, local = choose_device(self.device), os.environ.get("LOCAL_RANK")
-        return torch.device(f"cuda:{local}") if str(device) == "cuda" and local else device
+        return choose_device(f"cuda:{local}") if str(device) == "cuda" and local else device
 
 
 def choose_device(name: str) -> torch.device:
-    """A device by its name; "auto" is a GPU, or the CPU."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    """A device by its name; "auto" is a GPU, or the CPU. Raises SettingError for one that this machine has not."""
+    gpus = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
+    here = [*gpus, "cpu", *(["mps"] if torch.backends.mps.is_available() else [])]
+    if name not in ("auto", *here):
+        raise SettingError(f"device {name!r} is not here: this machine has {', '.join(here)}; auto takes the first")
+    return torch.device("cpu" if name == "auto" and not gpus else "cuda" if name == "auto" else name)
 
 
 def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any]:
@@ -399,6 +403,16 @@ def _named_errors(job: Job) -> Iterator[None]:
         if "can't allocate memory" not in str(error):
             raise
         raise TrainingError(_out_of_memory("this machine", job.config)) from None
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise TrainingError(
+            f"batch {job.config.batch} is too small, or leaves one sample over at the end of an epoch: batch "
+            "normalisation cannot learn from a single sample. Next: another --batch, in another folder (--variant, of "
+            "a supernet --results)."
+        ) from None
+    except BrokenPipeError:  # who reads the printed lines has gone; the files are well
+        raise
     except OSError as error:
         raise TrainingError(
             f"{error.filename or job.folder} cannot be written or read ({error.strerror or error}). What was saved is "
