@@ -30,7 +30,7 @@ from .baselines import BASELINES, run_baseline
 from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
 from .evaluators.tabular import TABLES
-from .jsonl import read_lines, write_json, write_lines, written_at_once
+from .jsonl import read_if_whole, read_json, read_lines, write_json, write_lines, write_text, written_at_once
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
@@ -106,7 +106,7 @@ def search_run(
     spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
     prepared = _prepare(spec, profile, results, prompts, changes)
-    with locked(folder, patience=READING if is_finished(folder) else 0.0):
+    with locked(folder):
         search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
         done = len(search.repository.records)
         for step in islice(run(search), None if until is None else max(0, until + 1 - done)):
@@ -185,7 +185,7 @@ def fork_run(
     Raises RunError if the other run does not reach so far or differs in anything but `changes`.
     """
     folder, parent = spec.folder(results), of.folder(results)
-    with locked(folder, patience=READING if is_finished(folder) else 0.0):
+    with locked(folder):
         if not (folder / "history.jsonl").exists():
             evaluator, llm, prompts, config = _prepare(spec, profile, results, None, changes)
             _require_common(parent, _description(spec, config, llm, prompts, evaluator), round)
@@ -199,7 +199,6 @@ def fork_run(
     return search_run(spec, profile, results, on_step=on_step, **changes)
 
 
-READING = 60.0  # seconds that a finished run is waited for, while another process reads it
 AFTER_SELF_EVOLUTION = ("rounds", "lam", "k", "xi")  # settings that its rounds do not depend on
 
 
@@ -207,7 +206,7 @@ def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
     """Raise RunError unless the self-evolution rounds up to `round` of both runs must be the same."""
     if not (parent / "config.json").exists():
         raise RunError(f"{parent} holds no run to fork from: run it first.")
-    there = json.loads((parent / "config.json").read_text())
+    there = read_json(parent / "config.json")
     differing = [key for key in differences(there, here) if key not in ("run", "search")]
     differing += [f"run.{key}" for key in here["run"] if key != "variant" and there["run"].get(key) != here["run"][key]]
     differing += [
@@ -248,7 +247,7 @@ def kept_prompts(folder: Path) -> Prompts | None:
     if not paths[0].exists():
         return None
     prompts = Prompts(*(path.read_text(encoding="utf-8") for path in paths))
-    default = Prompts.load(json.loads((folder / "config.json").read_text())["llm"]["templates"])
+    default = Prompts.load(read_json(folder / "config.json")["llm"]["templates"])
     return None if prompts == default else prompts
 
 
@@ -294,9 +293,7 @@ def _open(
         getattr(evaluator, "load", lambda: None)()
     _claim(folder, _description(spec, config, llm, prompts, evaluator))
     for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
-        path = folder / "prompts" / f"{stage}.md.j2"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(prompts.text(stage), encoding="utf-8")
+        write_text(folder / "prompts" / f"{stage}.md.j2", prompts.text(stage))
     recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(results / spec.profile))
     return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
 
@@ -307,8 +304,8 @@ def reaches(folder: Path, round: int) -> bool:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether all rounds were run and the final cell was read."""
-    return (folder / "result.json").is_file()
+    """Whether all rounds were run and the final cell was read; a damaged result is said and made again."""
+    return read_if_whole(folder / "result.json") is not None
 
 
 def _description(
@@ -338,7 +335,7 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
     if path.exists():
-        there = json.loads(path.read_text())
+        there = read_json(path)
         if differing := differences(there, description):
             raise RunError(
                 f"{folder} was made with other settings ({', '.join(differing)} in config.json). "
@@ -356,7 +353,7 @@ def _write_origin(path: Path, origin: dict[str, Any], folder: Path, parent: Path
 
     if not path.exists():
         write_json(path, origin)
-    elif timeless(json.loads(path.read_text())) != timeless(origin):
+    elif timeless(read_json(path)) != timeless(origin):
         raise RunError(f"{folder} was forked from another history of {parent}. Remove the folder to start anew.")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LLMError
-from ..jsonl import append_line, read_lines
+from ..jsonl import append_line, read_lines, require_room
 from .base import LLM, Attempt, Completion, Message
 from .budget import Budget, BudgetError, worst_usage
 from .prices import Price, price_of
@@ -31,12 +31,21 @@ def call_key(messages: list[Message], schema: dict[str, Any] | None, seed: int |
 
 def recorded_calls(path: Path) -> Iterator[dict[str, Any]]:
     """The answered calls of a transcript, oldest first; a truncated last line is passed over."""
-    return (line for line in read_lines(path) if "reply" in line)
+    return (line for line in read_lines(path, _checked) if "reply" in line)
+
+
+def _checked(line: dict[str, Any]) -> dict[str, Any]:
+    """A line as it was recorded. Raises KeyError or TypeError for what no recorder writes."""
+    numbers = [line["seconds"], *(line["usage"].values() if "reply" in line else ())]
+    texts = [line["key"], line["reply"] if "reply" in line else line["error"]]
+    if not all(isinstance(number, int | float) for number in numbers) or not all(isinstance(t, str) for t in texts):
+        raise TypeError("a text or a number is of another kind")
+    return line
 
 
 def totals(path: Path) -> dict[str, Any]:
     """What a transcript took: calls, failed requests, tokens by kind, seconds, and dollars (None if not known)."""
-    lines = list(read_lines(path))
+    lines = list(read_lines(path, _checked))
     calls = [line for line in lines if "reply" in line]
     kinds = ["prompt_tokens", "completion_tokens"] + [
         kind for kind in ("cached_tokens", "cache_write_tokens") if any(kind in call["usage"] for call in calls)
@@ -97,6 +106,7 @@ class Recorder:
             "max_tokens": max_tokens,
             "messages": messages,
         }
+        require_room(self.path)  # a reply that is paid for and cannot be kept would be lost
         headroom = getattr(self._llm, "headroom", 0)
         watch = _Watch(self, request, worst_usage(messages, schema, max_tokens + headroom))
         with watch.over(self._llm):

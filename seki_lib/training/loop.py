@@ -9,7 +9,6 @@ network together (`distributed.py`) run this same loop; the first of them reads 
 """
 
 import hashlib
-import json
 import math
 import os
 import resource
@@ -30,7 +29,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import RunError, TrainingError
-from ..jsonl import append_line, read_lines, write_json, write_lines
+from ..jsonl import append_line, on_disk, read_if_whole, read_json, read_lines, write_json, write_lines
 from ..lock import locked
 from . import checkpoint
 from .distributed import join
@@ -70,13 +69,12 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
     """
     world = join(job.where)
     job = job if world.first else replace(job, say=lambda line: None)
-    with ExitStack() as held, _named_errors(job), cpu_threads(job.config.threads):
+    with ExitStack() as held, _named_errors(job), on_disk(job.folder), cpu_threads(job.config.threads):
 
         def claim() -> dict[str, Any] | None:
             held.enter_context(locked(job.folder))
             _claim(job.folder, job.identity | {"code": __version__})
-            finished = job.folder / "result.json"
-            return json.loads(finished.read_text()) if finished.is_file() else None
+            return read_if_whole(job.folder / "result.json", job.say)
 
         if not (world.alone or trainer.shares):
             raise TrainingError("this training does not share its batches: start it as one process, without torchrun.")
@@ -331,7 +329,7 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     if not path.exists():
         write_json(path, description)
         return
-    there = json.loads(path.read_text())
+    there = read_json(path)
     if different := [f"{key} was {there.get(key)!r}, now {description[key]!r}" for key in description
                      if there.get(key) != description[key]]:  # fmt: skip
         raise RunError(
@@ -384,11 +382,6 @@ def _named_errors(job: Job) -> Iterator[None]:
         if "can't allocate memory" not in str(error):
             raise
         raise TrainingError(_out_of_memory("this machine", job.config)) from None
-    except OSError as error:
-        raise TrainingError(
-            f"{error.filename or job.folder} cannot be written or read ({error.strerror or error}). What was saved is "
-            "kept: mend that, and the same command goes on from it."
-        ) from None
 
 
 def _out_of_memory(where: str, config: Any) -> str:
