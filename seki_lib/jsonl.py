@@ -105,7 +105,9 @@ def read_lines(
             found = read(record)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise RunError(f"{path}, line {number} is damaged ({reason}). {advice}: the same command goes on.") from None
+            raise RunError(
+                f"{path}, line {number} is damaged ({reason}). {advice}: the same command goes on."
+            ) from None
         yield found
 
 

@@ -12,7 +12,14 @@ import pytest
 
 from seki_lib.errors import RunError
 from seki_lib.jsonl import (
-    append_line, make_folder, read_if_whole, read_json, read_lines, require_room, write_json, write_lines,
+    append_line,
+    make_folder,
+    read_if_whole,
+    read_json,
+    read_lines,
+    require_room,
+    write_json,
+    write_lines,
     written_at_once,
 )  # fmt: skip
 
@@ -83,7 +90,9 @@ def test_a_full_disk_is_one_sentence_and_the_lines_before_stay(tmp_path):
     path = tmp_path / "history.jsonl"
     append_line(path, {"round": 0})
     with full_disk(20):
-        with pytest.raises(RunError, match=r"history.jsonl cannot be written or read \(.*What was saved is kept") as error:
+        with pytest.raises(
+            RunError, match=r"history.jsonl cannot be written or read \(.*What was saved is kept"
+        ) as error:
             append_line(path, {"round": 1, "text": "x" * 100})
         with pytest.raises(RunError, match=r"big.json cannot be written"):
             write_json(tmp_path / "big.json", ["x"] * 100)

@@ -16,8 +16,10 @@ def test_a_file_system_that_cannot_lock_is_named_and_not_taken_for_another_proce
         raise OSError(number, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(RunError, match=r"cannot lock files \(No locks available\).*Choose a folder") as error, \
-            locked(tmp_path):
+    with (
+        pytest.raises(RunError, match=r"cannot lock files \(No locks available\).*Choose a folder") as error,
+        locked(tmp_path),
+    ):
         pass  # fmt: skip
     assert "in use" not in str(error.value)
 
