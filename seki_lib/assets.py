@@ -2,8 +2,8 @@
 
 Looked for in this order: `$SEKI_DATA` -> cache -> mirror `$SEKI_MIRROR` (a folder or a URL) -> the source. The first
 three of these that are folders are read in place; what is downloaded lands in the cache, atomically. A file whose hash
-differs is never used, never overwritten and never deleted: it is named with both hashes. A mirror's wrong file makes way
-for the next source; a wrong file in `$SEKI_DATA` or in the cache is an error.
+differs is never used, never overwritten and never deleted: it is named with both hashes. After a wrong file of a mirror
+the next source is tried; a wrong file in `$SEKI_DATA` or in the cache is an error.
 """
 
 import hashlib
@@ -208,7 +208,7 @@ def cache_dir() -> Path:
 
 
 def mirror() -> str:
-    """The mirror that `$SEKI_MIRROR` names, a folder (its `file://` address is one, too) or a URL; empty without one."""
+    """The mirror that `$SEKI_MIRROR` names: a folder, perhaps by its `file://` address, or a URL; empty without one."""
     place = os.environ.get("SEKI_MIRROR", "").strip()
     return url2pathname(urlsplit(place).path) if place.lower().startswith("file:") else place
 

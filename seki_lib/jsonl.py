@@ -11,11 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from .errors import RunError
 
-T = TypeVar("T")
 ROOM = 1 << 16  # bytes that `require_room` asks for: more than one line of a transcript
 
 
@@ -85,8 +84,8 @@ def _encoded(value: Any, indent: int | None = None) -> bytes:
 
 
 def read_lines(
-    path: Path, read: Callable[[dict[str, Any]], T] = lambda line: line, advice: str = "Remove that line"
-) -> Iterator[T]:
+    path: Path, read: Callable[[dict[str, Any]], Any] = lambda line: line, advice: str = "Remove that line"
+) -> Iterator[Any]:
     """What `read` makes of the records of a file, oldest first; nothing if there is no file.
 
     A last line without its newline was being written when the process died: it is passed over. Raises RunError that

@@ -41,7 +41,7 @@ def watched(monkeypatch):
     events, fsync, replace = [], os.fsync, Path.replace
 
     def watch_fsync(handle):
-        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        path = Path(f"/proc/self/fd/{handle}").readlink()
         events.append(("fsync", "folder" if path.is_dir() else f"{path.stat().st_size} bytes"))
         fsync(handle)
 
@@ -83,7 +83,7 @@ def test_the_old_file_keeps_another_name_where_that_is_asked_for_and_stays_if_th
     with full_disk(100), pytest.raises(RunError), written_at_once(path, before=before) as part:
         part.write_text("x" * 1000)
     assert (path.read_text(), before.read_text()) == ("second", "first")
-    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+    assert {p.name for p in tmp_path.iterdir()} == {"a", "b"}
 
 
 def test_a_full_disk_is_one_sentence_and_the_lines_before_stay(tmp_path):
@@ -98,7 +98,7 @@ def test_a_full_disk_is_one_sentence_and_the_lines_before_stay(tmp_path):
             write_json(tmp_path / "big.json", ["x"] * 100)
     assert "\n" not in str(error.value)
     assert list(read_lines(path)) == [{"round": 0}]
-    assert os.listdir(tmp_path) == ["history.jsonl"]
+    assert [p.name for p in tmp_path.iterdir()] == ["history.jsonl"]
     append_line(path, {"round": 1})
     assert list(read_lines(path)) == [{"round": 0}, {"round": 1}]
 
@@ -169,7 +169,7 @@ def test_a_damaged_json_file_is_named_and_never_taken_for_a_finished_one(tmp_pat
 def test_a_missing_json_file_is_unfinished_without_a_word(tmp_path):
     said = []
     assert read_if_whole(tmp_path / "result.json", said.append) is None and not said
-    with pytest.raises(RunError, match="config.json cannot be written or read"):
+    with pytest.raises(RunError, match=r"config.json cannot be written or read"):
         read_json(tmp_path / "config.json")
 
 

@@ -285,5 +285,5 @@ def test_a_link_that_leads_nowhere_is_an_image_that_cannot_be_read(root):
     label = next(iter(image_folder.list_tree(root, 3)["train"]))
     (root / "train" / label / "gone.jpg").symlink_to(root / "nowhere")
     photographs = load().train
-    with pytest.raises(TrainingError, match="gone.jpg cannot be read"):
+    with pytest.raises(TrainingError, match=r"gone.jpg cannot be read"):
         views(photographs, list(range(len(photographs.labels))))
