@@ -15,12 +15,11 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from .errors import AssetError, look_up
+from .errors import AssetError, look_up, say_once
 from .jsonl import make_folder
 
 GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337edd0c8e1ed71b7c88b4a85d38/benchmark/"
@@ -280,12 +279,6 @@ def locate(name: str) -> Path | None:
                     raise
                 say_once(f"{error} The next source is tried.")
     return None
-
-
-@cache
-def say_once(sentence: str) -> None:
-    """A warning on standard error, once a process."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def fetch(name: str) -> Path:

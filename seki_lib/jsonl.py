@@ -6,14 +6,13 @@ cannot be a folder is one sentence wherever it happens (`on_disk`).
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .errors import RunError
+from .errors import RunError, say_once
 
 ROOM = 1 << 16  # bytes that `require_room` asks for: more than one line of a transcript
 
@@ -110,7 +109,9 @@ def read_lines(
         yield found
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(
+    path: Path, advice: str = "Put a good copy of it there, or move its folder away to start anew"
+) -> dict[str, Any]:
     """The object that a JSON file holds. Raises RunError that names the file if it is missing, empty or damaged."""
     with on_disk(path):
         content = path.read_bytes()
@@ -120,16 +121,14 @@ def read_json(path: Path) -> dict[str, Any]:
             raise ValueError("no JSON object")
     except (ValueError, RecursionError) as error:
         reason = str(error) if content.strip() else "it is empty"
-        raise RunError(
-            f"{path} is damaged ({reason}). Put a good copy of it there, or move its folder away to start anew."
-        ) from None
+        raise RunError(f"{path} is damaged ({reason}). {advice}.") from None
     return value
 
 
-def read_if_whole(path: Path, say: Callable[[str], None] | None = None) -> dict[str, Any] | None:
+def read_if_whole(path: Path, say: Callable[[str], None] = say_once) -> dict[str, Any] | None:
     """The object of a JSON file that closes a piece of work; None if it is missing, or damaged, which is said.
 
-    say: takes that sentence; standard error unless given. Whoever gets None does the last step again.
+    say: takes that sentence. Whoever gets None does the last step again.
     """
     with on_disk(path):
         if not path.is_file():
@@ -137,8 +136,7 @@ def read_if_whole(path: Path, say: Callable[[str], None] | None = None) -> dict[
     try:
         return read_json(path)
     except RunError as error:
-        words = f"{str(error).partition('. ')[0]}: it is made again from what stands beside it."
-        print(words, file=sys.stderr, flush=True) if say is None else say(words)
+        say(f"{str(error).partition('). ')[0]}): it is made again from what stands beside it.")
         return None
 
 

@@ -335,7 +335,9 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
     if path.exists():
-        there = read_json(path)
+        there = read_json(
+            path, "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
+        )
         if differing := differences(there, description):
             raise RunError(
                 f"{folder} was made with other settings ({', '.join(differing)} in config.json). "

@@ -8,7 +8,7 @@ import pytest
 
 from seki_lib import assets
 from seki_lib.assets import ASSETS, Asset, fetch, locate
-from seki_lib.errors import AssetError, RunError
+from seki_lib.errors import AssetError, RunError, say_once
 from seki_lib.evaluators import nas201_table
 
 CONTENT = b"real bytes"
@@ -178,7 +178,7 @@ def test_a_wrong_file_of_a_mirror_is_named_and_the_next_source_is_tried(place, m
     monkeypatch.setitem(ASSETS, "thing", Asset("thing.bin", SHA256, "MIT", "a test", url=f"{url}/source/thing.bin"))
     places = {"url": f"{url}/mirror", "folder": folder / "mirror", "file address": (folder / "mirror").as_uri()}
     monkeypatch.setenv("SEKI_MIRROR", str(places[kind]))
-    assets.say_once.cache_clear()
+    say_once.cache_clear()
     assert fetch("thing").read_bytes() == CONTENT
     said = capfd.readouterr().err
     assert "mirror/thing.bin" in said and SHA256 in said and hashlib.sha256(b"a login page").hexdigest() in said

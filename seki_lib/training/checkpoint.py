@@ -33,7 +33,7 @@ def save(folder: Path, state: State) -> None:
         good = (folder / NAME).exists() or (folder / BEFORE).exists()
         kept = "the last good checkpoint is kept" if good else "it would have been the first"
         raise TrainingError(
-            f"{str(error).partition('. ')[0]}: {kept}. "
+            f"{str(error).partition('). ')[0]}): {kept}. "
             f"Make room, and the same command {'goes on from it' if good else 'starts anew'}."
         ) from None
 

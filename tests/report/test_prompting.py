@@ -12,7 +12,8 @@ from seki_lib.repository import Record
 from seki_lib.search import Exchange, Step
 
 REPLIES = (
-    r"The answer is $\boxed{x}$.", r"$\frac{1}{2", "cost: $5 and $6_", "$$", r"\( x^2 \)", "$\\begin{array}$", "a^b_c {} \\$",
+    r"The answer is $\boxed{x}$.", r"$\frac{1}{2", "cost: $5 and $6_", "$$", r"\( x^2 \)", "$\\begin{array}$",
+    "a^b_c {} \\$",
     "--> <text> & ]]>", "bell\x07 nul\x00 escape\x1b[31m", "half a pair \udc80", "tab\tand\u2028line", "",
 )  # fmt: skip
 
@@ -34,5 +35,7 @@ def test_a_reply_is_drawn_as_text_whatever_it_holds(space, tmp_path, reply):
 
 def test_a_template_with_formulas_is_drawn_as_text(tmp_path):
     prompts = Prompts.load("compact")
-    edited = type(prompts)(*(rf"Solve $\boxed{{x$ first. {prompts.text(stage)}" for stage in ("critique", "refine", "inspire")))
+    edited = type(prompts)(
+        *(rf"Solve $\boxed{{x$ first. {prompts.text(stage)}" for stage in ("critique", "refine", "inspire"))
+    )
     save(framework(edited, [("critique", "C", "OS")]), tmp_path, "figure")

@@ -17,6 +17,7 @@ from torch import nn
 
 from seki_lib.errors import RunError, SekiError, TrainingError, UnknownName
 from seki_lib.evaluators.base import DataSource
+from seki_lib.lock import locked
 from seki_lib.spaces import get_space
 from seki_lib.training import checkpoint, classifier
 from seki_lib.training.classifier import train_classifier
@@ -276,9 +277,37 @@ def test_a_compiler_that_is_missing_is_named(digits, tmp_path, monkeypatch):
 
 
 def test_a_folder_in_use_is_refused(digits, tmp_path):
-    from seki_lib.lock import locked
-
     with locked(tmp_path), pytest.raises(RunError, match="is in use by process"):
+        train(digits, tmp_path)
+
+
+def test_a_finished_training_is_waited_for_while_others_read_it(digits, whole):
+    released, held = threading.Event(), threading.Event()
+
+    def hold():
+        with locked(whole):
+            held.set()
+            released.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    threading.Timer(0.3, released.set).start()
+    result, lines = train(digits, whole)
+    assert released.is_set() and result == json.loads((whole / "result.json").read_text()) and not lines
+    thread.join()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"seed": 0,'])
+def test_a_damaged_result_is_named_and_made_again_from_the_checkpoint(digits, tmp_path, whole, content):
+    first, _ = train(digits, tmp_path)
+    (tmp_path / "result.json").write_bytes(content)
+    again, lines = train(digits, tmp_path)
+    assert "result.json is damaged" in lines[0] and len(lines) == 1
+    same = {"seconds", "peak_memory_mb"}
+    assert {k: v for k, v in again.items() if k not in same} == {k: v for k, v in first.items() if k not in same}
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"config.json is damaged \("):
         train(digits, tmp_path)
 
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from seki_lib import assets
-from seki_lib.errors import AssetError, UnknownName
+from seki_lib.errors import AssetError, UnknownName, say_once
 from seki_lib.training.images import load_dataset
 
 
@@ -161,7 +161,7 @@ def test_the_real_images_have_the_published_mean(name, classes):
 def test_an_extracted_folder_is_seen_and_the_archive_is_asked_for(home, capsys, name, inside, archive):
     (home / inside).mkdir()
     (home / inside / "data_batch_1").write_bytes(b"")
-    assets.say_once.cache_clear()
+    say_once.cache_clear()
     assert load_dataset(name, stand_in=True).name == "digits"
     said = capsys.readouterr().err
     assert str(home / inside) in said and f"Put {archive} into {home}" in said
