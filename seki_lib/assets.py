@@ -208,8 +208,8 @@ def mirror() -> str:
 
 
 def absolute_folders() -> None:
-    """Make relative folders of the environment absolute, for child processes that run in other folders."""
-    for name in ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET"):
+    """Make relative paths of the environment absolute, for child processes that run in other folders."""
+    for name in ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET", "SEKI_PRICES"):
         if (value := os.environ.get(name)) and "://" not in value:
             os.environ[name] = str(Path(value).expanduser().resolve())
 

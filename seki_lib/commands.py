@@ -16,13 +16,14 @@ import tyro
 from tyro.conf import Positional
 
 from . import options as option
-from .ablations import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid, run_settings, run_trunk
 from .data import ACTIONS
 from .errors import SettingError, look_up
 from .evaluators.tabular import TABLES
+from .forks import run_settings, run_trunk
 from .llm import DEFAULT_LLM, get_llm
 from .llm.budget import Limits
 from .notebook import ROOT, execute, find_notebook, read_parameters
+from .paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from .profiles import get_profile, parse_seeds
 from .prompts import VARIABLES, prompts_from
 from .report.table1 import found_cell
@@ -373,6 +374,7 @@ class Reproduce(Bounded):
     seeds: str = ""  # of every search, such as "0,1,2,3"
     jobs: option.Count = 0  # steps at once; 0: one for each core
     ablations: str = ""  # seeds, such as "0 1 2", for which all settings of the paper's Tables 5 and 6 are run too
+    plan: bool = False  # only print which steps would run
 
     def run(self) -> None:
         """Do what is missing."""
@@ -381,7 +383,7 @@ class Reproduce(Bounded):
         self.bound()
         seeds, ablations = (parse_seeds(text) if text else None for text in (self.seeds, self.ablations))
         get_llm(self.llm)
-        reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations)
+        reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations, self.plan)
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {

@@ -5,22 +5,27 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from .ablations import full_grid, k_xi_settings, lambda_settings, require_full_grid, trunk
 from .errors import AssetError, RunError
 from .evaluators.tabular import TABLES
+from .fingerprint import fingerprint
 from .jsonl import write_json
+from .llm import get_llm
 from .lock import locked
 from .notebook import ROOT, absolute_llm
-from .profiles import Profile
+from .paper import Edition, Search, needs_of
+from .paper.settings import require_full_grid
+from .profiles import Profile, get_profile
+from .prompts import Prompts
 from .report.table2 import images_missing
-from .runs import RunSpec
-from .training.protocol import assets_at_hand, fetch_dataset
+from .runs import RunSpec, search_config
+from .training.language_protocol import language_protocol
+from .training.protocol import IMAGENET, SUPERNETS, assets_at_hand, dataset_at_hand, fetch_dataset, get_protocol
 
-STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}  # where data are out of reach
+STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
 
 
 def reproduce(
@@ -30,41 +35,52 @@ def reproduce(
     jobs: int,
     results: Path,
     ablations: tuple[int, ...] | None = None,
+    plan: bool = False,
 ) -> None:
     """Bring `<results>/<profile>` up to date, print its tables and what was written. Raises RunError if a step failed.
 
     seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core; ablations:
-    seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile says. Safe to stop
-    and to call again: what is done is not done again.
+    seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile says; plan: only
+    print which jobs would run. Safe to stop and to call again: what is done is not done again, but for what other code,
+    prompts or data decide now. What was made before stays beside it.
     """
     if ablations:
         require_full_grid(profile)
     results, llm = results.resolve(), absolute_llm(llm)
     folder = results / profile.name
     _require_no_wildcards(results, ROOT, sys.executable, llm)
-    _fetch_images_and_text(profile)
+    _fetch_what_there_is(profile)
+    edition, no_trans101 = _edition(profile, llm, seeds, ablations or ())
     with locked(folder) as lock:
-        _write_inputs(folder, profile, llm, seeds, ablations)
-        settings = {
-            "profile": profile.name,
-            "llm": llm,
-            "seeds": " ".join(map(str, seeds or profile.seeds)),
-            "trans101_seeds": " ".join(map(str, seeds or profile.trans101_seeds)),
-            "results": str(results),
-            "ablations": " ".join(map(str, ablations)) if ablations else None,
-        }
+        _forget_removed(folder)
+        for name, value in _notes(edition, results, no_trans101).items():
+            _write_if_changed(folder / f"{name}.json", value)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
-        if _run_and_wait(snakemake(folder, settings, jobs), lock):
+        if _run_and_wait(_snakemake(folder, jobs, plan), lock):
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
             )
+    if plan:
+        return
     for table in sorted((folder / "tables").glob("*.md")):
         print(table.read_text(encoding="utf-8"))
     print("Written:")
     for kind in ("tables", "figures", "notebooks"):
         for path in sorted((folder / kind).iterdir()):
             print(f"  {os.path.relpath(path)}")
+
+
+def _snakemake(folder: Path, jobs: int, plan: bool) -> list[str]:
+    """The command that runs the DAG in a profile's folder, or only plans it.
+
+    The path of the edition goes through a file: on a command line Snakemake would read it as YAML, and cut some paths.
+    """
+    write_json(folder / "snakemake.json", {"edition": str(folder / "edition.json")})
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(folder / "snakemake.json"), "--cores", str(jobs or os.cpu_count() or 1)]
+    command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
+    return [*command, *(["--dry-run"] if plan else ["--quiet", "rules", "progress", "host"])]
 
 
 def _run_and_wait(command: list[str], lock: int) -> int:
@@ -77,18 +93,6 @@ def _run_and_wait(command: list[str], lock: int) -> int:
             raise
 
 
-def snakemake(folder: Path, settings: dict[str, str | None], jobs: int) -> list[str]:
-    """The command that runs the DAG in a profile's folder. jobs: how many steps at once, 0 for one per core.
-
-    The settings go through a file: on a command line Snakemake would read them as YAML, and cut some of them.
-    """
-    write_json(folder / "snakemake.json", settings)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(folder / "snakemake.json"), "--cores", str(jobs or os.cpu_count() or 1)]
-    command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
-    return [*command, "--quiet", "rules", "progress", "host"]
-
-
 def _require_no_wildcards(*names: object) -> None:
     """Raise RunError for a path in which Snakemake would see a wildcard."""
     for name in map(str, names):
@@ -96,45 +100,77 @@ def _require_no_wildcards(*names: object) -> None:
             raise RunError(f"{name} has a brace in it, which Snakemake reads as a wildcard: use a path without braces.")
 
 
-def _fetch_images_and_text(profile: Profile) -> None:
-    """Fetch what trainings read; where it is out of reach, say what takes its place."""
-    for dataset, stand_in in STAND_INS.items():
+def _fetch_what_there_is(profile: Profile) -> None:
+    """Fetch the data sets that the profile trains on; say what takes the place of one that cannot be reached."""
+    wanted = {name: f"Where the profile allows it, {other} take its place, and the table says so." for name, other in
+              STAND_INS.items()}  # fmt: skip
+    if "sample" in images_missing(profile.name):
+        wanted["imagenet_sample"] = "Table 2 will read 'not run'."
+    for dataset, otherwise in wanted.items():
         try:
             fetch_dataset(dataset)
         except AssetError as error:
-            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
-    if "sample" in images_missing(profile.name):
-        try:
-            fetch_dataset("imagenet_sample")
-        except AssetError as error:
-            print(f"{error}\nTable 2 will read 'not run'.")
+            print(f"{error}\n{otherwise}")
 
 
-def _write_inputs(
-    folder: Path, profile: Profile, llm: str, seeds: tuple[int, ...] | None, ablations: tuple[int, ...] | None
-) -> None:
-    """What notebooks depend on besides other steps, as files: other settings, data or code make them run again."""
-    code, runs = code_hash(), _more_ablations(profile, llm, folder.parent, ablations)
-    _write_if_changed(folder / "inputs.json", {"llm": llm, "seeds": seeds, "data": _sources(), "code": code})
-    trained = {"data": [assets_at_hand(name) for name in STAND_INS], "imagenet": images_missing(profile.name)}
-    _write_if_changed(folder / "trainings.json", {**trained, "code": code})
-    _write_if_changed(folder / "ablations.json", {"runs": runs})
+def _edition(
+    profile: Profile, llm: str, seeds: tuple[int, ...] | None, full_grid_seeds: tuple[int, ...]
+) -> tuple[Edition, str]:
+    """What this machine can make of a profile, and why Table 4 cannot be made, if so."""
+    no_trans101 = ""
+    try:
+        TABLES["trans101"]()
+    except AssetError as error:
+        no_trans101 = str(error)
+    edition = Edition(
+        profile, llm, seeds or profile.seeds, seeds or profile.trans101_seeds, full_grid_seeds,
+        images=dataset_at_hand("cifar10", SUPERNETS[profile.name]["darts"]),
+        text=dataset_at_hand("ptb", language_protocol(profile.name)),
+        photographs="" if images_missing(profile.name) else IMAGENET[profile.name],
+        trans101_table=not no_trans101,
+    )  # fmt: skip
+    return edition, no_trans101
 
 
-def _more_ablations(profile: Profile, llm: str, results: Path, seeds: tuple[int, ...] | None) -> list[str]:
-    """Runs of Tables 5 and 6 beyond the profile's own, that are finished or will be: the tables show them too.
+def read_edition(path: Path) -> tuple[Edition, str]:
+    """What `seki reproduce` noted for the DAG: the edition, and why Table 4 cannot be made, if so."""
+    noted = json.loads(path.read_text(encoding="utf-8"))
+    why = noted.pop("no_trans101")
+    noted = {name: tuple(value) if isinstance(value, list) else value for name, value in noted.items()}
+    return Edition(**noted | {"profile": get_profile(noted["profile"])}), why
 
-    seeds: for which all settings of the paper will be run.
-    """
-    spec = RunSpec("darts", "cifar10", llm, profile.name, 0)
 
-    def folders(grid: Profile, seeds: tuple[int, ...]) -> set[Path]:
-        settings = [trunk(grid), *lambda_settings(grid), *k_xi_settings(grid)]
-        return {s.spec(replace(spec, seed=seed), profile).folder(results) for seed in seeds for s in settings}
+def _notes(edition: Edition, results: Path, no_trans101: str) -> dict[str, dict[str, Any]]:
+    """Files of the profile's folder -> what they say. The DAG runs again what depends on one that changes."""
+    profile, code = edition.profile, code_hash()
+    edition_note = asdict(edition) | {"profile": profile.name, "no_trans101": no_trans101}
+    seeds = [edition.seeds, edition.trans101_seeds]
+    return {
+        "edition": edition_note,
+        "inputs": {"llm": edition.llm, "seeds": seeds, "data": _sources(), "code": code},
+        "trainings": {
+            "data": [assets_at_hand(name) for name in STAND_INS],
+            "imagenet": images_missing(profile.name),
+            "code": code,
+        },
+        "ablations": {"runs": _more_ablations(edition, results)},
+        **{f"code/{name}": value for name, value in deciding_code(profile, edition.llm).items()},
+    }
 
-    done = {path.parent for path in spec.folder(results).parent.parent.glob("*/seed=*/result.json")}
-    done |= folders(full_grid(profile), seeds) if seeds else set()
-    return sorted(str(path.relative_to(results)) for path in done - folders(profile, profile.ablation_seeds))
+
+def _more_ablations(edition: Edition, results: Path) -> list[str]:
+    """Runs of Tables 5 and 6 beyond the profile's own, that are finished or will be: the tables show them too."""
+    own = replace(edition, full_grid_seeds=())
+    declared = {need.folder(edition) for need in needs_of(edition, "table5", "table6") if isinstance(need, Search)}
+    usual = {need.folder(own) for need in needs_of(own, "table5", "table6") if isinstance(need, Search)}
+    folder = results / edition.name
+    home = RunSpec("darts", "cifar10", edition.llm, edition.name, 0).folder(results).parent.parent
+    finished = {
+        path.parent.relative_to(folder)
+        for path in home.glob("*/seed=*/result.json")
+        if ",code=" not in path.parent.parent.name
+    }
+    return sorted(str(path) for path in (finished | declared) - usual if "until=" not in path.name)
 
 
 def _sources() -> dict[str, str]:
@@ -152,15 +188,50 @@ def _sources() -> dict[str, str]:
 
 def code_hash() -> str:
     """A hash of the library, its templates and the typed tables: what else decides a notebook's output."""
-    digest = hashlib.sha256()
-    for folder in (ROOT / "seki_lib", ROOT / "data"):
-        for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".j2", ".csv", ".toml")):
+    package = ROOT / "seki_lib"
+    modules = [".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")]
+    digest = hashlib.sha256(fingerprint(*(name for name in modules if not name.endswith("__init__"))).encode())
+    for folder in (package, ROOT / "data"):
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in (".j2", ".csv", ".toml")):
             digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 
+def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
+    """What decides searches, supernets and trainings by code and defaults: the DAG runs their commands if it changes.
+
+    Each command looks for itself what changed, keeps what it made before, and redoes what has to be redone.
+    """
+    asked = get_llm(llm)
+    search = {
+        "llm": asked.settings,
+        "prompts": Prompts.load(asked.templates).hashes,
+        "search": asdict(search_config(profile, asked, 0)),
+    }
+    kinds = {"nas201": "tabular", "trans101": "tabular", "darts": "oneshot", "darts_rnn": "rnn"}
+    found: dict[str, dict[str, Any]] = {
+        f"search-{space}": search | {"code": fingerprint("search.algorithm", f"spaces.{space}", f"evaluators.{kind}")}
+        for space, kind in kinds.items()
+    }
+    for space, config in SUPERNETS[profile.name].items():
+        module = "training.language_model" if space == "darts_rnn" else "training.supernet"
+        found[f"supernet-{space}"] = {"code": fingerprint(module, f"spaces.{space}"), "config": asdict(config)}
+    found["training-darts"] = {"code": fingerprint("training.classifier"), "config": asdict(get_protocol(profile.name))}
+    language = asdict(language_protocol(profile.name))
+    found["training-darts_rnn"] = {"code": fingerprint("training.language_model"), "config": language}
+    return found
+
+
+def _forget_removed(folder: Path) -> None:
+    """Take the marks away of results that somebody removed, so that they are made again."""
+    for mark in (folder / "done").rglob("seed=*"):
+        result = folder / mark.relative_to(folder / "done").with_name(mark.name.partition(",")[0])
+        if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith(("found", "alone")):
+            mark.unlink()
+
+
 def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
-    """The notebooks' rules depend on this file, so that other settings, data or code make them run again."""
+    """The DAG depends on this file, so that other settings, data or code make its jobs run again."""
     value = json.loads(json.dumps(value))
     if not path.exists() or json.loads(path.read_text()) != value:
         write_json(path, value)

@@ -10,6 +10,7 @@
 The same command goes on where a killed run stopped, and asks the LLM nothing that was answered.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -23,22 +24,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from . import __version__
-from .baselines import BASELINES, run_baseline
 from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
 from .evaluators.tabular import TABLES
-from .jsonl import read_lines, write_json, write_lines, written_at_once
+from .fingerprint import fingerprint, set_aside
+from .jsonl import read_lines, write_json, write_lines
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
 from .lock import locked
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
-from .repository import Record, Repository
-from .search import Search, SearchConfig, Step, initial_architecture, run
+from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture, run
+from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
 
 
@@ -80,9 +79,8 @@ def folder_name(llm: str) -> str:
 
 def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> SearchConfig:
     """The profile's sizes, asked the way this LLM likes to be asked; a replayed LLM brings the settings of its run."""
-    recorded = getattr(llm, "recorded", None)
-    if recorded:
-        return replace(SearchConfig(**recorded["search"]), seed=seed, **changes)
+    if llm.recorded:
+        return replace(SearchConfig(**llm.recorded["search"]), seed=seed, **changes)
     config = SearchConfig(rounds=profile.rounds, lam=profile.lam, k=profile.k, xi=profile.xi, seed=seed)
     return replace(config, **{"notation": llm.notation, "strategy": llm.strategy} | changes)
 
@@ -100,12 +98,14 @@ def search_run(
     """Run one search to its end, or go on with it; returns its folder.
 
     until: stop after this round; the same call goes on later, and what shares these rounds can fork meanwhile. changes:
-    fields of SearchConfig that differ from the profile's. Raises RunError if the folder is in use or was made with
-    other settings, UnknownName, AssetError or LLMError.
+    fields of SearchConfig that differ from the profile's. A finished run that other code made, or other defaults, is
+    set aside and run anew. Raises RunError if the folder is in use or was made with other settings, FallbackError if
+    chance leads the search, UnknownName, AssetError or LLMError.
     """
     spec = with_prompts(spec, prompts)
     folder = spec.folder(results)
     prepared = _prepare(spec, profile, results, prompts, changes)
+    _make_way(folder, _description(spec, *prepared), {*changes} if prompts is None else {*changes, *VARIABLES})
     with locked(folder, patience=READING if is_finished(folder) else 0.0):
         search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
         done = len(search.repository.records)
@@ -151,6 +151,7 @@ def rerun(
     fork = replace(spec, variant=",".join([*names, f"from={round}"]))
     prompts = prompts or kept_prompts(parent)
     folder, prepared = fork.folder(results), _prepare(fork, profile, results, prompts, changes)
+    _make_way(folder, _description(fork, *prepared), {*changes})
     with locked(folder):
         origin = {"of": os.path.relpath(parent, results), "round": round, "history": [asdict(r) for r in shared]}
         _write_origin(folder / "fork.json", origin, folder, parent)
@@ -185,10 +186,10 @@ def fork_run(
     Raises RunError if the other run does not reach so far or differs in anything but `changes`.
     """
     folder, parent = spec.folder(results), of.folder(results)
+    _make_way(folder, _description(spec, *_prepare(spec, profile, results, None, changes)), {*changes})
     with locked(folder, patience=READING if is_finished(folder) else 0.0):
         if not (folder / "history.jsonl").exists():
-            evaluator, llm, prompts, config = _prepare(spec, profile, results, None, changes)
-            _require_common(parent, _description(spec, config, llm, prompts, evaluator), round)
+            _require_common(parent, _description(spec, *_prepare(spec, profile, results, None, changes)), round)
             shared = first_rounds(of, profile, results, round + 1)
             calls = [line for line in read_lines(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
@@ -208,13 +209,8 @@ def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
     if not (parent / "config.json").exists():
         raise RunError(f"{parent} holds no run to fork from: run it first.")
     there = json.loads((parent / "config.json").read_text())
-    differing = [key for key in differences(there, here) if key not in ("run", "search")]
-    differing += [f"run.{key}" for key in here["run"] if key != "variant" and there["run"].get(key) != here["run"][key]]
-    differing += [
-        f"search.{key}"
-        for key, value in here["search"].items()
-        if key not in AFTER_SELF_EVOLUTION and there["search"].get(key) != value
-    ]
+    free = {"run.variant", *(f"search.{name}" for name in AFTER_SELF_EVOLUTION)}
+    differing = [key for key in differences(there, here) if key not in free]
     if differing:
         raise RunError(f"{parent} cannot be forked: it was made with other settings ({', '.join(differing)}).")
     if round > min(there["search"]["lam"], here["search"]["lam"]):
@@ -247,7 +243,7 @@ def kept_prompts(folder: Path) -> Prompts | None:
     paths = [folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES]
     if not paths[0].exists():
         return None
-    prompts = Prompts(*(path.read_text(encoding="utf-8") for path in paths))
+    prompts = Prompts(*(path.read_text(encoding="utf-8-sig") for path in paths))
     default = Prompts.load(json.loads((folder / "config.json").read_text())["llm"]["templates"])
     return None if prompts == default else prompts
 
@@ -275,7 +271,7 @@ def _prepare(
     """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
     evaluator = evaluator_of(spec, results)
     llm = get_llm(spec.llm)
-    prompts = prompts or Prompts.load(llm.templates, **getattr(llm, "texts", {}))  # a replay brings those of its run
+    prompts = prompts or Prompts.load(llm.templates, **llm.texts)  # a replay brings those of its run
     config, space = search_config(profile, llm, spec.seed, **changes), get_space(spec.space)
     space.notation(config.notation)
     initial_architecture(space, config.alpha0, config.seed)
@@ -291,17 +287,29 @@ def _open(
     prompts: Prompts,
     config: SearchConfig,
 ) -> Search:
-    folder = spec.folder(results)
+    folder, description = spec.folder(results), _description(spec, evaluator, llm, prompts, config)
+    recorder = Recorder(folder / "transcript.jsonl", None, name=llm.name)  # a finished transcript is read-only
     if not is_finished(folder):
-        # what is missing is missed before anything is written or asked; a table has nothing to load
-        getattr(evaluator, "load", lambda: None)()
-    _claim(folder, _description(spec, config, llm, prompts, evaluator))
-    for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
-        path = folder / "prompts" / f"{stage}.md.j2"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(prompts.text(stage), encoding="utf-8")
-    recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(results / spec.profile))
-    return Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
+        evaluator.load()  # now, so that a missing file is reported before we write a folder or call the LLM
+    _claim(folder, description, spec.command(results))
+    if not is_finished(folder):
+        for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
+            path = folder / "prompts" / f"{stage}.md.j2"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(prompts.text(stage), encoding="utf-8")
+        earlier = _earlier_transcripts(folder, description)
+        recorder = Recorder(recorder.path, llm, budget=Budget(results / spec.profile), earlier=earlier)
+    search = Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
+    search.allow_fallbacks = is_finished(folder) or os.environ.get(ALLOW, "0") not in ("", "0")
+    require_llm(search, recorder.last_reply)
+    return search
+
+
+def _earlier_transcripts(folder: Path, description: dict[str, Any]) -> list[Path]:
+    """Transcripts of runs that were set aside from here: what the same LLM answered there is not asked again."""
+    aside = sorted(folder.parent.parent.glob(f"{glob.escape(folder.parent.name)},code=*/{folder.name}/config.json"))
+    same = [path for path in aside if json.loads(path.read_text())["llm"] == description["llm"]]
+    return [path.with_name("transcript.jsonl") for path in same]
 
 
 def reaches(folder: Path, round: int) -> bool:
@@ -315,8 +323,9 @@ def is_finished(folder: Path) -> bool:
 
 
 def _description(
-    spec: RunSpec, config: SearchConfig, llm: Any, prompts: Prompts, evaluator: Evaluator
+    spec: RunSpec, evaluator: Evaluator, llm: Any, prompts: Prompts, config: SearchConfig
 ) -> dict[str, Any]:
+    """What decides a run, as `config.json` holds it; the version is for readers."""
     source = evaluator.source
     return {
         "run": {name: value for name, value in asdict(spec).items() if value != ""},
@@ -324,31 +333,73 @@ def _description(
         "llm": {"name": llm.name, "templates": llm.templates, **llm.settings},
         "prompts": prompts.hashes,
         "data": {"name": source.name, "sha256": source.sha256, "sentence": source.sentence},
-        "code": __version__,
+        "code": search_code(spec.space, evaluator),
+        "version": __version__,
     }
 
 
-def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
-    """What keeps two runs from being one: keys of config.json that differ, code version and file format aside."""
-
-    def decisive(config: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in config.items() if key != "code"} | {"data": config["data"]["name"]}
-
-    return [key for key, value in decisive(b).items() if decisive(a).get(key) != value]
+def search_code(space: str, evaluator: Evaluator) -> str:
+    """The fingerprint of the code that decides a search: Algorithm 1 and its ladder, the space, the evaluator."""
+    return fingerprint("search.algorithm", f"spaces.{space}", type(evaluator).__module__.partition(".")[2])
 
 
-def _claim(folder: Path, description: dict[str, Any]) -> None:
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """What keeps two runs from being one: entries of config.json that differ, such as `search.lam`.
+
+    The version is not one of them, nor where the same data lie (their sentence and the file's format).
+    """
+    differing = []
+    for part in ("run", "search", "llm", "prompts", "data", "code"):
+        old, new = there.get(part), here.get(part)
+        if part == "data":
+            old, new = ({"name": (data or {}).get("name")} for data in (old, new))
+        if isinstance(old, dict) and isinstance(new, dict):
+            differing += [f"{part}.{name}" for name in {**old, **new} if old.get(name) != new.get(name)]
+        elif old != new:
+            differing.append(part)
+    return differing
+
+
+def _make_way(folder: Path, description: dict[str, Any], asked_for: set[str]) -> None:
+    """Set a finished run aside that today's code, prompts or data would not make. asked_for: settings of the caller.
+
+    A run that differs in what the caller asked for stays where it is: `_claim` refuses to go on with it.
+    """
+    if not is_finished(folder):
+        return
+    there = json.loads((folder / "config.json").read_text())
+    differing = differences(there, description)
+    if differing and not {name.rpartition(".")[2] for name in differing} & asked_for:
+        with locked(folder, patience=READING):
+            kept = set_aside(folder, str(there.get("code")))
+        print(f"{folder} was made by other code or settings ({', '.join(differing)}): kept as {kept}, and run anew.")
+
+
+def _claim(folder: Path, description: dict[str, Any], command: str) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
-    if path.exists():
-        there = json.loads(path.read_text())
-        if differing := differences(there, description):
-            raise RunError(
-                f"{folder} was made with other settings ({', '.join(differing)} in config.json). "
-                "Choose another --variant, or move the folder away to start anew."
-            )
+    if not path.exists():
+        write_json(path, description)
         return
-    write_json(path, description)
+    there = json.loads(path.read_text())
+    if not (differing := differences(there, description)):
+        return
+    if is_finished(folder) and differing == ["code"]:
+        raise RunError(
+            f"{folder} was made by other code. Next: {command}  (it runs anew, and this run stays beside it)"
+        )
+    if differing == ["code"]:
+        was, now = there.get("code"), description["code"]
+        aside = folder.parent.with_name(f"{folder.parent.name},code={was}")
+        raise RunError(
+            f"{folder} was begun by other code ({was}, now {now}): a search must not mix two. Next: go on with the "
+            f"code that began it, or start anew beside it: mkdir -p {shlex.quote(str(aside))} && "
+            f"mv {shlex.quote(str(folder))} {shlex.quote(str(aside))}. Answers that fit are not asked for again."
+        )
+    raise RunError(
+        f"{folder} was made with other settings ({', '.join(differing)} in config.json). "
+        "Choose another --variant, or move the folder away to start anew."
+    )
 
 
 def _write_origin(path: Path, origin: dict[str, Any], folder: Path, parent: Path) -> None:
@@ -373,61 +424,8 @@ def _finish(folder: Path, search: Search) -> None:
         "evaluations": len(search.repository.records),
         "final": search.evaluator.final(search.space.parse(best.architecture)),
         "how": dict(Counter(record.how for record in search.repository.records)),
+        "mostly_fallback": is_led_by_chance(search.repository.records, search.config.rounds),
         "distinct": len({record.canonical for record in search.repository.records}),
         **totals(folder / "transcript.jsonl"),
     }
     write_json(folder / "result.json", result)
-
-
-@dataclass(frozen=True)
-class BaselineRuns:
-    """Runs of all baselines at one budget. scores[name]: (seeds, evaluations); values[name]: (seeds, columns)."""
-
-    columns: tuple[str, ...]
-    scores: dict[str, np.ndarray]
-    values: dict[str, np.ndarray]
-
-    def finals(self, name: str) -> list[dict[str, float]]:
-        """Every column's value of each run's final cell."""
-        return [dict(zip(self.columns, map(float, row), strict=True)) for row in self.values[name]]
-
-    def best_so_far(self, name: str) -> np.ndarray:
-        """(seeds, evaluations): the highest score up to and with each evaluation."""
-        best: np.ndarray = np.maximum.accumulate(self.scores[name], axis=1)
-        return best
-
-
-def baseline_runs(
-    space: str, task: str, profile: Profile, results: Path, *, evaluations: int, alpha0: str = "random"
-) -> BaselineRuns:
-    """All baselines for `profile.baseline_seeds` seeds, computed once and kept as one `.npz` with its settings."""
-    evaluator = get_evaluator("tabular", space=space, task=task)
-    settings = json.dumps(
-        {"data": evaluator.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": __version__}
-    )
-    start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
-    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}{start}.npz"
-    if path.exists():
-        with np.load(path) as kept:
-            if str(kept["settings"]) == settings:
-                return BaselineRuns(
-                    tuple(kept["columns"].tolist()),
-                    {name: kept[f"{name}_scores"] for name in BASELINES},
-                    {name: kept[f"{name}_values"] for name in BASELINES},
-                )
-    scores, values, columns = {}, {}, ()
-    for name in BASELINES:
-        runs = [
-            run_baseline(name, get_space(space), evaluator, evaluations=evaluations, seed=seed, alpha0=alpha0)
-            for seed in range(profile.baseline_seeds)
-        ]
-        finals = [evaluator.final(run.best) for run in runs]
-        columns = tuple(finals[0])
-        scores[name] = np.array([run.scores for run in runs])
-        values[name] = np.array([list(final.values()) for final in finals])
-    arrays = {f"{name}_scores": scores[name] for name in BASELINES} | {
-        f"{name}_values": values[name] for name in BASELINES
-    }
-    with written_at_once(path) as part:
-        np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
-    return BaselineRuns(columns, scores, values)

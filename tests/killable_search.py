@@ -11,8 +11,8 @@ from pathlib import Path
 from fakes import FakeLLM
 
 import seki_lib.llm.transcript as transcript
-import seki_lib.repository as repository
 import seki_lib.runs as runs
+import seki_lib.search.repository as repository
 from seki_lib.jsonl import append_line
 from seki_lib.profiles import Profile
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from seki_lib.baselines import BASELINES, run_baseline
 from seki_lib.errors import UnknownName
+from seki_lib.search.baselines import BASELINES, run_baseline
 
 
 @pytest.mark.parametrize("name", BASELINES)

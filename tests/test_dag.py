@@ -2,65 +2,81 @@
 
 import dataclasses
 import json
+import os
 import re
-import shlex
+import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pytest
 
-from seki_lib.ablations import full_grid, k_xi_settings, lambda_settings, require_full_grid, trunk
-from seki_lib.commands import read
+from seki_lib.cost.tables import jobs
 from seki_lib.errors import SettingError
 from seki_lib.notebook import ROOT
+from seki_lib.paper import needs_of, reports
+from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, require_full_grid
+from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import get_profile
 from seki_lib.report.table2 import images_missing
-from seki_lib.reproduce import snakemake
+from seki_lib.reproduce import read_edition
 from seki_lib.runs import RunSpec
 from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, named_architecture
 
 
-def planned(folder, profile, ablations=""):
-    """Rule -> how many jobs a folder would get, which holds no results yet but may hold tables."""
-    (folder / profile).mkdir(parents=True, exist_ok=True)
-    for name in ("inputs", "trainings", "ablations"):
-        if not (path := folder / profile / f"{name}.json").exists():
-            path.write_text("{}")
-    settings = {
-        "profile": profile, "llm": "local:smollm2-135m", "seeds": "0", "trans101_seeds": "0", "results": folder,
-        "ablations": ablations,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", ROOT / "Snakefile", "--nolock", "--cores", "2"]
-    command += ["--rerun-triggers", "mtime"]
-    command += ["--directory", folder / profile, "--config", *(f"{name}={value}" for name, value in settings.items())]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=folder)
+def planned(folder, profile, ablations="", root=ROOT):
+    """Rule -> how many jobs a folder would get, which holds no results yet but may hold tables. root: of the kit."""
+    return Counter(
+        {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", plan(folder, profile, ablations, root), re.M)}
+    )
+
+
+def plan(folder, profile, ablations="", root=ROOT):
+    """What `seki reproduce --plan` prints."""
+    code = f"""
+from pathlib import Path
+from seki_lib.profiles import get_profile
+from seki_lib.reproduce import reproduce
+reproduce(get_profile({profile!r}), "local:smollm2-135m", (8,), 2, Path({str(folder)!r}),
+          tuple(map(int, {ablations!r}.split())) or None, plan=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Counter({name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)})
+    return done.stdout
 
 
 def forks(jobs):
     """Seed -> how many settings of Tables 5 and 6."""
-    return Counter({
-        int(seed): sum(name.startswith("ablation_") and name.endswith(f"_seed_{seed}") for name in jobs)
-        for seed in {name.rpartition("_")[2] for name in jobs if name.startswith("ablation_")}
-    })  # fmt: skip
+    found = (re.fullmatch(r"searches_darts_cifar10_.*_seed_([0-9]+)", name) for name in jobs)
+    return Counter(int(match[1]) for match in found if match)
+
+
+def first_rounds(jobs):
+    """Jobs that run a self-evolution as far as the first forks share it."""
+    return {name for name in jobs if re.search("_until_[0-9]+$", name)}
 
 
 def write(results):
-    """Files that close runs."""
+    """Files that close runs, with the marks that their commands leave."""
+    profile = next(part for part in results[0].parents if part.name == "laptop")
     for path in results:
+        if path.name == "result.json":
+            mark = profile / "done" / path.parent.relative_to(profile)
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"score": 30.0, "architecture": named_architecture("DARTS_V2")[1]}))
+    now = time.time()
+    for path in (path for path in profile.rglob("*") if path.is_file()):
+        os.utime(path, (now, now))  # nothing is newer than what was made of it
 
 
-@pytest.mark.parametrize(("ablations", "expected"), [("", {0: 7}), ("0", {0: 21}), ("1 2", {0: 7, 1: 21, 2: 21})])
+@pytest.mark.parametrize(("ablations", "expected"), [("", {8: 7}), ("8", {8: 21}), ("1 2", {8: 7, 1: 21, 2: 21})])
 def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(ablations, expected, tmp_path):
-    jobs = planned(tmp_path, "laptop", ablations)
-    assert forks(jobs) == expected
-    assert {name for name in jobs if name.startswith("self_evolution_")} == {
-        f"self_evolution_15_seed_{seed}" for seed in expected
-    }
+    found = planned(tmp_path, "laptop", ablations)
+    assert forks(found) == expected
+    assert {name[-15:] for name in first_rounds(found)} == {f"seed_{seed}_until_15" for seed in expected}
 
 
 def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
@@ -69,30 +85,30 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
     finished = [SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"]
     laptop = get_profile("laptop")
     grid = dict.fromkeys([trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)])
-    spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 0)
+    spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
     finished += [setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in grid]
-    finished.append(tmp_path / "laptop" / "trainings" / "found.txt")
     for table, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
         files = [f"tables/table{table}.{ending}" for ending in ("csv", "md", "html")]
         files += [f"figures/table{table}_differences.png", f"notebooks/{name}.ipynb"]
         finished += [tmp_path / "laptop" / file for file in files]
     write(finished)
     assert planned(tmp_path, "laptop")["table5"] == 0
-    jobs = planned(tmp_path, "laptop", "1")
-    assert forks(jobs) == {1: 21} and jobs["table5"] == 1
+    found = planned(tmp_path, "laptop", "1")
+    assert forks(found) == {1: 21} and found["table5"] == 1
 
 
 def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not_count(tmp_path):
-    laptop, spec = get_profile("laptop"), RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 0)
+    laptop, spec = get_profile("laptop"), RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
     shortest, *others = sorted({trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)}, key=lambda s: s.lam)
     images = dataset_at_hand("cifar10", SUPERNETS["laptop"]["darts"])
     other = trunk(laptop).spec(dataclasses.replace(spec, llm="local:other"), laptop)
+    planned(tmp_path, "laptop")  # from now on results are newer than the code that decides them
     write([SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"])
-    write([other.folder(tmp_path) / "round=15.done"])
-    assert planned(tmp_path, "laptop")["self_evolution_15_seed_0"] == 1
+    write([other.folder(tmp_path) / "result.json"])
+    assert first_rounds(planned(tmp_path, "laptop"))
     write([setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in reversed(others)])
-    jobs = planned(tmp_path, "laptop")
-    assert shortest.lam == 15 and forks(jobs) == {0: 1} and "self_evolution_15_seed_0" not in jobs
+    found = planned(tmp_path, "laptop")
+    assert shortest.lam == 15 and forks(found) == {8: 1}
 
 
 def test_a_profile_of_short_searches_has_no_full_grid():
@@ -104,24 +120,118 @@ def test_a_profile_of_short_searches_has_no_full_grid():
 def test_imagenet_is_searched_where_its_images_are(tmp_path, monkeypatch):
     monkeypatch.delenv("SEKI_IMAGENET", raising=False)
     monkeypatch.setenv("SEKI_DATA", str(tmp_path / "none"))
-    jobs = planned(tmp_path / "a", "paper")
-    assert not jobs["search_imagenet"] and jobs["table2"] == 1 and images_missing("paper")
+    found = planned(tmp_path / "a", "paper")
+    assert not any("imagenet" in name for name in found) and found["table2"] == 1 and images_missing("paper")
     (tmp_path / "imagenet" / "train").mkdir(parents=True)
     monkeypatch.setenv("SEKI_IMAGENET", str(tmp_path / "imagenet"))
-    jobs = planned(tmp_path / "b", "paper")
-    assert jobs["search_imagenet"] == jobs["train_found_on_imagenet"] == 1
+    found = [name for name in planned(tmp_path / "b", "paper") if "imagenet" in name]
+    assert sum(name.startswith("searches_darts_imagenet_") for name in found) == 1
+    assert sum("imagenet_found_imagenet" in name for name in found) == 1
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+def test_the_dag_runs_what_the_tables_declare_and_the_cost_planner_prices(profile, tmp_path):
+    printed = plan(tmp_path, profile)
+    edition, _ = read_edition(tmp_path / profile / "edition.json")
+    planned = set(re.findall(r"^    output: done/(.*)$", printed, re.M))
+    declared = {str(need.folder(edition)) for need in needs_of(edition)}
+    wanted = {need for report in reports(edition).values() for need in report.needs}
+    assert planned == declared
+    assert wanted <= {*needs_of(edition)}
+    assert {*jobs(edition)} == {need for need in needs_of(edition) if need.until is None}
+    notebooks = {report.notebook for report in reports(edition).values()}
+    assert notebooks == set(re.findall(r"output: notebooks/(\w+)\.ipynb", printed))
+
+
+EDITS = {  # file, what is replaced, by what, the kinds of job that are planned then
+    "a comment": ("seki_lib/search/algorithm.py", "# line 4\n", "# line four\n", set()),
+    "a docstring": ("seki_lib/search/replies.py", "random new neighbour", "neighbour drawn at random", set()),
+    "words of an error": ("seki_lib/search/config.py", "must lie between 1 and k", "has to lie between 1 and k", set()),
+    "the version": ("seki_lib/__init__.py", '__version__ = "', '__version__ = "9.', set()),
+    "a plot": ("seki_lib/report/plots.py", "figsize=(", "figsize=(0.1 + ", {"notebooks"}),
+    "a baseline": ("seki_lib/search/baselines.py", "population: int = 10", "population: int = 2", {"notebooks"}),
+    "a table of the paper": ("data/paper/table3.csv", "93.97", "93.98", {"notebooks"}),
+    "self-evolution": (
+        "seki_lib/search/algorithm.py", "records[i - 1].architecture", "best().architecture",
+        {"nas201", "trans101", "darts", "notebooks"},
+    ),
+    "a default of the search": (
+        "seki_lib/search/config.py", "reply_tokens: int = 400", "reply_tokens: int = 300",
+        {"nas201", "trans101", "darts", "notebooks"},
+    ),
+    "a prompt": (
+        "seki_lib/prompts/compact/inspire.md.j2", "Cell:", "Cells:", {"nas201", "trans101", "darts", "notebooks"},
+    ),
+    "a space's canonical form": (
+        "seki_lib/spaces/nas201.py", "\"+\".join(sorted(terms))", "\"+\".join(terms)", {"nas201", "supernet", "notebooks"},
+    ),
+    "a training": (
+        "seki_lib/training/classifier.py", "set_to_none=True", "set_to_none=False", {"train", "notebooks"},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the kit, and a folder in which everything of the laptop profile is made already."""
+    root = tmp_path_factory.mktemp("kit")
+    for name in ("seki_lib", "notebooks", "data", "benchmarks"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", root)
+    results = root / "results"
+    printed = plan(results, "laptop", root=root)
+    for output in ", ".join(re.findall(r"^    output: (.*)$", printed, re.M)).split(", "):
+        path = results / "laptop" / output.removesuffix(" (update)")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        if (
+            output.startswith("done/")
+            and "," not in path.name
+            and not {"found", "alone"} & set(re.split("[-/]", output))
+        ):
+            write([results / "laptop" / output.removeprefix("done/") / "result.json"])
+    now = time.time()
+    for path in (path for path in results.rglob("*") if path.is_file()):
+        os.utime(path, (now, now))  # nothing is newer than what was made of it
+    assert not kinds(plan(results, "laptop", root=root))
+    return root, results
+
+
+def kinds(printed):
+    """What a plan holds: searches by space, supernets, trainings, notebooks."""
+    rules = {name for name, _ in re.findall(r"^(\w+) +(\d+)$", printed, re.M)} - {"all", "total"}
+    firsts = {"supernets": "supernet", "trainings": "train"}
+    return {
+        rule.split("_")[1] if rule.startswith("searches_") else firsts.get(rule.split("_")[0], "notebooks")
+        for rule in rules
+    }
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_of_the_code_plans_what_it_decides_and_only_that(what, finished):
+    root, results = finished
+    file, old, new, expected = EDITS[what]
+    text = (root / file).read_text()
+    assert old in text
+    stamps = {
+        path: (path.read_text(), path.stat()) for path in (results / "laptop").rglob("*.json") if "code" in path.parts
+    }
+    stamps |= {path: (path.read_text(), path.stat()) for path in (results / "laptop").glob("*.json")}
+    try:
+        (root / file).write_text(text.replace(old, new, 1))
+        planned = kinds(plan(results, "laptop", root=root))
+        assert planned - {"train"} == expected - {"train"} and (expected <= planned)
+        if "darts" not in expected:  # a new search may find a new cell to train
+            assert planned == expected
+    finally:
+        (root / file).write_text(text)
+        for path, (content, stat) in stamps.items():
+            path.write_text(content)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", 'say "x"', "100 %s", "ü", "a=b, c: d #e", "x;y&z", "$5 `ls`"])
 def test_a_results_path_of_any_letters_is_planned(name, tmp_path):
-    folder = tmp_path / name / "smoke"
-    folder.mkdir(parents=True)
-    for inputs in ("inputs", "trainings", "ablations"):
-        (folder / f"{inputs}.json").write_text("{}")
-    settings = {"profile": "smoke", "llm": "local:smollm2-135m", "seeds": "0", "trans101_seeds": "0",
-                "results": str(folder.parent), "ablations": None}  # fmt: skip
-    command = [*snakemake(folder, settings, 2), "--dry-run", "--printshellcmds"]
-    done = subprocess.run([word for word in command if word != "rules"], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    command = re.search(r"seki_lib\.cli (supernet --space darts --dataset \S+ --kind .*?) 2>&1", done.stdout)[1]
-    assert str(read(shlex.split(command)).results) == str(folder.parent)
+    printed = plan(tmp_path / name, "smoke")
+    assert re.search("^total +[0-9]+$", printed, re.M)
+    assert read_edition(tmp_path / name / "smoke" / "edition.json")[0].name == "smoke"

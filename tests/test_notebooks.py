@@ -165,3 +165,26 @@ def test_table_4_is_made_from_one_search_a_task(tmp_path, monkeypatch, trans101_
     assert {p.name for p in (tmp_path / "smoke" / "figures").glob("*.png")} == {
         "trans101_ranks.png", "trans101_best_cells.png", "trans101_transfer.png",
     }  # fmt: skip
+
+
+def test_the_question_of_notebook_00_counts_and_is_kept(tmp_path, monkeypatch, capsys):
+    import json
+    from types import SimpleNamespace
+
+    import seki_lib
+    from seki_lib.llm.budget import Budget, Limits
+    from seki_lib.llm.scripted import Scripted
+
+    cells = json.loads(NOTEBOOKS[0].read_text())["cells"]
+    (code,) = ("".join(cell["source"]) for cell in cells if "model.complete(" in "".join(cell["source"]))
+    llm = Scripted("setup", lambda *asked: " an operation.")
+    monkeypatch.setattr(seki_lib, "get_llm", lambda name: llm, raising=False)
+    setup = SimpleNamespace(folder=tmp_path, llm="scripted:setup")
+    monkeypatch.setenv("MAX_CALLS", "0")
+    exec(code, {"setup": setup})  # noqa: S102
+    assert llm.calls == 0 and "not asked: the budget does not allow another call" in capsys.readouterr().out
+    monkeypatch.setenv("MAX_CALLS", "1")
+    for _ in range(2):
+        exec(code, {"setup": setup})  # noqa: S102
+        assert "A convolution is an operation." in capsys.readouterr().out
+    assert llm.calls == 1 and Budget(tmp_path, Limits()).spent()["calls"] == 1

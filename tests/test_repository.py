@@ -3,7 +3,7 @@ import json
 import pytest
 
 from seki_lib.errors import RunError
-from seki_lib.repository import Record, Repository
+from seki_lib.search.repository import Record, Repository
 
 
 def record(round, score, canonical=None):

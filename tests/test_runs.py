@@ -1,25 +1,29 @@
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from fakes import FakeLLM
 
+from seki_lib import baseline_runs as runs_of_baselines
 from seki_lib import runs
+from seki_lib.baseline_runs import baseline_runs
 from seki_lib.errors import LLMError, RunError
-from seki_lib.evaluators.base import Evaluation
+from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.jsonl import read_lines, write_lines
 from seki_lib.llm.transcript import Recorder
 from seki_lib.notebook import ROOT
 from seki_lib.profiles import Profile
 from seki_lib.prompts import Prompts
-from seki_lib.repository import Repository
-from seki_lib.runs import RunSpec, baseline_runs, fork_run, locked, rerun, search_run, walk
-from seki_lib.search import Search, SearchConfig, initial, run, self_evolution
+from seki_lib.runs import RunSpec, fork_run, locked, rerun, search_run, walk
+from seki_lib.search import FallbackError, Search, SearchConfig, baselines, initial, run, self_evolution
+from seki_lib.search.repository import Repository
 from seki_lib.spaces import get_space
 
 PROFILE = Profile("test", rounds=6, lam=4, k=3, xi=2, baseline_seeds=5)
@@ -139,7 +143,7 @@ with locked(pathlib.Path({str(SPEC.folder(tmp_path))!r})):
 
 def test_a_folder_made_with_other_settings_is_not_continued(fake, tmp_path):
     search_run(SPEC, PROFILE, tmp_path)
-    with pytest.raises(RunError, match=r"other settings \(search in config.json\)"):
+    with pytest.raises(RunError, match=r"other settings \(search.novelty in config.json\)"):
         search_run(SPEC, PROFILE, tmp_path, novelty=False)
 
 
@@ -159,7 +163,7 @@ def test_a_named_variant_is_not_continued_with_other_prompts(fake, tmp_path):
     named = runs.replace(SPEC, variant="mine")
     search_run(named, PROFILE, tmp_path)
     edited = runs.Prompts.load("compact", inspire="{{ examples }}")
-    with pytest.raises(RunError, match=r"other settings \(prompts in config.json\)"):
+    with pytest.raises(RunError, match=r"other settings \(prompts.inspire in config.json\)"):
         search_run(named, PROFILE, tmp_path, prompts=edited)
 
 
@@ -262,14 +266,133 @@ def test_kept_runs_of_the_reference_are_walked_to_their_end_without_a_question(s
     scores = {record.canonical: record.score for record in history}
     home = get_space(space)
 
-    class KeptScores:
+    class KeptScores(Evaluator):
         task = "as it was"
 
         def __call__(self, arch):
             return Evaluation(scores[home.format(home.canonical(arch))], {}, 0.0)
+
+        def final(self, arch):
+            raise AssertionError("not asked for")
 
     config = json.loads((folder / "config.json").read_text())
     prompts = Prompts.load(config["llm"]["templates"])
     recorder = Recorder(folder / "transcript.jsonl", None)  # raises on what was not answered
     search = Search(home, KeptScores(), recorder, prompts, Repository(), SearchConfig(**config["search"]))
     assert [step.record.architecture for step in run(search)] == [record.architecture for record in history]
+
+
+@pytest.fixture
+def code(monkeypatch):
+    """The fingerprint of the code that decides searches, to be changed."""
+    code = {"now": "aaaa"}
+    monkeypatch.setattr(runs, "fingerprint", lambda *modules: code["now"])
+    return code
+
+
+def test_a_finished_run_of_other_code_is_kept_and_run_anew_beside_it(fake, tmp_path, code):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.glob("*.json*")}
+    asked = len(fake.calls)
+    code["now"] = "bbbb"
+    assert search_run(SPEC, PROFILE, tmp_path) == folder
+    kept = folder.parent.with_name("default,code=aaaa") / folder.name
+    assert {path.name: path.read_bytes() for path in kept.glob("*.json*")} == before
+    assert json.loads((folder / "config.json").read_text())["code"] == "bbbb"
+    assert len(fake.calls) == asked, "what the same LLM answered to the same question was asked again"
+    assert lines(folder / "transcript.jsonl") == lines(kept / "transcript.jsonl")
+
+
+def test_other_default_prompts_redo_a_finished_run_and_ask_only_what_is_new(fake, tmp_path, monkeypatch):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    asked = len(fake.calls)
+    load = Prompts.load
+    other = load("compact").edited(inspire=load("compact").inspire_text.replace("Cell", "A cell"))
+    monkeypatch.setattr(runs.Prompts, "load", lambda *names, **texts: other)
+    search_run(SPEC, PROFILE, tmp_path)
+    assert json.loads((folder / "config.json").read_text())["prompts"] == other.hashes
+    new = fake.calls[asked:]
+    assert new and all(
+        "A cell" in messages[0]["content"] or "To raise" in messages[0]["content"] for messages, _, _ in new
+    )
+    assert len(lines(folder / "transcript.jsonl")) < asked + len(new)
+
+
+def test_a_half_done_run_of_other_code_is_refused_with_both_hashes_and_the_next_step(fake, tmp_path, code):
+    folder = search_run(SPEC, PROFILE, tmp_path, until=3)
+    before = {path.name: path.read_bytes() for path in folder.glob("*.json*")}
+    code["now"] = "bbbb"
+    with pytest.raises(RunError, match=r"begun by other code \(aaaa, now bbbb\).*Next: .* mv ") as refused:
+        search_run(SPEC, PROFILE, tmp_path)
+    assert {path.name: path.read_bytes() for path in folder.glob("*.json*")} == before
+    advice = re.search(r"mkdir .* && mv \S+ \S+(?=\. )", str(refused.value))[0]
+    subprocess.run(["sh", "-c", advice], check=True)
+    assert search_run(SPEC, PROFILE, tmp_path) == folder
+
+
+def test_a_finished_transcript_is_never_appended_to(fake, tmp_path):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    before = (folder / "transcript.jsonl").read_bytes()
+    with walk(SPEC, PROFILE, tmp_path) as search:
+        list(run(search))
+        with pytest.raises(LLMError, match="holds no answer to this call"):
+            search.llm.complete([{"role": "user", "content": "something else"}], seed=search.seed(1, "refine"))
+    assert (folder / "transcript.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_of_other_code_cannot_be_walked(fake, tmp_path, code):
+    search_run(SPEC, PROFILE, tmp_path)
+    code["now"] = "bbbb"
+    with (
+        pytest.raises(RunError, match=r"made by other code. Next: seki search .*--seed 0"),
+        walk(SPEC, PROFILE, tmp_path),
+    ):
+        pass
+
+
+def test_the_version_alone_decides_nothing(fake, tmp_path, monkeypatch):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    files = {path: path.read_bytes() for path in folder.rglob("*.json*")}
+    monkeypatch.setattr(runs, "__version__", "9.9")
+    assert search_run(SPEC, PROFILE, tmp_path) == folder
+    assert {path: path.read_bytes() for path in folder.rglob("*.json*")} == files
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("llm", "temperature"), ("llm", "name"), ("run", "seed"), ("search", "lam"), ("prompts", "refine")],
+)
+def test_what_differs_between_two_runs_is_named(part, name):
+    here = {"run": {"seed": 0}, "search": {"lam": 4}, "llm": {"name": "a"}, "prompts": {"refine": "1"}, "code": "x"}
+    here |= {"data": {"name": "table", "sentence": "from here"}, "version": "1"}
+    assert runs.differences(here, here | {"data": {"name": "table", "sentence": "from there"}, "version": "2"}) == []
+    there = here | {part: here[part] | {name: "other"}}
+    assert runs.differences(there, here) == runs.differences(here, there) == [f"{part}.{name}"]
+    assert runs.differences(here, here | {"code": "y"}) == ["code"]
+
+
+def test_a_run_that_chance_led_is_marked_and_goes_on_only_where_that_is_allowed(fake, tmp_path, monkeypatch):
+    fake.replies = ["blah"] * 1000
+    with pytest.raises(FallbackError, match="last said: 'blah'"):
+        search_run(SPEC, PROFILE, tmp_path)
+    asked = len(fake.calls)
+    with pytest.raises(FallbackError, match="last said: 'blah'"):  # the same command does not slip by
+        search_run(SPEC, PROFILE, tmp_path)
+    assert len(fake.calls) == asked
+    monkeypatch.setenv("ALLOW_FALLBACKS", "1")
+    result = json.loads((search_run(SPEC, PROFILE, tmp_path) / "result.json").read_text())
+    assert result["mostly_fallback"] and result["how"] == {"alpha0": 1, "fallback": 6}
+    monkeypatch.delenv("ALLOW_FALLBACKS")
+    search_run(SPEC, PROFILE, tmp_path)  # finished: it is read
+
+
+def test_baselines_of_other_code_are_computed_anew(tmp_path, table, monkeypatch):
+    def evolution():
+        return baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=20).scores["regularized_evolution"]
+
+    first = evolution()
+    ageing = baselines.BASELINES["regularized_evolution"]
+    monkeypatch.setitem(baselines.BASELINES, "regularized_evolution", partial(ageing, population=2, tournament=1))
+    assert (evolution() == first).all()  # kept
+    monkeypatch.setattr(runs_of_baselines, "fingerprint", lambda *modules: "other code")
+    assert not (evolution() == first).all()

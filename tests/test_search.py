@@ -1,3 +1,4 @@
+import random
 from dataclasses import replace
 from itertools import pairwise
 
@@ -6,8 +7,8 @@ from fakes import FakeLLM
 
 from seki_lib.evaluators.tabular import Tabular
 from seki_lib.prompts import Prompts
-from seki_lib.repository import Record, Repository
-from seki_lib.search import Search, SearchConfig, initial, run, self_evolution
+from seki_lib.search import HOW, FallbackError, Search, SearchConfig, initial, run, self_evolution
+from seki_lib.search.repository import Record, Repository
 
 CONFIG = SearchConfig(rounds=12, lam=8, k=4, xi=2, notation="words", strategy="edit")
 
@@ -89,12 +90,49 @@ def test_an_unreadable_reply_is_asked_for_again_with_the_error(space, evaluator)
     assert "6 operations expected" in refinements[2].messages[-1]["content"]
 
 
-def test_an_llm_that_never_answers_readably_gives_a_recorded_fallback(space, evaluator):
+def test_three_fallbacks_in_a_row_end_a_search_with_what_the_llm_last_said(space, evaluator):
     search = make(space, evaluator, FakeLLM(*["blah"] * 100))
+    with pytest.raises(
+        FallbackError, match=r"no architecture in 3 of the first 3 rounds.*last said: 'blah'.*=1 goes on"
+    ):
+        list(run(search))
+    assert [record.how for record in search.repository.records] == ["alpha0"] + ["fallback"] * 3
+    with pytest.raises(FallbackError):  # asked for again, it does not go on either
+        next(run(search))
+
+
+def test_more_than_a_third_of_fallbacks_ends_a_search_though_never_three_in_a_row(space, evaluator):
+    search = make(space, evaluator, FakeLLM(), rounds=12, lam=12)
+    answer = search.llm.answer
+
+    def mute_in_two_of_three_rounds(question):
+        said = answer(question)
+        return replace(said, text="blah") if question.stage == "refine" and question.round % 3 else said
+
+    search.llm.answer = mute_in_two_of_three_rounds
+    with pytest.raises(FallbackError, match="in 5 of the first 7 rounds"):
+        list(run(search))
+
+
+def test_a_search_of_fallbacks_goes_on_where_that_is_allowed(space, evaluator):
+    search = make(space, evaluator, FakeLLM(*["blah"] * 100))
+    search.allow_fallbacks = True
     steps = list(run(search))
     assert {step.record.how for step in steps[1:]} == {"fallback"}
     asked = [exchange for exchange in steps[1].exchanges if exchange.stage == "refine"]
     assert len(asked) == 1 + CONFIG.repairs
+
+
+def test_how_a_cell_came_about_has_a_word_for_each_step_of_the_ladder(space, evaluator):
+    search = make(space, evaluator, FakeLLM(), samples=2)
+    known = space.show(space.parse(next(initial(search)).record.architecture), "words")
+    new = [space.show(space.random(random.Random(i)), "words") for i in range(4)]
+    ways = {"llm": new[:1], "repaired": ["blah", new[1]], "resampled": [known, new[2]], "edited": [known, known]}
+    for how, replies in ways.items():
+        search.llm.replies = replies
+        step = next(self_evolution(search))
+        assert step.record.how == how and how in HOW
+        assert (how == "edited") == (step.exchanges[-1].stage == "edit")
 
 
 def test_a_search_goes_on_from_any_round_to_the_same_end(space, evaluator):

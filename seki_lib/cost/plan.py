@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import SettingError, look_up
 from ..llm.prices import as_of, price_of, prices
 from ..notebook import ROOT
+from ..paper import Edition
 from ..profiles import get_profile
 from ..training.protocol import get_protocol
 from .speed import Speed, cards, speed
@@ -71,9 +72,10 @@ def plan(
         raise SettingError(f"gpus must be at least 1, not {gpus}")
     precision = precision or get_protocol(profile).precision
     look_up("precision", dict.fromkeys(("fp32", "bf16")), precision)
-    p, sizes = protocols or Protocols(), get_profile(profile)
-    left = {asking.table: asking for asking in askings(sizes, results, llm)}
-    jobs = list(works(sizes, results, left, p))
+    sizes = get_profile(profile)
+    edition = Edition(sizes, llm, sizes.seeds, sizes.trans101_seeds)
+    left = {asking.table: asking for asking in askings(edition, results)}
+    jobs = list(works(edition, results, protocols or Protocols()))
     speeds = {kind: speed(card, kind, precision, results / profile) for kind in dict.fromkeys(j.kind for j in jobs)}
     timed = [(job, job.operations / speeds[job.kind].per_second / 3600) for job in jobs]
     took = {asking.space: tokens(llm, asking.space, results / profile) for asking in left.values()}
@@ -130,10 +132,10 @@ def _notes(llm: str) -> list[str]:
         f"GPU-hours: 2 operations a multiply-add, {1 + BACKWARD} forward passes a trained sample; the auxiliary head, "
         "under 1 %, is left out. From a FLOP count they tell the order of size only; a short run on the card tells "
         "more (benchmarks/classifier_step.py --device cuda).",
-        "Calls are first attempts, critique and refine counted as two: 425 a seed for Tables 5 and 6 together, by "
+        "Calls are first attempts, critique and refine counted as two: 425 a seed for Tables 1, 5 and 6 together, by "
         "forks of one history. Repeats come on top, and so do the thoughts of LLMs that think.",
-        "Table 7 is one more LLM, priced as the first. Tables 5 and 6 use the supernet of Table 1, and Table 6 the "
-        "self-evolution of Table 5. A cell that no search has found yet is counted as DARTS_V2.",
+        "Each job counts with the first table that needs it. Table 7 shows this LLM beside those that searched before: "
+        "another one costs what its own plan says. A cell that no search has found yet is counted as DARTS_V2.",
         "Wall time: supernets, then searches, then final trainings; ImageNet spread over all GPUs without loss, every "
         "other job on one. The LLM's own time is not in it. ImageNet's 155 GB of images are yours to bring.",
         f"Dollars as of {as_of()}, nothing read from a prompt cache.",

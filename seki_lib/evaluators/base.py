@@ -1,7 +1,8 @@
 """What a cell is worth: f(alpha). Higher is better, always."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 
 class Evaluation(NamedTuple):
@@ -22,14 +23,20 @@ class DataSource:
     sha256: str
 
 
-class Evaluator(Protocol):
+class Evaluator(ABC):
     """Scores architectures of one space for one task."""
 
     task: str  # a sentence for prompts: the task, the metric, its direction
+    called: str = "accuracy"  # the metric in a few words, for prompts
     source: DataSource
 
+    @abstractmethod
     def __call__(self, arch: Any) -> Evaluation:
         """f(alpha) as the search may see it (validation)."""
 
+    @abstractmethod
     def final(self, arch: Any) -> dict[str, float]:
         """Everything known of the final architecture, test values too. Read once, at the end of a run."""
+
+    def load(self) -> None:  # noqa: B027 - most have nothing to load
+        """Read now what scoring needs, so that a missing file is reported at once and no cell's seconds hold it."""

@@ -5,7 +5,7 @@ Isomorphic texts would use different weights of the supernet: hence the canonica
 
 import json
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 from ..errors import RunError, look_up
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec, dataset_at_hand
-from .base import DataSource, Evaluation
+from .base import DataSource, Evaluation, Evaluator
 
 
-class SupernetEvaluator(ABC):
+class SupernetEvaluator(Evaluator):
     """A trained supernet that scores cells. `seconds` of an evaluation is what f took, 0 for a cell asked before.
 
     Weights and images are read when the first cell is scored: a run that is finished needs neither. Raises RunError,
@@ -78,7 +78,7 @@ class SupernetEvaluator(ABC):
             )
 
     def load(self) -> None:
-        """Read weights and images now, so that no cell's seconds hold it."""
+        """Read the weights now."""
         _ = self.network
 
     @abstractmethod

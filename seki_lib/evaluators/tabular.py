@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import AssetError, UnknownName, look_up
 from ..spaces import SearchSpace, get_space
 from . import nas201_table, trans101_table
-from .base import Evaluation
+from .base import Evaluation, Evaluator
 from .table import Table, only
 
 TABLES: dict[str, Callable[..., Table]] = {"nas201": nas201_table.load, "trans101": trans101_table.load}
@@ -22,7 +22,7 @@ CALLED = {task: entry.called for task, entry in trans101_table.TASKS.items()}
 """The metrics that are not called just "accuracy"."""
 
 
-class Tabular:
+class Tabular(Evaluator):
     """The score is the validation column of the task. Test values stay out of reach until `final`."""
 
     def __init__(self, space: SearchSpace[Any], task: str, table: Table, split: str | None = None):

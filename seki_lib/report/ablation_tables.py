@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ablations import PAPER_BEST, Setting, first_questions, full_grid, k_xi_settings, lambda_settings
+from ..forks import first_questions
 from ..jsonl import read_lines
+from ..paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from ..profiles import Profile
 from ..runs import RunSpec, is_finished
 from .paper import paper_table

@@ -12,11 +12,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..baseline_runs import BaselineRuns
 from ..evaluators.tabular import Tabular
 from ..llm import LLM
 from ..prompts import Prompts
-from ..repository import Repository
-from ..runs import BaselineRuns
+from ..search.repository import Repository
 from ..spaces import SearchSpace
 from ..spaces.six_edges import EDGES, SixEdgeCell
 

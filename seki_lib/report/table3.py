@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..baseline_runs import BaselineRuns
 from ..errors import RunError
 from ..evaluators.base import DataSource
 from ..evaluators.nas201_table import COLUMNS
-from ..runs import BaselineRuns, RunSpec, differences, is_finished
+from ..runs import RunSpec, differences, is_finished
 from .paper import paper_table
 from .tables import Cell, Table, describe_cost, mean_std
 
@@ -47,16 +48,13 @@ def finished_results(specs: Sequence[RunSpec], results: Path, source: DataSource
             )
         found.append(read | {"folder": folder})
     for other in found[1:]:
-        if differing := differences(_without_seed(found[0]["config"]), _without_seed(other["config"])):
+        differing = [key for key in differences(found[0]["config"], other["config"]) if not key.endswith(".seed")]
+        if differing:
             raise RunError(
                 f"{found[0]['folder']} and {other['folder']} differ in {', '.join(differing)} and make no common row. "
                 "Move the older ones away and run the same command again."
             )
     return found
-
-
-def _without_seed(config: dict[str, Any]) -> dict[str, Any]:
-    return config | {part: {k: v for k, v in config[part].items() if k != "seed"} for part in ("run", "search")}
 
 
 def table3(runs: Sequence[dict[str, Any]], baselines: BaselineRuns, oracle: dict[str, float]) -> Table:

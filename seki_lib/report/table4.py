@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..baseline_runs import BaselineRuns
 from ..evaluators.tabular import Tabular
 from ..evaluators.trans101_table import SEARCHED, TASKS
-from ..runs import BaselineRuns
 from .paper import paper_table
 from .table3 import BASELINE_LABELS
 from .tables import Cell, Table, mean_std

@@ -61,6 +61,10 @@ class ReplySchema(dict[str, Any]):
             {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
         )
 
+    def choice(self, reply: str) -> str | None:
+        """The choice that a reply names, or None."""
+        return reply.strip() if reply.strip() in self.get("enum", ()) else None
+
 
 def gbnf_literal(text: str) -> str:
     """A text as a GBNF string literal."""

@@ -70,7 +70,7 @@ def train_classifier(
     if "jitter" in identity:
         identity["jitter"] = list(identity["jitter"])  # as JSON has it
     data.check()
-    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds)
+    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds, ("training.classifier",))
     trainer = ImageNetTraining if isinstance(config, ImageNetConfig) else ClassifierTraining
     return train(job, trainer, space, text, data)
 

@@ -74,7 +74,8 @@ def train_language_model(
     cell = "" if arch is None else SPACE.format(arch)
     what = {"supernet": SPACE.name} if arch is None else {"space": SPACE.name, "architecture": cell}
     identity = {**what, **text.identity, "seed": seed, **asdict(config)}
-    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds)
+    code = ("training.language_model", *(() if cell else (f"spaces.{SPACE.name}",)))
+    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds, code)
     return train(job, LanguageModelTraining, cell, text)
 
 

@@ -28,8 +28,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import __version__
 from ..errors import RunError, SettingError, TrainingError
+from ..fingerprint import fingerprint, set_aside
 from ..jsonl import append_line, read_lines, write_json, write_lines
 from ..lock import locked
 from . import checkpoint
@@ -49,6 +49,7 @@ class Job:
     device: str = "auto"
     say: Callable[[str], None] = print  # takes one line an epoch
     checkpoint_seconds: float = 600.0  # longest time between checkpoints; there is one after every epoch as well
+    decided_by: tuple[str, ...] = ("training.loop",)  # modules whose code decides the weights, with all they import
 
     @property
     def where(self) -> torch.device:
@@ -69,16 +70,19 @@ def choose_device(name: str) -> torch.device:
 def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any]:
     """Run `trainer(job, *arguments)` to its end, or go on with it, in `job.folder`; returns what `result.json` holds.
 
-    A finished training is read, not repeated. Raises TrainingError with the next step, RunError if the folder was made
-    with other settings or is in use, KeyboardInterrupt after Ctrl-C, when all is saved.
+    A finished training is read, not repeated; one that other code made is set aside and repeated. Raises TrainingError
+    with the next step, RunError if the folder was made with other settings or is in use, KeyboardInterrupt after Ctrl-C,
+    when all is saved.
     """
     world = join(job.where)
     job = job if world.first else replace(job, say=lambda line: None)
     with ExitStack() as held, _named_errors(job), cpu_threads(job.config.threads):
 
         def claim() -> dict[str, Any] | None:
+            description = job.identity | {"code": fingerprint(*job.decided_by)}
+            _make_way(job, description)
             held.enter_context(locked(job.folder))
-            _claim(job.folder, job.identity | {"code": __version__})
+            _claim(job.folder, description)
             finished = job.folder / "result.json"
             return json.loads(finished.read_text()) if finished.is_file() else None
 
@@ -329,6 +333,17 @@ class ImageTraining(Training):
         return stream  # type: ignore[no-any-return]
 
 
+def _make_way(job: Job, description: dict[str, Any]) -> None:
+    """Set a finished training aside that differs from today's in nothing but the code that made it."""
+    if not (job.folder / "result.json").is_file():
+        return
+    there = json.loads((job.folder / "config.json").read_text())
+    if there.get("code") != description["code"] and there | {"code": ""} == description | {"code": ""}:
+        with locked(job.folder):
+            kept = set_aside(job.folder, str(there.get("code")))
+        job.say(f"{job.folder} was made by other code: kept as {kept}, and trained anew")
+
+
 def _claim(folder: Path, description: dict[str, Any]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
@@ -340,7 +355,7 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
                      if there.get(key) != description[key]]:  # fmt: skip
         raise RunError(
             f"{folder} was made with other settings: {'; '.join(different)}. Use those, or another --variant; "
-            "or remove the folder to start anew."
+            "or move the folder away to start anew."
         )
 
 

@@ -94,7 +94,9 @@ def train_supernet(
     data.check()
     identity = {"supernet": space, **data.identity, "seed": seed, **asdict(config)}
     identity.pop("workers", None)  # decides how fast
-    return train(Job(folder, identity, config, seed, device, say, checkpoint_seconds), SupernetTraining, space, data)
+    code = ("training.supernet", f"spaces.{space}")
+    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds, code)
+    return train(job, SupernetTraining, space, data)
 
 
 class SupernetTraining(ImageTraining):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from seki_lib import get_evaluator
+from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.evaluators.trans101_table import SEARCHED, TASKS
 from seki_lib.report import table4, trans101_plots
 from seki_lib.report.paper import paper_table
-from seki_lib.runs import BaselineRuns
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,13 @@ import re
 
 import pytest
 
+from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.errors import RunError
 from seki_lib.evaluators.nas201_table import COLUMNS
 from seki_lib.report.paper import paper_table
 from seki_lib.report.table3 import finished_results, table3
 from seki_lib.report.tables import Cell, Table, mean_std
-from seki_lib.runs import BaselineRuns, RunSpec
+from seki_lib.runs import RunSpec
 
 
 def test_table3_of_the_paper_is_typed_to_the_last_digit():
@@ -112,5 +113,5 @@ def test_runs_with_other_settings_make_no_common_row(tmp_path, evaluator):
         (folder / "config.json").write_text(json.dumps(config | own))
     assert len(finished_results(specs, tmp_path, evaluator.source)) == 2
     (specs[1].folder(tmp_path) / "config.json").write_text(json.dumps(config | own | {"prompts": {"inspire": "b"}}))
-    with pytest.raises(RunError, match="differ in prompts and make no common row"):
+    with pytest.raises(RunError, match=r"differ in prompts\.inspire and make no common row"):
         finished_results(specs, tmp_path, evaluator.source)

@@ -12,8 +12,8 @@ from seki_lib.errors import AssetError, InvalidArchitecture
 from seki_lib.evaluators.base import DataSource, Evaluation
 from seki_lib.llm import get_llm
 from seki_lib.prompts import Prompts
-from seki_lib.repository import Repository
 from seki_lib.search import Search, SearchConfig, run
+from seki_lib.search.repository import Repository
 from seki_lib.spaces import get_space
 from seki_lib.spaces.darts_rnn import OPERATIONS, PUBLIC_GENOTYPES, RnnGenotype, _canonical
 

@@ -6,7 +6,6 @@ of the 1,850 of 22 separate searches (critique and refine counted as two).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,66 +13,11 @@ from typing import Any
 import numpy as np
 
 from .errors import SettingError
+from .paper.settings import PAPER_BEST, Setting, longest
 from .profiles import Profile
 from .runs import RunSpec, fork_run, reaches, search_run
 from .search import Step, initial_architecture
 from .spaces import SearchSpace
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One cell of Table 5 or 6."""
-
-    lam: int
-    k: int
-    xi: int
-
-    def changes(self, profile: Profile) -> dict[str, int]:
-        """What differs from the profile's own search."""
-        own = {"lam": profile.lam, "k": profile.k, "xi": profile.xi}
-        return {name: getattr(self, name) for name in own if getattr(self, name) != own[name]}
-
-    def spec(self, spec: RunSpec, profile: Profile) -> RunSpec:
-        """The run of this setting: the profile's own search is `default`, another one is named by what differs."""
-        names = [spec.variant] if spec.variant != "default" else []
-        names += [f"{name}={value}" for name, value in self.changes(profile).items()]
-        return replace(spec, variant=",".join(names) or "default")
-
-
-PAPER_BEST = Setting(lam=35, k=16, xi=8)  # what the paper finds best (§5.3)
-
-
-def lambda_settings(profile: Profile) -> list[Setting]:
-    """The cells of Table 5."""
-    return [Setting(lam, profile.k, profile.xi) for lam in profile.lams]
-
-
-def k_xi_settings(profile: Profile) -> list[Setting]:
-    """The cells of Table 6, k by k."""
-    return [
-        Setting(profile.lam, k, max(1, round(k * ratio)))
-        for k in profile.ks
-        for ratio in sorted(profile.ratios, reverse=True)
-    ]
-
-
-def full_grid(profile: Profile) -> Profile:
-    """The same profile with all settings of the paper's Tables 5 and 6."""
-    return replace(profile, lams=Profile.lams, ks=Profile.ks, ratios=Profile.ratios)
-
-
-def require_full_grid(profile: Profile) -> None:
-    """Raise SettingError if a profile's searches are shorter than the paper's longest λ."""
-    if profile.rounds <= max(Profile.lams):
-        raise SettingError(
-            f"profile {profile.name} searches for {profile.rounds} rounds, and λ of the paper's Table 5 reaches "
-            f"{max(Profile.lams)}. Next: the profile laptop, whose searches are long enough."
-        )
-
-
-def trunk(profile: Profile) -> Setting:
-    """The search with the longest self-evolution: all others fork from it."""
-    return Setting(max(*profile.lams, profile.lam), profile.k, profile.xi)
 
 
 def run_settings(
@@ -89,7 +33,7 @@ def run_settings(
     The trunk is run as far as a setting shares it, if need be; where it got so far, another process may be going on
     with it meanwhile. Raises what `search_run` and `fork_run` raise.
     """
-    root = trunk(profile)
+    root = longest(profile)
     stem = root.spec(spec, profile)
 
     def go(setting: Setting) -> Path:
@@ -115,7 +59,7 @@ def run_trunk(
 
     Returns its folder. Raises SettingError if its self-evolution does not reach so far, and what `search_run` raises.
     """
-    root = trunk(profile)
+    root = longest(profile)
     if not 0 <= until <= root.lam:
         raise SettingError(f"the self-evolution that settings fork from has rounds 0 to {root.lam}, not {until}")
     stem = root.spec(spec, profile)
@@ -131,7 +75,7 @@ def first_questions(settings: Sequence[Setting], profile: Profile) -> tuple[int,
     A setting that stands in both tables counts twice as a separate search, and once as a fork.
     """
     separate = sum(2 * setting.lam + profile.rounds - setting.lam for setting in settings)
-    root = trunk(profile)
+    root = longest(profile)
     own = sum(profile.rounds - setting.lam for setting in {*settings, root})
     return 2 * root.lam + own, separate
 

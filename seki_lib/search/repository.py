@@ -3,12 +3,23 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .jsonl import append_line, read_lines
+from ..jsonl import append_line, read_lines
+
+HOW = {
+    "alpha0": "the cell that the search starts from",
+    "llm": "the first reply was read, and its cell was new",
+    "repaired": "a reply could not be read; the LLM was asked again, with the reason",
+    "resampled": "the reply was a known cell; the LLM was asked again, with another seed",
+    "edited": "the reply was a known cell; the LLM picked a single change of it, in answer to the kit's own question",
+    "fallback": "the LLM gave no new cell; a random neighbour took its place",
+    "duplicate": "a known cell: the novelty rule is off, or no new neighbour is left",
+}
+"""How a cell came about, in one word. Histories kept from before say `repaired` for `edited` too."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One evaluated architecture. `how` says how it came about: alpha0, llm, repaired, fallback or duplicate."""
+    """One evaluated architecture."""
 
     round: int
     stage: str  # alpha0, self_evolution or knowledge_inspiration
@@ -16,7 +27,7 @@ class Record:
     canonical: str  # text of its isomorphism class
     score: float  # f(α), higher is better
     metrics: dict[str, float] = field(default_factory=dict)
-    how: str = "llm"
+    how: str = "llm"  # a key of HOW
     seconds: float = 0.0  # of the evaluation
 
 

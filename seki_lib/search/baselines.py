@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from .errors import look_up
-from .evaluators.base import Evaluator
-from .search import initial_architecture
-from .spaces.base import SearchSpace
+from ..errors import look_up
+from ..evaluators.base import Evaluator
+from ..spaces.base import SearchSpace
+from .state import initial_architecture
 
 Proposals = Generator[Any, float, None]  # yields architectures, is sent their scores
 

@@ -8,23 +8,13 @@ import pytest
 from fakes import FakeLLM
 
 from seki_lib import runs
-from seki_lib.ablations import (
-    PAPER_BEST,
-    Setting,
-    first_questions,
-    full_grid,
-    k_xi_settings,
-    lambda_settings,
-    run_settings,
-    run_trunk,
-    trunk,
-    well_powered,
-    without_llm,
-)
 from seki_lib.errors import RunError, SettingError
 from seki_lib.evaluators import get_evaluator
+from seki_lib.forks import first_questions, run_settings, run_trunk, well_powered, without_llm
 from seki_lib.jsonl import read_lines
 from seki_lib.lock import locked
+from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
+from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import Profile, get_profile
 from seki_lib.report.ablation_tables import mean_interval, paired, table5, table6, verdict
 from seki_lib.report.paper import paper_table

@@ -1,0 +1,215 @@
+"""The words in which tables and figures say what they need. Plain data: nothing here is run, read or fetched.
+
+A need knows its folder below `<results>/<profile>/`, the command that makes it, what must be made before it, and which
+code decides it. The DAG runs needs, `seki cost` prices them, tables read what they left behind.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..profiles import Profile
+from ..runs import RunSpec, folder_name
+from ..training.protocol import SupernetSpec
+from .settings import Setting, full_grid, longest
+
+NOWHERE = Path()
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One profile with one LLM on one machine: all that the declarations depend on."""
+
+    profile: Profile
+    llm: str
+    seeds: tuple[int, ...]  # of the searches of NAS-Bench-201
+    trans101_seeds: tuple[int, ...]  # of the searches of each task of TransNAS-Bench-101
+    full_grid_seeds: tuple[int, ...] = ()  # for which all settings of Tables 5 and 6 are run
+    images: str = "cifar10"  # or what stands in for it
+    text: str = "ptb"  # or what stands in for it
+    photographs: str = "imagenet"  # or its sample; empty where there are none
+    trans101_table: bool = True  # whether the benchmark's table is on this machine
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.profile.name
+
+    @property
+    def search_seeds(self) -> tuple[int, ...]:
+        """Seeds of the profile's own searches of the DARTS space and of recurrent cells."""
+        return self.profile.ablation_seeds
+
+    @property
+    def grid_seeds(self) -> tuple[int, ...]:
+        """Seeds of Tables 5 and 6."""
+        return tuple(dict.fromkeys([*self.profile.ablation_seeds, *self.full_grid_seeds]))
+
+    def grid(self, seed: int) -> Profile:
+        """The profile with the settings of Tables 5 and 6 that a seed is run with: its own, or all of the paper's."""
+        return full_grid(self.profile) if seed in self.full_grid_seeds else self.profile
+
+
+class Need(ABC):
+    """One thing that has to be made. Equal needs are one need, whichever tables share it."""
+
+    space: str
+    setting: Setting | None = None  # λ, k and ξ, of a search that an ablation needs
+    until: int | None = None  # the last round that is needed, of a search that goes on later
+
+    @abstractmethod
+    def folder(self, edition: Edition) -> Path:
+        """Where it is kept, below the profile's folder."""
+
+    @abstractmethod
+    def command(self, edition: Edition) -> list[str]:
+        """The words behind `seki` that make it, or bring it up to date; profile and results folder are added."""
+
+    @abstractmethod
+    def code(self) -> str:
+        """The name of the code that decides it, a key of `deciding_code`."""
+
+    def after(self, edition: Edition) -> "tuple[Need, ...]":
+        """What must be made before."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Supernet(Need):
+    """A supernet, from which f(α) is read. alone: in its place the short trainings of single cells that f is judged by."""
+
+    space: str
+    dataset: str
+    alone: bool = False
+
+    def spec(self, edition: Edition) -> SupernetSpec:
+        """The supernet as `training` names it."""
+        return SupernetSpec(self.space, self.dataset, edition.name)
+
+    def folder(self, edition: Edition) -> Path:
+        """`supernets/<space>/<dataset>/<kind>/seed=0`."""
+        folder = self.spec(edition).folder(NOWHERE).relative_to(edition.name)
+        return folder.parent.with_name("alone") if self.alone else folder
+
+    def command(self, edition: Edition) -> list[str]:
+        """`seki supernet`."""
+        return ["supernet", "--space", self.space, "--dataset", self.dataset, *(["--alone"] if self.alone else [])]
+
+    def code(self) -> str:
+        """Of supernets of this space."""
+        return f"supernet-{self.space}"
+
+
+@dataclass(frozen=True)
+class Search(Need):
+    """A search by Algorithm 1.
+
+    setting: λ, k and ξ where they are an ablation's; such searches fork from the longest self-evolution of their seed.
+    until: only its rounds up to this one, so that forks can begin while it goes on.
+    """
+
+    space: str
+    task: str
+    seed: int
+    setting: Setting | None = None
+    until: int | None = None
+
+    def spec(self, edition: Edition) -> RunSpec:
+        """The search as `runs` names it."""
+        spec = RunSpec(self.space, self.task, edition.llm, edition.name, self.seed)
+        return self.setting.spec(spec, edition.profile) if self.setting else spec
+
+    def folder(self, edition: Edition) -> Path:
+        """`searches/<space>/<task>/<llm>/<variant>/seed=<n>`."""
+        folder = self.spec(edition).folder(NOWHERE).relative_to(edition.name)
+        return folder if self.until is None else folder.with_name(f"{folder.name},until={self.until}")
+
+    def command(self, edition: Edition) -> list[str]:
+        """`seki search`, of an ablation `seki ablations`."""
+        words = ["--space", self.space, "--task", self.task, "--llm", edition.llm, "--seed", str(self.seed)]
+        if not self.setting:
+            return ["search", *words]
+        if self.until is not None:
+            own = ["--trunk", str(self.until)]
+        else:
+            own = ["--lam", str(self.setting.lam), "--k", str(self.setting.k), "--xi", str(self.setting.xi)]
+        return ["ablations", *words, *own, *(["--full"] if self.seed in edition.full_grid_seeds else [])]
+
+    def code(self) -> str:
+        """Of searches of this space."""
+        return f"search-{self.space}"
+
+    def after(self, edition: Edition) -> tuple[Need, ...]:
+        """The supernet that scores its cells, and of a fork the rounds that it shares."""
+        if self.space == "darts":
+            supernet = Supernet("darts", edition.images if self.task == "cifar10" else edition.photographs)
+        elif self.space == "darts_rnn":
+            supernet = Supernet("darts_rnn", edition.text)
+        else:
+            return ()
+        return (supernet, *(_shared(self, edition) if self.setting and self.until is None else ()))
+
+
+def _shared(fork: Search, edition: Edition) -> tuple[Search, ...]:
+    """The search whose rounds a fork shares: the longest self-evolution of its seed, or the first rounds of that."""
+    profile = edition.grid(fork.seed)
+    whole = replace(fork, setting=longest(profile))
+    first = min(profile.lams)
+    staged = whole.setting.lam - first > 10 if whole.setting else False  # few rounds are soon over
+    part = (replace(whole, until=first),) if staged else ()
+    if fork == whole:
+        return part
+    return part if part and fork.setting and fork.setting.lam == first else (whole,)
+
+
+@dataclass(frozen=True)
+class Training(Need):
+    """A cell trained from scratch. cell: as `seki train --arch` takes it.
+
+    searched: the searches whose best cell it is; `cell` is then "found", or "found:<task>".
+    """
+
+    cell: str
+    dataset: str
+    seed: int = 0
+    space: str = "darts"
+    searched: tuple[Search, ...] = ()
+
+    def folder(self, edition: Edition) -> Path:
+        """`trainings/<space>/<dataset>/<cell>/seed=<n>`; which cell a search finds is not known before."""
+        cell = self.cell.replace(":", "-") + (f"-{folder_name(edition.llm)}" if self.searched else "")
+        return Path("trainings") / self.space / self.dataset / cell / f"seed={self.seed}"
+
+    def command(self, edition: Edition) -> list[str]:
+        """`seki train`."""
+        words = ["--arch", self.cell, "--space", self.space, "--dataset", self.dataset, "--seed", str(self.seed)]
+        return ["train", *words, *(["--llm", edition.llm] if self.searched else [])]
+
+    def code(self) -> str:
+        """Of trainings of this space."""
+        return f"training-{self.space}"
+
+    def after(self, edition: Edition) -> tuple[Need, ...]:
+        """The searches that find its cell."""
+        return self.searched
+
+
+@dataclass(frozen=True)
+class Report:
+    """One notebook of the DAG: what it shows, what it writes, what must be there first."""
+
+    notebook: str
+    needs: tuple[Need, ...] = ()
+    tables: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()  # besides profile and results: llm, seed, seeds
+    seeds: tuple[int, ...] = ()  # for the parameter `seeds`; the first one for `seed`
+    after: tuple[str, ...] = ()  # notebooks that run before
+    needs_trans101: bool = False
+    decided_by: tuple[str, ...] = ("inputs",)  # what else decides it, as `seki reproduce` notes in <name>.json
+
+    @property
+    def outputs(self) -> list[str]:
+        """What it writes, below the profile's folder."""
+        tables = [f"tables/{table}.{ending}" for table in self.tables for ending in ("csv", "md", "html")]
+        return [f"notebooks/{self.notebook}.ipynb", *tables, *(f"figures/{figure}.png" for figure in self.figures)]

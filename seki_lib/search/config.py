@@ -1,0 +1,35 @@
+"""What decides a search besides space, task, LLM and prompts. Paper symbol and section stand beside each value."""
+
+from dataclasses import dataclass
+
+from ..errors import SettingError
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The settings of Algorithm 1 and of the ladder behind each reply. Raises SettingError outside their ranges."""
+
+    rounds: int = 50  # n = λ + γ (§5.1.1); with α0 that is n + 1 evaluations
+    lam: int = 35  # λ, rounds of self-evolution (§5.3.1): rounds 1..λ, then inspiration (docs/fidelity.md)
+    k: int = 16  # best cells that inspiration draws from (§5.3.2)
+    xi: int = 8  # ξ, cells shown to the LLM a round (§5.3.2)
+    seed: int = 0
+    alpha0: str = "random"  # "random": drawn from the seed; or the canonical text of a cell (the paper gives none)
+    notation: str = "names"  # how prompts spell operations
+    permute_words: bool = False  # control: shuffle what the words mean, by the seed
+    strategy: str = "free"  # OS_i in free words, or "edit": one single change, chosen by constrained decoding
+    novelty: bool = True  # a cell of a class seen before is asked for again (the paper does not say)
+    repairs: int = 2  # times an unreadable reply is asked for again, with the error
+    samples: int = 1  # samples until a new cell, before the LLM picks a single change
+    critique_tokens: int = 400  # longest OS_i
+    reply_tokens: int = 400  # longest architecture reply; a DARTS genotype in the field's names takes 340
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.xi <= self.k:
+            raise SettingError(f"xi must lie between 1 and k = {self.k}, not {self.xi}")
+        if not 0 <= self.lam <= self.rounds:
+            raise SettingError(f"lam must lie between 0 and rounds = {self.rounds}, not {self.lam}")
+        if self.strategy not in ("free", "edit"):
+            raise SettingError(f"strategy must be 'free' or 'edit', not {self.strategy!r}")
+        if self.repairs < 0 or self.samples < 1:
+            raise SettingError("repairs must be at least 0 and samples at least 1")

@@ -1,0 +1,65 @@
+"""What the LLM is asked: the prompts C, D and E of the paper, each as a function of the search alone.
+
+A question depends on the repository, the config and the round, and on nothing that ran before. So a notebook can show
+the question of any round before it is asked.
+"""
+
+from typing import Any
+
+from ..llm.base import Question
+from ..prompts import Example
+from ..spaces.base import ReplySchema
+from .repository import Record
+from .state import Search
+
+
+def critique(search: Search, i: int) -> Question:
+    """Prompt C of round i, Eq. 1: what is wrong with α(i-1), and what should change?"""
+    previous = search.repository.records[i - 1]
+    edits = list(search.new_edits(search.space.parse(previous.architecture)))
+    schema = ReplySchema.one_of(edits) if search.config.strategy == "edit" else None
+    messages = search.prompts.critique(**_cell(search, previous), edits=edits)
+    return Question(messages, schema, search.seed(i, "critique"), search.config.critique_tokens)
+
+
+def refine(search: Search, i: int, strategy: str) -> Question:
+    """Prompt D of round i, Eq. 3: carry out the strategy OS(i) on α(i-1)."""
+    messages = search.prompts.refine(**_cell(search, search.repository.records[i - 1]), strategy=strategy)
+    return _for_an_architecture(search, i, "refine", messages)
+
+
+def inspire(search: Search, i: int) -> Question:
+    """Prompt E of round i, line 11: ξ of the k best cells, drawn by the seed, best first."""
+    top = search.repository.top(search.config.k)
+    drawn = search.random(i, "examples").sample(range(len(top)), min(search.config.xi, len(top)))
+    examples = [Example(_shown(search, top[rank].architecture), top[rank].score) for rank in sorted(drawn)]
+    messages = search.prompts.inspire(**_subject(search), examples=examples)
+    return _for_an_architecture(search, i, "inspire", messages)
+
+
+def edit(search: Search, i: int, known: Any) -> Question:
+    """The kit's own question where the reply of round i was a cell that is known: pick a single change of that cell."""
+    record = search.repository.find(search.space.format(search.space.canonical(known)))
+    edits = list(search.new_edits(known))
+    shown = search.space.show(known, search.notation)
+    messages = search.prompts.critique(**_subject(search), architecture=shown, score=record.score, edits=edits)
+    return Question(messages, ReplySchema.one_of(edits), search.seed(i, "edit"), search.config.reply_tokens)
+
+
+def _subject(search: Search) -> dict[str, Any]:
+    """The task T, its metric, and the space Ω: what every prompt is about."""
+    evaluator = search.evaluator
+    return {"task": evaluator.task, "metric": evaluator.called, "space": search.space.describe(search.notation)}
+
+
+def _cell(search: Search, record: Record) -> dict[str, Any]:
+    return {**_subject(search), "architecture": _shown(search, record.architecture), "score": record.score}
+
+
+def _shown(search: Search, text: str) -> str:
+    return search.space.show(search.space.parse(text), search.notation)
+
+
+def _for_an_architecture(search: Search, i: int, stage: str, messages: Any) -> Question:
+    schema = search.space.reply_schema(search.notation)
+    return Question(messages, schema, search.seed(i, stage), search.config.reply_tokens)

@@ -1,0 +1,126 @@
+"""From a question to an architecture: the ladder of docs/fidelity.md, a step of it a function.
+
+1. Ask, under constrained decoding where the provider has it, and read the reply.
+2. `repair`: a reply that cannot be read is asked for again, with what is wrong with it.
+3. `resample`: a cell that is known is asked for again, as often as `samples` says.
+4. `edit`: the known cell is shown by the critique prompt, and the LLM picks one single change of it.
+5. `fall_back`: a random neighbour of the parent. No LLM chose that cell, and too many such rounds end the search.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import InvalidArchitecture, LLMError
+from ..llm.base import Question
+from ..spaces.base import ReplySchema
+from . import questions
+from .repository import Record
+from .state import Exchange, Search
+
+LONGEST_QUOTE = 4000  # characters of an unreadable reply that are shown to the LLM again
+IN_A_ROW, SHARE = (
+    3,
+    1 / 3,
+)  # fallbacks that end a search: so many after each other, or more than this share of its rounds
+ALLOW = "ALLOW_FALLBACKS"  # the environment variable that lets such a search go on
+
+
+class FallbackError(LLMError):
+    """Too many rounds were answered by chance in place of the LLM."""
+
+
+@dataclass
+class Answer:
+    """The architecture that came of a question, how it came about (a key of HOW), and all that was asked for it."""
+
+    architecture: Any = None
+    how: str = ""
+    exchanges: list[Exchange] = field(default_factory=list)
+
+
+def ask(search: Search, question: Question, exchanges: list[Exchange]) -> str:
+    """The LLM's reply, noted among the exchanges. A reply to a choice is that choice, if it names one."""
+    completion = search.llm.complete(question)
+    exchanges.append(Exchange(question.stage, question.messages, completion.text, completion))
+    choice = question.schema.choice(completion.text) if isinstance(question.schema, ReplySchema) else None
+    return completion.text if choice is None else choice
+
+
+def ask_architecture(search: Search, question: Question, parent: Any, exchanges: list[Exchange]) -> Answer:
+    """The new architecture that the LLM gives to this question. exchanges: what was asked in this round before."""
+    config, answer = search.config, Answer(exchanges=exchanges)
+    asked, repairs = question, 0
+    known: list[Any] = []  # cells that the LLM gave and that were evaluated before
+    while repairs <= config.repairs and len(known) < config.samples:
+        reply = ask(search, asked, answer.exchanges)
+        try:
+            answer.architecture = search.space.read(reply, search.notation)
+        except InvalidArchitecture as error:
+            repairs += 1
+            asked = repair(search, question, reply, error, repairs + len(known))
+            continue
+        if not search.is_known(answer.architecture):
+            answer.how = "repaired" if repairs else "resampled" if known else "llm"
+            return answer
+        if not config.novelty:
+            answer.how = "duplicate"
+            return answer
+        known.append(answer.architecture)
+        asked = resample(search, question, repairs + len(known))
+    if known and edit(search, question, known[-1], answer):
+        return answer
+    return fall_back(search, question, known[-1] if known else parent, answer)
+
+
+def repair(search: Search, question: Question, reply: str, error: InvalidArchitecture, attempt: int) -> Question:
+    """The question again, with the reply that could not be read and the reason."""
+    quoted = {"role": "assistant", "content": reply[-LONGEST_QUOTE:] or "(nothing)"}
+    messages = [*question.messages, quoted, {"role": "user", "content": f"{error}."}]
+    return replace(resample(search, question, attempt), messages=messages)
+
+
+def resample(search: Search, question: Question, attempt: int) -> Question:
+    """The question again, with another seed."""
+    return replace(question, seed=search.seed(question.round, question.stage, attempt))
+
+
+def edit(search: Search, question: Question, known: Any, answer: Answer) -> bool:
+    """Have the LLM pick a single change of a known cell; whether it did."""
+    reply = ask(search, questions.edit(search, question.round, known), answer.exchanges)
+    answer.architecture = search.new_edits(known).get(reply)
+    if answer.architecture is not None:
+        answer.how = "duplicate" if search.is_known(answer.architecture) else "edited"
+    return answer.architecture is not None
+
+
+def fall_back(search: Search, question: Question, parent: Any, answer: Answer) -> Answer:
+    """A random new neighbour: the LLM gave no architecture."""
+    neighbors = list(search.new_edits(parent).values())
+    answer.architecture, answer.how = search.random(question.round, "fallback").choice(neighbors), "fallback"
+    return answer
+
+
+def is_led_by_chance(records: Sequence[Record], rounds: int) -> bool:
+    """Whether too many rounds fell back: three in a row, or more than a third of a search of so many rounds."""
+    fallbacks = [record.how == "fallback" for record in records]
+    run = longest = 0
+    for fallback in fallbacks:
+        run = run + 1 if fallback else 0
+        longest = max(longest, run)
+    return longest >= IN_A_ROW or sum(fallbacks) > SHARE * rounds
+
+
+def require_llm(search: Search, last_reply: str | None = None) -> None:
+    """Raise FallbackError if chance leads this search, unless that was allowed. last_reply: what the LLM said last."""
+    records, rounds = search.repository.records, search.config.rounds
+    if search.allow_fallbacks or not is_led_by_chance(records, rounds):
+        return
+    count = sum(record.how == "fallback" for record in records)
+    said = "" if last_reply is None else f" The LLM last said: {last_reply[-200:]!r}."
+    raise FallbackError(
+        f"{search.llm.name} gave no architecture in {count} of the first {len(records) - 1} rounds: random neighbours "
+        f"took the place of its replies, so this is not the LLM's search.{said} Next: read the run's transcript.jsonl, "
+        f"then try another LLM, other prompts or more tokens for a reply under another --variant. {ALLOW}=1 goes on "
+        "all the same, and the tables mark the run."
+    )
