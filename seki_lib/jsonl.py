@@ -56,6 +56,7 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
 
 def require_room(path: Path) -> None:
     """Raise RunError unless another line can be appended: asked for before a reply that costs money is ordered."""
+    make_folder(path.parent)
     with on_disk(path), path.open("ab+", buffering=0) as file:
         end = _end_of_lines(file)
         try:

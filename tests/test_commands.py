@@ -280,7 +280,7 @@ def test_a_reader_who_left_long_ago_is_no_error_message(words, tmp_path, table):
     ("words", "first"),
     [
         (["search", "--profile", "laptop"], "round  0"),
-        (["train", "--arch", "random:0", "--profile", "laptop"], "epoch   1"),
+        (["train", "--arch", "random:0", "--profile", "smoke", "--epochs", "99"], "epoch   1"),
     ],
 )
 def test_ctrl_c_ends_with_one_line_and_130(words, first, tmp_path, table):

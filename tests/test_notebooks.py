@@ -54,7 +54,7 @@ def test_a_parameter_is_found_however_its_line_is_written(source, tmp_path):
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "one.ipynb")
     assert "profile" in parameters_of(tmp_path / "one.ipynb")
-    with pytest.raises(NotebookError, match="unknown parameter nope; it has: .*profile"):
+    with pytest.raises(NotebookError, match=r"unknown parameter nope; it has: .*profile"):
         execute(tmp_path / "one.ipynb", tmp_path / "out.ipynb", {"nope": 1})
 
 
@@ -81,7 +81,7 @@ def test_a_notebook_of_somebody_else_is_run_and_not_ours_of_the_same_name(tmp_pa
     copy.write_text("{}")
     assert find_notebook(str(copy)) == copy
     copy.unlink()
-    with pytest.raises(UnknownName, match="valid: 00_setup, .*13_table3_nas201"):
+    with pytest.raises(UnknownName, match=r"valid: 00_setup, .*13_table3_nas201"):
         find_notebook(str(copy))
 
 

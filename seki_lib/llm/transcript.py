@@ -126,7 +126,6 @@ class Recorder(LLM):
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line, without keys."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         append_line(self.path, redact(line))
 
 
