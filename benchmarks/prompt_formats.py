@@ -23,12 +23,12 @@ from random import Random
 from typing import Any
 
 from seki_lib import get_evaluator
-from seki_lib.search.baselines import BASELINES, run_baseline
-from seki_lib.llm.base import CallSeed, Completion, Message
+from seki_lib.llm.base import LLM, CallSeed, Completion, Question
 from seki_lib.llm.local import MODELS, LocalLLM, LocalModel, after_space
 from seki_lib.prompts import Example, Prompts
-from seki_lib.search.repository import Repository
 from seki_lib.search import Search, SearchConfig, run
+from seki_lib.search.baselines import BASELINES, run_baseline
+from seki_lib.search.repository import Repository
 from seki_lib.spaces import get_space
 from seki_lib.spaces.base import Notation, ReplySchema
 from seki_lib.spaces.nas201 import NasBench201, NasBench201Cell
@@ -353,7 +353,7 @@ def screen() -> None:
                 )
 
 
-class Counted:
+class Counted(LLM):
     """The embedded model, with the calls counted."""
 
     def __init__(self, model: LocalModel) -> None:
@@ -362,10 +362,10 @@ class Counted:
         self.strategy, self.settings = self._llm.strategy, self._llm.settings
         self.calls = 0
 
-    def complete(self, messages: list[Message], **options: Any) -> Completion:
-        """As `LLM.complete`."""
+    def answer(self, question: Question) -> Completion:
+        """As the model answers it."""
         self.calls += 1
-        return self._llm.complete(messages, **options)
+        return self._llm.answer(question)
 
 
 def search(variant: str, seeds: range, permute: bool) -> None:

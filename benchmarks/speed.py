@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 from seki_lib import get_evaluator, get_profile, get_space
-from seki_lib.search.baselines import BASELINES, run_baseline
 from seki_lib.evaluators import trans101_table
 from seki_lib.evaluators.nas201_table import load
 from seki_lib.runs import RunSpec, search_run
+from seki_lib.search.baselines import BASELINES, run_baseline
 
 
 def seconds(function, repeats=5):

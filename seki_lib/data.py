@@ -1,17 +1,21 @@
 """What `seki data` does: files from outside, whether they are here, where they come from, and how to get them."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from .assets import ASSETS, fetch, locate
-from .errors import AssetError, RunError, SekiError, look_up
+from .errors import AssetError, RunError, SekiError, SettingError, look_up
 from .evaluators import nas201_official, trans101_official
 from .evaluators.tabular import FETCH, TABLES
 from .llm.gguf import GGUFS, describe_ladder, fetch_gguf
+from .user_input import user_path
+
+DEFAULT = ("nas201", "smollm2-135m")  # what a search of the default space by the default LLM reads
 
 
 def status(names: list[str]) -> None:
-    """Every file from outside: whether it is here, its licence, where it comes from."""
+    """Every file from outside: whether it is here, its licence, where it comes from. Takes no names."""
+    if names:
+        raise SettingError(f"seki data status lists all files: give it without {' '.join(names)}")
     for name, asset in ASSETS.items():
         try:
             path = locate(name)
@@ -27,7 +31,7 @@ def status(names: list[str]) -> None:
 
 def need(names: list[str]) -> None:
     """Have these, whichever source: fetch only what is not here at all, so that a second call needs no network."""
-    for name in names:
+    for name in names or DEFAULT:
         try:
             source = look_up("table", TABLES, name)().source if name in TABLES else None
             print(f"{name}: {source.sentence if source else fetch(name)}")
@@ -39,7 +43,7 @@ def fetch_best(names: list[str]) -> None:
     """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
     from .training.protocol import DATA_ASSETS, NO_IMAGENET, fetch_dataset, imagenet_tree
 
-    for name in names or ["nas201", "smollm2-135m"]:
+    for name in names or DEFAULT:
         if name in GGUFS:
             print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
         elif name == "imagenet":
@@ -65,7 +69,7 @@ def import_official(names: list[str]) -> None:
     from .evaluators import nas201_import
 
     importers = {"nas201": nas201_import.import_file, "trans101": trans101_official.import_file}
-    path = look_up("benchmark", importers, names[0])(Path(names[1]), lambda line: print(line, flush=True))
+    path = look_up("benchmark", importers, names[0])(user_path(names[1]), lambda line: print(line, flush=True))
     print(f"{path}\n{TABLES[names[0]]().source.sentence}")
 
 

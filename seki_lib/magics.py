@@ -19,11 +19,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .errors import SekiError, look_up
 from .llm import Completion, get_llm
-from .llm.base import CallSeed, Message
+from .llm.base import LLM, CallSeed, Message, Question
 from .llm.budget import Limits
 from .llm.prices import as_of, price_of
 from .llm.transcript import recorded_calls
@@ -86,11 +85,11 @@ class Bench:
         """The stage's prompt as this round would send it. Asks the LLM nothing. Raises RunError."""
         look_up("prompt", VARIABLES, stage)
         seen = self._peek(stage, round)
-        count = getattr(self._llm, "count_tokens", None)
-        tokens = count(seen.messages) if count else -(-len(as_text(seen.messages)) // CHARACTERS_A_TOKEN)
+        counted = self._llm.count_tokens(seen.messages)
+        tokens = -(-len(as_text(seen.messages)) // CHARACTERS_A_TOKEN) if counted is None else counted
         default = self.default.edited(**{other: self.prompts.text(other) for other in VARIABLES if other != stage})
         cost = self._cost(tokens, seen.max_tokens)
-        return Preview(stage, round, seen.messages, tokens, count is not None, cost, default.diff(self.prompts))
+        return Preview(stage, round, seen.messages, tokens, counted is not None, cost, default.diff(self.prompts))
 
     def save(self, stage: str, path: Path) -> Path:
         """Write the template of a stage to a file."""
@@ -126,7 +125,7 @@ class Bench:
         raise SekiError(f"prompt {stage} is sent in {where}, not in round {round}")
 
     def _cost(self, tokens: int, reply: int) -> str:
-        price = price_of(self.spec.llm, hosted=getattr(self._llm, "hosted", True))
+        price = price_of(self.spec.llm, hosted=self._llm.hosted)
         if price is None:
             return "price not known"
         worst = price.dollars({"prompt_tokens": tokens, "completion_tokens": reply})
@@ -147,26 +146,19 @@ class _NotSent(Exception):
     """The round sends no such prompt."""
 
 
-class _Peek:
+class _Peek(LLM):
     """Answers from what was said before, and stops where the prompt to be seen is sent."""
 
-    name, notation, templates, strategy = "peek:", "", "", ""
+    name = "peek:"
 
     def __init__(self, stage: str, said: dict[tuple[int, str, int], str]):
-        self.settings: dict[str, Any] = {}
         self._stage, self._said = stage, said
 
-    def complete(
-        self,
-        messages: list[Message],
-        *,
-        schema: dict[str, Any] | None = None,
-        seed: int | None = None,
-        max_tokens: int = 512,
-    ) -> Completion:
+    def answer(self, question: Question) -> Completion:
+        seed = question.seed
         assert isinstance(seed, CallSeed)  # noqa: S101 - a search asks with nothing else
         if seed.stage == self._stage:
-            raise _Seen(messages, max_tokens)
+            raise _Seen(question.messages, question.max_tokens)
         if seed.stage != "critique":
             raise _NotSent
         return Completion(self._said.get((seed.round, seed.stage, 0), "(what the LLM will answer to prompt critique)"))

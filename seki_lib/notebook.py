@@ -4,21 +4,23 @@ Parameters come from papermill or from the `parameters` cell. A parameter that t
 papermill itself only warns.
 """
 
+import ast
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import SekiError, look_up
+from .errors import SekiError, SettingError, look_up
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, split_name
 from .profiles import Profile, get_profile, parse_seeds
 from .prompts import VARIABLES, Prompts, prompts_from
 from .runs import RunSpec, with_prompts
+from .user_input import user_path, whole_number
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULTS: dict[str, Any] = {
@@ -74,11 +76,11 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
         kinds = (str, int, list, tuple) if name == "seeds" else type(DEFAULTS[name])
         if not isinstance(values[name], kinds) or isinstance(values[name], bool):
             raise NotebookError(f"parameter {name} must be {type(DEFAULTS[name]).__name__}, not {values[name]!r}")
+    _seed(str(values["seed"]))
     profile = get_profile(values["profile"])
     split_name(values["llm"])
     seeds = parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds
-    results = Path(values["results"]).expanduser() if values["results"] else ROOT / "results"
-    results = results if results.is_absolute() else ROOT / results
+    results = ROOT / user_path(values["results"] or "results")
     prompts = prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES})
     look_up("space of this notebook", SPACES, values["space"])
     cell = values["arch"], values["dataset"], values["space"]
@@ -108,6 +110,59 @@ def _is_parameter(name: str, value: Any) -> bool:
     return not hidden and not isinstance(value, ModuleType | type | Callable)
 
 
+def find_notebook(name: str) -> Path:
+    """A notebook by its name, with or without folder and ending, or by its file. Raises UnknownName with all names."""
+    path = Path(name)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
+    known = {path.stem: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+    is_ours = path.parent in (Path(), Path("notebooks"), ROOT / "notebooks")
+    return look_up("notebook", known, path.name.removesuffix(".ipynb") if is_ours else name)
+
+
+def read_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """Parameters as a command line gives them, `name=value`; paths become absolute. Raises NotebookError.
+
+    A notebook runs in its own folder, so that a relative path would mean another file there.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (equals and name.isidentifier()):
+            raise NotebookError(f"{pair!r} is no parameter: give name=value, such as profile=smoke")
+        if value and name in ("results", *VARIABLES):
+            value = str(user_path(value).absolute())
+        values[name] = _seed(value) if name == "seed" else absolute_llm(value) if name == "llm" else value
+    return values
+
+
+def absolute_llm(name: str) -> str:
+    """An LLM's name; a replayed run's folder or a model's file in it becomes absolute."""
+    provider, _, model = name.partition(":")
+    is_path = model and (provider == "replay" or model.lower().endswith(".gguf"))
+    return f"{provider}:{user_path(model).resolve()}" if is_path else name
+
+
+def _seed(text: str) -> int:
+    try:
+        return whole_number(text)
+    except SettingError as error:
+        raise NotebookError(f"parameter seed must be int: {error}") from None
+
+
+def parameters_of(notebook: Path) -> list[str]:
+    """The names that the notebook's parameters cell sets. Raises NotebookError for a file that is no notebook."""
+    import nbformat
+
+    try:
+        cells = nbformat.reads(notebook.read_text(encoding="utf-8"), 4).cells  # type: ignore[no-untyped-call]
+        sources = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+        nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    except (ValueError, TypeError, AttributeError, SyntaxError, nbformat.ValidationError) as error:
+        raise NotebookError(f"{notebook} is no notebook that can be run: {error}") from None
+    return [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+
+
 def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> Path:
     """Run a notebook headlessly with papermill into `output`; it appears there only when it ran to its end.
 
@@ -116,11 +171,13 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> Path:
     """
     import papermill
 
-    known = papermill.inspect_notebook(notebook)
-    if unknown := parameters.keys() - known.keys():
+    known = parameters_of(notebook)
+    if unknown := parameters.keys() - set(known):
         raise NotebookError(
             f"{notebook.name}: unknown parameter {', '.join(sorted(unknown))}; it has: {', '.join(known) or 'none'}"
         )
+    if output.is_dir():
+        raise NotebookError(f"{output} is a folder: name the file that the executed notebook is written to")
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(f"failed-{output.name}")
     try:

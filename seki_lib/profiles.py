@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from .errors import UnknownName, look_up
+from .errors import SettingError, UnknownName, look_up
+from .user_input import whole_number
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def parse_seeds(text: str | int | list[int] | tuple[int, ...]) -> tuple[int, ...
     """Seeds as "0,1,2,3", one int, or a list. Raises UnknownName with an example."""
     items = text if isinstance(text, list | tuple) else str(text).replace(",", " ").split()
     try:
-        seeds = tuple(dict.fromkeys(int(item) for item in items))
-    except ValueError:
+        seeds = tuple(dict.fromkeys(whole_number(str(item)) for item in items))
+    except SettingError:
         seeds = ()
-    if not seeds or min(seeds) < 0:
+    if not seeds:
         raise UnknownName(f"unknown seeds {text!r}; valid: whole numbers from 0 on, such as SEEDS=0,1,2,3")
     return seeds

@@ -2,11 +2,11 @@
 
 import random
 
-from seki_lib.llm import Completion
+from seki_lib.llm import LLM, Completion
 from seki_lib.spaces import get_space
 
 
-class FakeLLM:
+class FakeLLM(LLM):
     """Answers a choice with one of its texts and an architecture with a random cell.
 
     `replies` are given out first; with `unreadable=n` about every n-th architecture is prose, decided by the seed.
@@ -20,7 +20,8 @@ class FakeLLM:
         self.settings = {"unreadable": unreadable}
         self.calls = []
 
-    def complete(self, messages, *, schema=None, seed=None, max_tokens=512):
+    def answer(self, question):
+        messages, schema, seed = question.messages, question.schema, question.seed
         self.calls.append((messages, schema, seed))
         rng, space = random.Random(seed), get_space(self.space)
         if schema and "enum" in schema:

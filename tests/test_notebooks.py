@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from seki_lib.errors import UnknownName
-from seki_lib.notebook import NotebookError, execute, spec_of, start
+from seki_lib.errors import SekiError, UnknownName
+from seki_lib.notebook import NotebookError, execute, find_notebook, parameters_of, read_parameters, spec_of, start
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 LONGEST_CELL = 14
@@ -36,6 +36,71 @@ def test_an_unknown_parameter_is_an_error_before_anything_runs(tmp_path):
     with pytest.raises(NotebookError, match="unknown parameter sede; it has: profile, llm, seed, results"):
         execute(next(p for p in NOTEBOOKS if p.stem.startswith("02")), tmp_path / "out.ipynb", {"sede": 1})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'profile = "smoke"  # a = b, c = d',
+        'profile = other = "x=y"',
+        'profile: str = "smoke"  # typed = yes',
+        'other = "smoke"\nprofile = f"{other}={1}"',
+        'profile, other = "smoke", 1',
+        'profile = (\n    "smoke"\n)',
+        'if True:\n    profile = "smoke"',
+    ],
+)
+def test_a_parameter_is_found_however_its_line_is_written(source, tmp_path):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "one.ipynb")
+    assert "profile" in parameters_of(tmp_path / "one.ipynb")
+    with pytest.raises(NotebookError, match=r"unknown parameter nope; it has: .*profile"):
+        execute(tmp_path / "one.ipynb", tmp_path / "out.ipynb", {"nope": 1})
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "{", "\x00", '{"cells": 3}', "# notes"])
+def test_a_file_that_is_no_notebook_is_refused_in_a_sentence(content, tmp_path):
+    (tmp_path / "one.ipynb").write_text(content)
+    with pytest.raises(NotebookError, match="is no notebook that can be run"):
+        execute(tmp_path / "one.ipynb", tmp_path / "out.ipynb", {})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["13_table3_nas201", "13_table3_nas201.ipynb", "notebooks/13_table3_nas201.ipynb", "notebooks/13_table3_nas201"],
+)
+def test_a_notebook_is_found_by_name_with_or_without_folder_and_ending(name, tmp_path, monkeypatch):
+    (wanted,) = (path for path in NOTEBOOKS if path.stem == "13_table3_nas201")
+    assert find_notebook(str(wanted)) == wanted
+    monkeypatch.chdir(tmp_path)
+    assert find_notebook(name) == wanted
+
+
+def test_a_notebook_of_somebody_else_is_run_and_not_ours_of_the_same_name(tmp_path):
+    copy = tmp_path / "13_table3_nas201.ipynb"
+    copy.write_text("{}")
+    assert find_notebook(str(copy)) == copy
+    copy.unlink()
+    with pytest.raises(UnknownName, match=r"valid: 00_setup, .*13_table3_nas201"):
+        find_notebook(str(copy))
+
+
+def test_paths_among_parameters_mean_the_same_in_the_notebooks_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    given = ["results=out", "critique=a.md.j2", "refine=~/d.j2", "llm=replay:runs/a", "inspire=", "seed=3", "space=a=b"]
+    assert read_parameters(given) == {
+        "results": str(tmp_path / "out"), "critique": str(tmp_path / "a.md.j2"), "refine": "/home/me/d.j2",
+        "llm": f"replay:{tmp_path / 'runs' / 'a'}", "inspire": "", "seed": 3, "space": "a=b",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "pair", ["profile", "=smoke", "", "a b=1", "seed=-1", "seed=²", "seed=1.5", "results=~nobody-x/a"]
+)
+def test_what_is_no_parameter_is_refused_in_a_sentence(pair):
+    with pytest.raises(SekiError):
+        read_parameters([pair])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +153,7 @@ def test_table_4_is_made_from_one_search_a_task(tmp_path, monkeypatch, trans101_
         execute(path, tmp_path / "14.ipynb", parameters)
     for task in TASKS:
         runs.search_run(
-            runs.RunSpec("trans101", task, "local:smollm2-135m", "smoke", 0), get_profile("smoke"), tmp_path
+            runs.RunSpec("trans101", task, "local:smollm2-135m", "smoke", 8), get_profile("smoke"), tmp_path
         )
     execute(path, tmp_path / "14.ipynb", parameters)
     shown = "\n".join(json.dumps(dict(output)) for cell in nbformat.read(tmp_path / "14.ipynb", 4).cells
@@ -100,3 +165,26 @@ def test_table_4_is_made_from_one_search_a_task(tmp_path, monkeypatch, trans101_
     assert {p.name for p in (tmp_path / "smoke" / "figures").glob("*.png")} == {
         "trans101_ranks.png", "trans101_best_cells.png", "trans101_transfer.png",
     }  # fmt: skip
+
+
+def test_the_question_of_notebook_00_counts_and_is_kept(tmp_path, monkeypatch, capsys):
+    import json
+    from types import SimpleNamespace
+
+    import seki_lib
+    from seki_lib.llm.budget import Budget, Limits
+    from seki_lib.llm.scripted import Scripted
+
+    cells = json.loads(NOTEBOOKS[0].read_text())["cells"]
+    (code,) = ("".join(cell["source"]) for cell in cells if "model.complete(" in "".join(cell["source"]))
+    llm = Scripted("setup", lambda *asked: " an operation.")
+    monkeypatch.setattr(seki_lib, "get_llm", lambda name: llm, raising=False)
+    setup = SimpleNamespace(folder=tmp_path, llm="scripted:setup")
+    monkeypatch.setenv("MAX_CALLS", "0")
+    exec(code, {"setup": setup})  # noqa: S102
+    assert llm.calls == 0 and "not asked: the budget does not allow another call" in capsys.readouterr().out
+    monkeypatch.setenv("MAX_CALLS", "1")
+    for _ in range(2):
+        exec(code, {"setup": setup})  # noqa: S102
+        assert "A convolution is an operation." in capsys.readouterr().out
+    assert llm.calls == 1 and Budget(tmp_path, Limits()).spent()["calls"] == 1

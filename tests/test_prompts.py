@@ -117,3 +117,36 @@ def test_compact_templates_name_the_metric_and_say_accuracy_as_it_was_confirmed(
         prompts.critique(**cell, edits=[], metric=loss)
     )
     assert f"Cells of high {loss}:\n" in as_text(prompts.inspire(task="T", space="S", examples=examples, metric=loss))
+
+
+ESCAPES = [
+    "{{ task.__class__.__mro__[1].__subclasses__() }}",
+    "{{ ''.__class__ }}",
+    "{{ task.format.__globals__ }}",
+    "{{ '{0.__class__}'.format(task) }}",
+    "{{ self.__init__.__globals__ }}",
+    "{{ (task|attr('__class__')) }}",
+    "{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
+]
+
+
+@pytest.mark.parametrize("template", ESCAPES)
+def test_a_template_of_a_stranger_reaches_nothing_but_its_variables(template):
+    with pytest.raises(PromptError, match=r"template critique (cannot be filled in|uses)"):
+        Prompts.load(critique=template).critique(task="T", space="Ω", architecture="a", score=1.0, edits=[])
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "{{ 1 / 0 }}", "{% include 'x' %}"]
+)
+def test_a_template_that_breaks_jinja_is_one_sentence(template):
+    with pytest.raises(PromptError, match="template refine cannot be"):
+        Prompts.load(refine=template).refine(task="T", space="Ω", architecture="a", score=1.0, strategy="s")
+
+
+def test_a_template_file_that_begins_with_a_byte_order_mark_keeps_its_system_message(tmp_path):
+    file = tmp_path / "critique.md.j2"
+    file.write_text("<system>\nYou design.\n</system>\n{{ architecture }}", encoding="utf-8-sig")
+    prompts = prompts_from("local:smollm2-135m", {"critique": file})
+    messages = prompts.critique(task="T", space="Ω", architecture="a", score=1.0, edits=[])
+    assert messages == [{"role": "system", "content": "You design."}, {"role": "user", "content": "a"}]

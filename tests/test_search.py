@@ -103,14 +103,13 @@ def test_three_fallbacks_in_a_row_end_a_search_with_what_the_llm_last_said(space
 
 def test_more_than_a_third_of_fallbacks_ends_a_search_though_never_three_in_a_row(space, evaluator):
     search = make(space, evaluator, FakeLLM(), rounds=12, lam=12)
-    ask, asked = search.llm.complete, []
+    answer = search.llm.answer
 
-    def mute_in_two_of_three_rounds(messages, **options):
-        asked.append(options["seed"].round)
-        answer = ask(messages, **options)
-        return replace(answer, text="blah") if options["seed"].stage == "refine" and asked[-1] % 3 else answer
+    def mute_in_two_of_three_rounds(question):
+        said = answer(question)
+        return replace(said, text="blah") if question.stage == "refine" and question.round % 3 else said
 
-    search.llm.complete = mute_in_two_of_three_rounds
+    search.llm.answer = mute_in_two_of_three_rounds
     with pytest.raises(FallbackError, match="in 5 of the first 7 rounds"):
         list(run(search))
 

@@ -25,6 +25,7 @@ def main(settings):
     from seki_lib.llm import get_llm
     from seki_lib.llm.budget import Limits
     from seki_lib.profiles import get_profile, parse_seeds
+    from seki_lib.user_input import whole_number
 
     try:
         get_profile(settings["PROFILE"])
@@ -34,7 +35,9 @@ def main(settings):
             parse_seeds(settings["SEEDS"])
     except SekiError as error:
         stop(str(error))
-    if settings["JOBS"] and not (settings["JOBS"].isdigit() and int(settings["JOBS"]) > 0):
+    try:
+        whole_number(settings["JOBS"] or "1", 1)
+    except ValueError:
         stop("unknown JOBS {!r}; valid: a whole number from 1 on, or nothing for one per core".format(settings["JOBS"]))
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UnknownName
-from .base import LLM, CallSeed, Completion, Message
+from .base import LLM, CallSeed, Completion, Message, Question
 
 PROVIDERS: dict[str, str] = {  # provider -> module that has a function of the same name; imported when first asked for
     "local": "seki_lib.llm.local",
@@ -18,7 +18,7 @@ PROVIDERS: dict[str, str] = {  # provider -> module that has a function of the s
 NAMELESS = ("human",)  # providers that need no model behind the colon
 DEFAULT_LLM = "local:smollm2-135m"
 
-__all__ = ["DEFAULT_LLM", "LLM", "PROVIDERS", "CallSeed", "Completion", "Message", "get_llm", "split_name"]
+__all__ = ["DEFAULT_LLM", "LLM", "PROVIDERS", "CallSeed", "Completion", "Message", "Question", "get_llm", "split_name"]
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -5,104 +5,64 @@ hold (who the LLM is, the task T, the space Ω) is the same in every round, and 
 """
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 from ..errors import LLMError
-from .base import Completion, Message
-from .secrets import redact
-from .wire import RETRIES, HostedLLM, as_object, in_words, unwrap
+from .base import Message, Question
+from .hosted import HostedLLM, checked_key, checked_url, trimmed
+from .reply import as_object
+from .thinking import FIRST, Room
 
-THINKING = 2048  # tokens above max_tokens: models that think first count their thoughts as reply
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+BASE_URL = "ANTHROPIC_BASE_URL"
 
 
 class AnthropicLLM(HostedLLM):
-    """One Claude model. The SDK is imported and the key is looked for when the first reply is asked for."""
+    """One Claude model."""
 
-    headroom = THINKING
+    key_variables, url_variable, example_url = KEYS, BASE_URL, "https://api.anthropic.com (without /v1)"
 
-    def __init__(self, model: str, **limits: Any) -> None:
-        super().__init__(f"anthropic:{model}", {"api": "messages"}, _complain, **limits)
-        self._structured = True  # until the API says that this model takes no output format
+    def __init__(self, model: str, *, thinking: int | None = None, **limits: Any) -> None:
+        self.settings = {"api": "messages"}
+        super().__init__(f"anthropic:{model}", room=Room(FIRST, thinking), **limits)
 
-    def complete(
-        self,
-        messages: list[Message],
-        *,
-        schema: dict[str, Any] | None = None,
-        seed: int | None = None,
-        max_tokens: int = 512,
-    ) -> Completion:
-        """The reply. seed is not passed: this API takes none. Raises LLMError."""
-        import anthropic
-
-        client = self._connect()
-        if schema is not None and not self._structured:
-            messages = in_words(messages, schema)
+    def _request(self, question: Question, messages: list[Message]) -> tuple[dict[str, Any], Collection[str]]:
         request: dict[str, Any] = {
             "model": self._model,
-            "max_tokens": max_tokens + THINKING,
+            "max_tokens": question.max_tokens + self.headroom,
             "messages": [message for message in messages if message["role"] != "system"],
         }
-        if system := [m["content"] for m in messages if m["role"] == "system"]:
+        optional: list[str] = []
+        if system := [message["content"] for message in messages if message["role"] == "system"]:
             blocks: list[dict[str, Any]] = [{"type": "text", "text": text} for text in system]
             blocks[-1]["cache_control"] = {"type": "ephemeral"}
-            request["system"] = blocks
-        if schema is not None and self._structured:
-            request["output_config"] = {"format": {"type": "json_schema", "schema": as_object(schema)}}
-        try:
-            reply = self._wire.ask(lambda: client.messages.create(**request))
-        except anthropic.BadRequestError as error:
-            if "output_config" in request and any(
-                w in str(error) for w in ("output_config", "output_format", "schema")
-            ):
-                self._structured = False
-                return self.complete(messages, schema=schema, seed=seed, max_tokens=max_tokens)
-            raise LLMError(f"{self.name}: {redact(str(error))}") from None
-        except (anthropic.AuthenticationError, anthropic.PermissionDeniedError) as error:
-            raise LLMError(f"{self.name}: the key in {self._variable()} was refused: {redact(str(error))}") from None
-        except anthropic.NotFoundError:
-            raise LLMError(f"{self.name}: there is no model {self._model!r} (or not for this key).") from None
-        except anthropic.AnthropicError as error:
-            raise LLMError(f"{self.name}: {type(error).__name__}: {redact(str(error))}") from None
-        text = "".join(block.text for block in reply.content if block.type == "text")
-        return Completion(
-            unwrap(text, schema) if "output_config" in request else text,
-            _usage(reply.usage),
-            self._wire.clock() - self._wire.sent,
-            model=reply.model,
-            request_id=reply._request_id or "",
-            finish={"end_turn": "stop", "max_tokens": "length"}.get(reply.stop_reason or "", reply.stop_reason or ""),
-        )
+            plain = "cache_control" in self._refused
+            request["system"] = "\n\n".join(system) if plain else blocks
+            optional += ["system"] if plain else ["system", "cache_control"]
+        if question.schema is not None and "schema" not in self._refused:
+            request["output_config"] = {"format": {"type": "json_schema", "schema": as_object(question.schema)}}
+            optional.append("schema")
+        return request, optional
 
-    def _variable(self) -> str:
-        return next((name for name in KEYS if os.environ.get(name)), KEYS[0])
+    def _send(self, client: Any, request: dict[str, Any]) -> None:
+        client.messages.with_raw_response.create(**request)
 
     def _connect(self) -> Any:
-        if self._client is None:
-            import anthropic
+        keys = {name: checked_key(name) for name in KEYS}
+        if not any(keys.values()):
+            raise LLMError(f"{self.name} needs a key: set {KEYS[0]} (https://console.anthropic.com/settings/keys).")
+        address = trimmed(os.environ.get(BASE_URL)) or "https://api.anthropic.com"
+        url = checked_url(address, BASE_URL, self.example_url)
+        import anthropic
 
-            if not any(os.environ.get(name) for name in KEYS):
-                raise LLMError(f"{self.name} needs a key: set {KEYS[0]} (https://console.anthropic.com/settings/keys).")
-            http = self._wire.client(anthropic.DefaultHttpxClient)
-            self._client = anthropic.Anthropic(max_retries=RETRIES, http_client=http)
-        return self._client
-
-
-def _complain(body: dict[str, Any]) -> str:
-    """A reply without text is asked for again, unless the model refused or had no tokens left for it."""
-    texts = [b.get("text") for b in body.get("content") or [] if isinstance(b, dict) and b.get("type") == "text"]
-    empty = not any(texts) and body.get("stop_reason") not in ("refusal", "max_tokens")
-    return "the reply is empty" if empty else ""
-
-
-def _usage(usage: Any) -> dict[str, int]:
-    """The API counts cached tokens beside `input_tokens`; here they are part of `prompt_tokens`."""
-    read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    counts = {"prompt_tokens": usage.input_tokens + read + written, "completion_tokens": usage.output_tokens}
-    return counts | {"cached_tokens": read, "cache_write_tokens": written}
+        credential = {"api_key": keys[KEYS[0]]} if keys[KEYS[0]] else {"auth_token": keys[KEYS[1]]}
+        return self._make(anthropic, "Anthropic", base_url=url, **credential)
 
 
 def anthropic(model: str, **options: Any) -> AnthropicLLM:
-    """`anthropic:<model>`, such as `anthropic:claude-haiku-4-5`. Whether the model exists is seen when it is asked."""
+    """`anthropic:<model>`, such as `anthropic:claude-haiku-4-5`. Whether the model exists is seen when it is asked.
+
+    thinking: tokens for thoughts, else SEKI_THINKING.
+    """
     return AnthropicLLM(model, **options)

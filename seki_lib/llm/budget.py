@@ -3,7 +3,8 @@
 The ledger `<results>/<profile>/spending.json` counts what every LLM ever took in that folder, limits or not. Before a
 request is sent, what it can cost at most is reserved there, under a lock, if it fits; afterwards the reservation gives
 way to what was used. So no bound is ever exceeded, however many seeds run at once. The reservation of a process that
-was killed in between stays: the provider may have charged for it.
+was killed in between stays, since the provider may have charged for it; where nobody charges, the run frees it when it
+goes on.
 """
 
 import fcntl
@@ -12,14 +13,16 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import LLMError
+from ..jsonl import write_json
 from .base import Message
 from .prices import FILE, OWN_VARIABLE, Price, as_of
 
+KINDS = ("calls", "tokens", "usd")
 OVERHEAD = 1024  # tokens that a provider may add to a prompt for its own chat format and structured replies
 
 
@@ -65,17 +68,24 @@ class Budget:
         self.limits = Limits.from_environment() if limits is None else limits
         self.path = folder / "spending.json"
 
-    def reserve(self, name: str, price: Price | None, worst: dict[str, int]) -> str:
-        """Set aside what one request can take at most. Raises BudgetError if that could exceed a bound."""
+    def reserve(self, name: str, price: Price | None, worst: dict[str, int], run: str = "") -> str:
+        """Set aside what one request can take at most. Raises BudgetError if that could exceed a bound.
+
+        run: the folder that the call belongs to. A run asks one call at a time, so that whatever else is set aside for
+        it was left by a process that was killed.
+        """
         if self.limits.usd is not None and price is None:
             raise BudgetError(
                 f"the price of {name} is not known ({FILE.name}, as of {as_of()}), so MAX_USD cannot be kept. Name a "
                 f"file with its price in {OWN_VARIABLE}, or bound it by MAX_TOKENS or MAX_CALLS instead."
             )
         ask = {"calls": 1, "tokens": sum(worst.values()), "usd": price.worst(worst) if price else 0.0}
+        bounds = asdict(self.limits)
         with self._ledger() as ledger:
+            if run and price and not ask["usd"]:
+                ledger["open"] = {key: there for key, there in ledger["open"].items() if there.get("run") != run}
             for kind, need in ask.items():
-                bound, spent, held = getattr(self.limits, kind), ledger[kind], _held(ledger, kind)
+                bound, spent, held = bounds[kind], ledger[kind], _held(ledger, kind)
                 if bound is not None and spent + held + need > bound:
                     raise BudgetError(
                         f"the budget does not allow another call: MAX_{kind.upper()}={_number(bound)}, spent "
@@ -83,7 +93,7 @@ class Budget:
                         f"{_number(need)} ({self.path}). Raise it and give the same command: it goes on from here."
                     )
             key = uuid.uuid4().hex[:12]
-            ledger["open"][key] = ask
+            ledger["open"][key] = {**ask, "run": run}
         return key
 
     def settle(self, key: str, usage: dict[str, int], dollars: float) -> None:
@@ -97,32 +107,43 @@ class Budget:
     def keep(self, key: str) -> None:
         """Count a reservation in full: the request was sent, and nobody knows what became of it."""
         with self._ledger() as ledger:
-            for kind, amount in ledger["open"].pop(key).items():
-                ledger[kind] += amount
+            reserved = ledger["open"].pop(key, {})
+            for kind in KINDS:
+                ledger[kind] += reserved.get(kind, 0)
 
     def spent(self) -> dict[str, Any]:
         """calls, tokens and usd so far, without what is set aside."""
         with self._ledger() as ledger:
-            return {kind: ledger[kind] for kind in ("calls", "tokens", "usd")}
+            return {kind: ledger[kind] for kind in KINDS}
 
     @contextmanager
     def _ledger(self) -> Iterator[dict[str, Any]]:
-        """The ledger, read and written back under a lock that processes and threads share."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("a") as lock:
+        """The ledger, read and written back whole under a lock that processes and threads share.
+
+        Raises LLMError if it is damaged or cannot be written: then nothing in it has changed.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = self.path.with_suffix(".lock").open("a")
+        except OSError as error:
+            raise LLMError(f"{self.path.parent} cannot be written ({error.strerror}): nothing was asked.") from None
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with self.path.open("a+b") as file:
-                file.seek(0)
-                before = file.read()
+            try:
+                before = self.path.read_bytes() if self.path.exists() else b""
+                ledger = json.loads(before or json.dumps(dict.fromkeys(KINDS, 0) | {"open": {}}))
+            except ValueError:
+                raise LLMError(f"{self.path} is damaged: what was spent is not known. Mend or remove it.") from None
+            was = json.dumps(ledger)
+            yield ledger
+            if json.dumps(ledger) != was:
                 try:
-                    ledger = json.loads(before or '{"calls": 0, "tokens": 0, "usd": 0.0, "open": {}}')
-                except ValueError:
-                    raise LLMError(f"{self.path} is damaged: what was spent is not known. Mend or remove it.") from None
-                yield ledger
-            after = json.dumps(ledger).encode().ljust(len(before))  # one write of the whole, never a shorter one
-            if after != before:
-                with self.path.open("r+b", buffering=0) as file:
-                    file.write(after)
+                    write_json(self.path, ledger)
+                except OSError as error:
+                    raise LLMError(
+                        f"{self.path} cannot be written ({error.strerror}), so no call is made. "
+                        "Make room and give the same command: it goes on from here."
+                    ) from None
 
 
 def _held(ledger: dict[str, Any], kind: str) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..assets import cache_dir, sha256_of, without_credentials
-from ..errors import AssetError, look_up
+from ..errors import AssetError, LLMError, look_up
 
 HUB = "https://huggingface.co"  # HF_ENDPOINT names another one
 TRIES = 8  # requests in a row that bring no byte, before giving up
@@ -90,6 +90,18 @@ GGUFS: dict[str, Gguf] = {
 def get_gguf(name: str) -> Gguf:
     """A model of the ladder. Raises UnknownName."""
     return look_up("GGUF model", GGUFS, name)
+
+
+def check_gguf(path: Path) -> None:
+    """Raise LLMError unless this is a model's file, judged by its first bytes."""
+    if not path.is_file():
+        raise LLMError(f"local:{path}: there is no such file.")
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start.startswith(b"version https://git-lfs"):
+        raise LLMError(f'local:{path} is a Git LFS pointer, not the model itself: run "git lfs pull" in its folder.')
+    if not start.startswith(b"GGUF"):
+        raise LLMError(f"local:{path} is no GGUF file: it begins with {start[:16]!r}. Download it again.")
 
 
 def folder() -> Path:

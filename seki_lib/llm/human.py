@@ -6,36 +6,26 @@ reply as behind any LLM's: what cannot be read is asked for again, with the reas
 
 import sys
 import time
-from typing import Any
 
 from ..errors import LLMError
-from .base import Completion, Message
-from .wire import in_words
+from .base import LLM, Completion, Question
+from .reply import in_words
 
 NOBODY = "human: nobody is there to answer. Open the notebook in JupyterLab, or search in a terminal with --llm human:"
 
 
-class Human:
+class Human(LLM):
     """Whoever sits before the screen."""
-
-    notation, templates, strategy = "names", "full", "free"
 
     def __init__(self, who: str = "") -> None:
         self.name = f"human:{who}"
-        self.settings: dict[str, Any] = {}
 
-    def complete(
-        self,
-        messages: list[Message],
-        *,
-        schema: dict[str, Any] | None = None,
-        seed: int | None = None,
-        max_tokens: int = 512,
-    ) -> Completion:
+    def answer(self, question: Question) -> Completion:
         """What was typed. In a terminal an empty line ends it. Raises LLMError where nobody can type."""
         started = time.perf_counter()
-        if schema is not None and "enum" in schema:  # a cell may be written in any way that the prompt shows
-            messages = in_words(messages, schema)
+        messages = question.messages
+        if question.schema is not None and "enum" in question.schema:  # a cell may be written in any way
+            messages = in_words(messages, question.schema)
         for message in messages:
             print(f"--- {message['role']} ---\n{message['content']}\n", flush=True)
         return Completion(_typed(), {}, time.perf_counter() - started, finish="stop")

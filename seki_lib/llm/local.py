@@ -15,15 +15,18 @@ import secrets
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..assets import fetch, get_asset
 from ..errors import LLMError, look_up
-from .base import Completion, Message
-from .gguf import GGUFS, fetch_gguf, free_memory, get_gguf, gigabytes
+from ..spaces.base import ReplySchema
+from .base import LLM, Completion, Message, Question
+from .gguf import GGUFS, check_gguf, fetch_gguf, free_memory, get_gguf, gigabytes
+from .reply import error_words, read_reply
+from .thinking import Room
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ MODELS: dict[str, LocalModel] = {
 MARGIN = 1.15  # memory that a loaded model takes, as a multiple of its file: its context and llama.cpp's buffers
 
 
-class LocalLLM:
+class LocalLLM(LLM):
     """llama.cpp's server in this process. Its loopback port is closed to others by a random key."""
 
     def __init__(self, name: str, model: LocalModel):
@@ -55,6 +58,7 @@ class LocalLLM:
         self.notation, self.templates, self.strategy = model.notation, model.templates, model.strategy
         self.settings = {"chat": model.chat, "temperature": model.temperature, **_identity(model.asset)}
         self._model = model
+        self._room = Room() if _is_file(model.asset) else Room(most=0)  # none of the registry's models thinks
         self._key = secrets.token_urlsafe(32)  # the server opens a loopback port: nobody else may use it
 
     @cached_property
@@ -65,8 +69,7 @@ class LocalLLM:
     def _file(self) -> Path:
         if self._model.asset in GGUFS:
             return fetch_gguf(get_gguf(self._model.asset))
-        path = Path(self._model.asset)
-        return path if path.suffix == ".gguf" else fetch(self._model.asset)
+        return Path(self._model.asset) if _is_file(self._model.asset) else fetch(self._model.asset)
 
     def count_tokens(self, messages: list[Message]) -> int:
         """The prompt's length in this model's own tokens, the chat format included."""
@@ -86,38 +89,44 @@ class LocalLLM:
             reply: dict[str, Any] = json.load(answer)
         return reply
 
-    def complete(
-        self,
-        messages: list[Message],
-        *,
-        schema: dict[str, Any] | None = None,
-        seed: int | None = None,
-        max_tokens: int = 512,
-    ) -> Completion:
+    @property
+    def headroom(self) -> int:  # type: ignore[override]
+        """Tokens above max_tokens that a reply may take for thoughts, as far as is known by now."""
+        return self._room.tokens
+
+    def answer(self, question: Question) -> Completion:
         """The reply. A schema with a grammar constrains decoding to it. Raises LLMError when llama.cpp refuses."""
-        request: dict[str, Any] = {
-            "max_tokens": max_tokens,
-            "temperature": self._model.temperature,
-            "cache_prompt": False,
-        }
-        if seed is not None:
-            request["seed"] = int(seed)
+        schema, started = question.schema, time.perf_counter()
+        request: dict[str, Any] = {"temperature": self._model.temperature, "cache_prompt": False}
+        if question.seed is not None:
+            request["seed"] = int(question.seed)
         if schema is not None:
-            grammar = grouped(schema["enum"]) if "enum" in schema else getattr(schema, "grammar", None)
+            given = schema.grammar if isinstance(schema, ReplySchema) else None
+            grammar = grouped(schema["enum"]) if "enum" in schema else given
             request |= {"grammar": after_space(grammar)} if grammar else {"json_schema": dict(schema)}
-        started = time.perf_counter()
+        again = True
+        while again:
+            body = self._body(request | {"max_tokens": question.max_tokens + self._room.tokens}, question.messages)
+            reply = read_reply(body)
+            again = self._room.grows_after(reply)
+        return replace(
+            reply,
+            text=reply.text if schema is None else reply.text.strip(),
+            usage={kind: reply.usage[kind] for kind in ("prompt_tokens", "completion_tokens") if kind in reply.usage},
+            seconds=time.perf_counter() - started,
+            model=Path(reply.model).name,
+        )
+
+    def _body(self, request: dict[str, Any], messages: list[Message]) -> dict[str, Any]:
+        """What llama.cpp answers to a request, by its chat template or as a text that is continued."""
         if self._model.chat:
-            answer = self._server.handle_chat_completions(request | {"messages": messages})
+            body = self._server.handle_chat_completions(request | {"messages": messages})
         else:
-            answer = self._server.handle_completions(request | {"prompt": _plain(messages)})
-        if "error" in answer:
-            raise LLMError(f"{self.name}: {answer['error'].get('message', answer['error'])}")
-        choice = answer["choices"][0]
-        text = choice["message"]["content"] if self._model.chat else choice["text"]
-        usage = {key: answer["usage"][key] for key in ("prompt_tokens", "completion_tokens")}
-        text = (text or "").strip() if schema is not None else text or ""
-        seconds, finish = time.perf_counter() - started, choice.get("finish_reason") or ""
-        return Completion(text, usage, seconds, model=Path(answer.get("model", "")).name, finish=finish)
+            body = self._server.handle_completions(request | {"prompt": _plain(messages)})
+        if "error" in body:
+            raise LLMError(f"{self.name}: {error_words(body)}")
+        answer: dict[str, Any] = body
+        return answer
 
 
 def grouped(choices: Sequence[str]) -> str:
@@ -146,9 +155,14 @@ def _identity(asset: str) -> dict[str, Any]:
     """What tells one model from another in a run's config, without reading gigabytes."""
     if asset in GGUFS:
         return {"sha256": [part.sha256 for part in get_gguf(asset).parts]}
-    if asset.endswith(".gguf"):
+    if _is_file(asset):
         return {"file": Path(asset).name, "bytes": Path(asset).stat().st_size}
     return {"sha256": get_asset(asset).sha256}
+
+
+def _is_file(model: str) -> bool:
+    """Whether a model is named by the path of its file."""
+    return model.lower().endswith(".gguf")
 
 
 def _gpu_memory(devices: list[dict[str, Any]]) -> int:
@@ -198,10 +212,9 @@ def _start(path: Path, model: LocalModel, key: str) -> Any:
 
 def local(model: str) -> LocalLLM:
     """`local:<name>`: a model of MODELS, fetched when first asked; or the path of a GGUF file. Raises UnknownName."""
-    if model.endswith(".gguf"):
+    if _is_file(model):
         path = Path(model).expanduser()
-        if not path.is_file():
-            raise LLMError(f"local:{model}: there is no such file.")
-        full = LocalModel(str(path.resolve()), 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0)
+        check_gguf(path)
+        full = LocalModel(str(path.absolute()), 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0)
         return LocalLLM(model, full)
     return LocalLLM(model, look_up("local model", MODELS, model))

@@ -62,7 +62,15 @@ def price_of(name: str, *, hosted: bool = True) -> Price | None:
 @lru_cache(maxsize=4)
 def _read(path: Path) -> dict[str, Price]:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {name: Price(**table) for name, table in tables.items() if isinstance(table, dict)}
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return {name: _price(name, table) for name, table in tables.items() if isinstance(table, dict)}
     except (OSError, TypeError, ValueError) as error:
         raise LLMError(f"{path} cannot be read as a file of prices ({error}); {FILE} shows its form.") from None
+
+
+def _price(name: str, table: dict[str, object]) -> Price:
+    """One entry. Raises ValueError unless all of its values are numbers of dollars."""
+    for field, value in table.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
+            raise ValueError(f"{name}: {field} = {value!r} is no number of dollars")
+    return Price(**table)  # type: ignore[arg-type]

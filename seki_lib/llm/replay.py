@@ -14,10 +14,10 @@ class Replay(Recorder):
     def __init__(self, transcript: Path, recorded: dict[str, Any]):
         super().__init__(transcript, None)
         self.recorded = recorded
-        self.templates: str = recorded["llm"]["templates"]
+        self.templates = recorded["llm"]["templates"]
         self.settings = {"of": recorded["llm"]["name"]}
         edited = transcript.parent / "prompts"
-        self.texts = {path.name.partition(".")[0]: path.read_text(encoding="utf-8") for path in edited.glob("*.j2")}
+        self.texts = {path.name.partition(".")[0]: path.read_text(encoding="utf-8-sig") for path in edited.glob("*.j2")}
 
 
 def replay(folder: str) -> Replay:

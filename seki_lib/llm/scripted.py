@@ -7,36 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LLMError
-from .base import CallSeed, Completion, Message
+from .base import LLM, CallSeed, Completion, Message, Question
 
 Script = Callable[[list[Message], dict[str, Any] | None, int | None], str]
 
 
-class Scripted:
+class Scripted(LLM):
     """Replies that a function makes from the messages, the schema and the seed."""
-
-    notation, templates, strategy = "names", "full", "free"
 
     def __init__(self, name: str, script: Script) -> None:
         if "PYTEST_CURRENT_TEST" not in os.environ:
             raise LLMError("scripted: is for tests only. To see a search without an LLM, use replay:<run folder>.")
         self.name = f"scripted:{name}"
-        self.settings: dict[str, Any] = {}
         self.script = script
         self.calls = 0
 
-    def complete(
-        self,
-        messages: list[Message],
-        *,
-        schema: dict[str, Any] | None = None,
-        seed: int | None = None,
-        max_tokens: int = 512,
-    ) -> Completion:
+    def answer(self, question: Question) -> Completion:
         """The scripted reply; tokens are counted as words."""
         self.calls += 1
-        text = self.script(messages, schema, seed)
-        sent = sum(len(message["content"].split()) for message in messages)
+        text = self.script(question.messages, question.schema, question.seed)
+        sent = sum(len(message["content"].split()) for message in question.messages)
         return Completion(text, {"prompt_tokens": sent, "completion_tokens": len(text.split())}, finish="stop")
 
 
@@ -45,7 +35,9 @@ def scripted(file: str) -> Scripted:
 
     Raises LLMError outside of tests.
     """
-    replies: dict[str, list[str]] = json.loads(Path(file).read_text(encoding="utf-8")) if Path(file).is_file() else {}
+    replies: dict[str, list[str]] = (
+        json.loads(Path(file).read_text(encoding="utf-8-sig")) if Path(file).is_file() else {}
+    )
 
     def script(messages: list[Message], schema: dict[str, Any] | None, seed: int | None) -> str:
         if not isinstance(seed, CallSeed):

@@ -1,42 +1,75 @@
-"""Keys stay out of everything that is written or shown: transcripts, error texts, notebooks."""
+"""Keys stay out of everything that is written or shown: transcripts, error texts, notebooks.
 
+Hidden are the values of known variables and headers, credentials in URLs, and texts that begin like a key and are as
+long and as random as one. Everything else is what somebody wrote, and stays.
+"""
+
+import base64
 import logging
 import os
 import re
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
+
+from .base import writable
 
 Json = TypeVar("Json")
 
 HIDDEN = "[secret]"
-NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)  # of environment variables
-SHAPES = re.compile(  # what looks like a key or an authorisation, whoever it belongs to
-    r"\bsk-[A-Za-z0-9_-]{12,}|\bhf_[A-Za-z0-9]{20,}|(?<=://)[^/@\s]+@"
-    r"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{8,}"
-    r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=)|(?<=[?&]api-key=)|(?<=[?&]token=))[^&\s\"']+"
+KNOWN = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "HF_TOKEN")
+NAMES = re.compile(  # of other variables that hold one, by their words
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|PAT)(?:_ID|_BASE|_?\d+)?$",
+    re.IGNORECASE,
 )
+CERTAIN = re.compile(  # where a secret stands by its place or its whole form
+    r"(?<=://)[^/@\s]+@"
+    r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=)|(?<=[?&]api-key=)|(?<=[?&]token=)|(?<=[?&]access_token=))[^&\s\"']+"
+    r"|(?<![A-Za-z0-9])(?:AIza[A-Za-z0-9_-]{35}|(?:AKIA|ASIA)[A-Z0-9]{16}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+)"
+)
+HEADER = re.compile(
+    r"(?i)\b((?:x-|x-goog-)?api-key['\"]?\s*[:=]\s*['\"]?|authorization['\"]?\s*[:=]\s*['\"]?\w+\s+)([^\s'\"]{8,})"
+)
+AUTHORISED = re.compile(r"(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/=-]{8,})")
+PREFIXED = re.compile(  # what providers begin their keys with
+    r"(?<![A-Za-z0-9_-])(?:(?:sk|pk|rk|xai|glpat|nvapi|pplx|xox[abeprs])-|(?:sk|hf|gsk|gh[pousr]|github_pat|r8|tgp)_)"
+    r"[A-Za-z0-9_-]{12,}"
+)
+UNBROKEN = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")  # a secret access key of AWS
 
 
 def secrets() -> list[str]:
     """The secret values that the environment holds, longest first, also as they stand in a URL."""
     found: set[str] = set()
     for name, value in os.environ.items():
+        value = value.strip()
         if name.endswith("_URL"):
-            url = urlsplit(value)
-            found.update(unquote(part) for part in (url.username, url.password) if part)
-            found.update(pair.partition("=")[2] for pair in url.query.split("&"))
+            address, _, query = value.partition("?")
+            if credentials := re.search(r"://([^/@\s]+)@", address):
+                found.update(unquote(part) for part in credentials[1].split(":", 1))
+            found.update(pair.partition("=")[2] for pair in query.split("&"))
         elif name.endswith("_CUSTOM_HEADERS"):
             found.update(line.partition(":")[2].strip() for line in value.splitlines())
-        elif NAMES.search(name):
-            found.add(value.strip())
+        elif name in KNOWN or (NAMES.search(name) and not re.fullmatch(r"[a-z]+(?:[-_ ][a-z]+)*", value)):
+            found.add(value)
     long = {value for value in found if len(value) >= 8 and not value.isdigit()}
     return sorted(long | {quote(value, safe="") for value in long}, key=len, reverse=True)
 
 
 def redact(value: Json) -> Json:
-    """The same value with every secret in its texts replaced; texts may be nested in lists and dicts."""
+    """The same value with every secret in its texts replaced, and every lone surrogate, which no file can hold.
+
+    Texts may be nested in lists and dicts.
+    """
     clean: Json = _redact(value, secrets())
     return clean
+
+
+def looks_random(text: str) -> bool:
+    """Whether a piece of this text is as long and as mixed as no word that somebody writes."""
+    return any(
+        len(piece) >= 32 or len(set(piece)) >= 16 or (len(piece) >= 16 and sum(map(str.isdigit, piece)) >= 3)
+        for piece in re.split(r"[^A-Za-z0-9]", text)
+    )
 
 
 class LogFilter(logging.Filter):
@@ -60,11 +93,30 @@ class LogFilter(logging.Filter):
 
 def _redact(value: Any, known: list[str]) -> Any:
     if isinstance(value, str):
+        value = writable(value)
         for secret in known:
             value = value.replace(secret, HIDDEN)
-        return SHAPES.sub(HIDDEN, value)
+        value = HEADER.sub(rf"\1{HIDDEN}", CERTAIN.sub(HIDDEN, value))
+        value = AUTHORISED.sub(lambda m: f"{m[1]}{m[2]}{HIDDEN}" if _authorises(m[3]) else m[0], value)
+        value = PREFIXED.sub(lambda m: HIDDEN if looks_random(m[0]) else m[0], value)
+        return UNBROKEN.sub(lambda m: HIDDEN if _mixed(m[0]) else m[0], value)
     if isinstance(value, dict):
         return {_redact(key, known): _redact(item, known) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_redact(item, known) for item in value]
     return value
+
+
+def _authorises(text: str) -> bool:
+    """Whether what follows `Bearer` or `Basic` is a credential: random, or a name and a password in base64."""
+    if looks_random(text):
+        return True
+    try:
+        return re.fullmatch(rb"[!-9;-~]+:[!-~]+", base64.b64decode(text, validate=True)) is not None
+    except ValueError:
+        return False
+
+
+def _mixed(text: str) -> bool:
+    """Whether upper case, lower case and digits are mixed as in no path or name."""
+    return sum(map(str.isupper, text)) >= 8 and sum(map(str.islower, text)) >= 8 and any(map(str.isdigit, text))

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..errors import SekiError, look_up
 from ..llm import get_llm
@@ -62,7 +63,19 @@ class Example(NamedTuple):
 
 
 SYSTEM = re.compile(r"\A\s*<system>\n?(.*?)\n?</system>\n?(.*)\Z", re.DOTALL)
-_jinja = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - prompts are plain text
+BROKEN = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+)
+_jinja = ImmutableSandboxedEnvironment(  # a run folder from a stranger brings its own templates
+    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+)
 
 
 @dataclass(frozen=True)
@@ -76,12 +89,14 @@ class Prompts:
 
     def __post_init__(self) -> None:
         for stage in VARIABLES:
-            text = getattr(self, f"{stage}_text")
+            text = self.text(stage)
             try:
                 unknown = meta.find_undeclared_variables(_jinja.parse(text)) - VARIABLES[stage].keys()
                 self._templates[stage] = [(role, _jinja.from_string(part)) for role, part in by_role(text)]
             except TemplateSyntaxError as error:
                 raise PromptError(f"template {stage}, line {error.lineno}: {error.message}") from None
+            except BROKEN as error:
+                raise PromptError(f"template {stage} cannot be read as a template: {error}") from None
             if unknown:
                 known = "\n".join(f"  {name}: {meaning}" for name, meaning in VARIABLES[stage].items())
                 raise PromptError(f"template {stage} uses {', '.join(sorted(unknown))}; it may use\n{known}")
@@ -95,7 +110,7 @@ class Prompts:
     @property
     def hashes(self) -> dict[str, str]:
         """A short hash of each template, part of a run's config."""
-        return {s: hashlib.sha256(getattr(self, f"{s}_text").encode()).hexdigest()[:12] for s in VARIABLES}
+        return {s: hashlib.sha256(self.text(s).encode()).hexdigest()[:12] for s in VARIABLES}
 
     @property
     def hash(self) -> str:
@@ -104,8 +119,8 @@ class Prompts:
 
     def text(self, stage: str) -> str:
         """The template of a stage. Raises UnknownName, which lists the stages."""
-        look_up("prompt", VARIABLES, stage)
-        return str(getattr(self, f"{stage}_text"))
+        texts = {"critique": self.critique_text, "refine": self.refine_text, "inspire": self.inspire_text}
+        return look_up("prompt", texts, stage)
 
     def edited(self, **texts: str) -> "Prompts":
         """The same prompts with some templates replaced. Raises PromptError."""
@@ -140,7 +155,7 @@ class Prompts:
     def _render(self, stage: str, **variables: Any) -> list[Message]:
         try:
             return [{"role": role, "content": part.render(**variables)} for role, part in self._templates[stage]]
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        except BROKEN as error:
             raise PromptError(f"template {stage} cannot be filled in: {error}") from None
 
 
@@ -153,7 +168,7 @@ def prompts_from(llm: str, files: Mapping[str, Path | None]) -> Prompts | None:
     for stage, path in files.items():
         if path:
             try:
-                texts[stage] = Path(path).expanduser().read_text(encoding="utf-8")
+                texts[stage] = Path(path).expanduser().read_text(encoding="utf-8-sig")
             except (OSError, UnicodeError) as error:
                 raise PromptError(f"template {stage}: {path} cannot be read ({error})") from None
     return Prompts.load(get_llm(llm).templates, **texts) if texts else None

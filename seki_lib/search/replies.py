@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import InvalidArchitecture, LLMError
 from ..llm.base import Question
+from ..spaces.base import ReplySchema
 from . import questions
 from .repository import Record
 from .state import Exchange, Search
@@ -40,11 +41,9 @@ class Answer:
 
 def ask(search: Search, question: Question, exchanges: list[Exchange]) -> str:
     """The LLM's reply, noted among the exchanges. A reply to a choice is that choice, if it names one."""
-    completion = search.llm.complete(
-        question.messages, schema=question.schema, seed=question.seed, max_tokens=question.max_tokens
-    )
+    completion = search.llm.complete(question)
     exchanges.append(Exchange(question.stage, question.messages, completion.text, completion))
-    choice = question.schema.choice(completion.text) if question.schema else None
+    choice = question.schema.choice(completion.text) if isinstance(question.schema, ReplySchema) else None
     return completion.text if choice is None else choice
 
 

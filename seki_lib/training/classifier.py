@@ -126,7 +126,7 @@ class ClassifierTraining(ImageTraining):
         torch.manual_seed(self.seed_of("weights"))
         network: Any = build_network(space, arch, auxiliary=config.auxiliary > 0 and space == "darts", **sizes)
         if config.drop_path and not hasattr(network, "drop_path_prob"):
-            raise TrainingError(f"{space}: its networks know no drop path: set drop_path=0")
+            raise TrainingError(f"{space}: its networks know no drop path. Next: --drop-path 0")
         if config.channels_last:
             network = network.to(memory_format=torch.channels_last)
         self.network: Any = self.world.synchronised(network.to(self.device))

@@ -5,7 +5,7 @@ The paper says no more of Penn Treebank than Table 8; the defaults are those of 
 
 from dataclasses import dataclass, replace
 
-from ..errors import look_up
+from ..errors import SettingError, look_up
 
 TEXTS = ("ptb", "pydoc_topics")
 KINDS = ("cell", "single_path", "darts")
@@ -50,13 +50,13 @@ class LanguageModelConfig:
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
+            raise SettingError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
         if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+            raise SettingError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         if min(self.hidden, self.epochs, self.batch, self.eval_batch, self.test_batch, self.bptt) < 1:
-            raise ValueError("hidden, epochs, batch, eval_batch, test_batch and bptt must be at least 1")
+            raise SettingError("hidden, epochs, batch, eval_batch, test_batch and bptt must be at least 1")
         if not 1 <= self.shortest <= self.longest:
-            raise ValueError(f"shortest must lie between 1 and longest = {self.longest}, not {self.shortest}")
+            raise SettingError(f"shortest must lie between 1 and longest = {self.longest}, not {self.shortest}")
 
 
 _LAPTOP = LanguageModelConfig(  # few words, read once in short sequences: nothing to regularise, no time to average

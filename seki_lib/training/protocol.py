@@ -5,7 +5,6 @@ A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name
 """
 
 import hashlib
-import json
 import math
 import os
 import re
@@ -15,8 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ..assets import fetch, locate
-from ..errors import AssetError, RunError, look_up
+from ..assets import extracted, fetch, locate
+from ..errors import AssetError, RunError, SettingError, look_up
+from ..jsonl import read_json
 from ..spaces import darts, darts_rnn, get_space
 from .language_protocol import LANGUAGE_SUPERNETS, TEXTS, LanguageModelConfig
 
@@ -60,11 +60,11 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
+            raise SettingError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
         if self.compile not in ("", "default", "reduce-overhead"):
-            raise ValueError(f"compile must be '', 'default' or 'reduce-overhead', not {self.compile!r}")
+            raise SettingError(f"compile must be '', 'default' or 'reduce-overhead', not {self.compile!r}")
         if min(self.channels, self.layers, self.epochs, self.batch) < 1:
-            raise ValueError("channels, layers, epochs and batch must be at least 1")
+            raise SettingError("channels, layers, epochs and batch must be at least 1")
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch from 0."""
@@ -121,9 +121,9 @@ class ImageNetConfig(ClassifierConfig):
 
 def _check_photographs(config: Any) -> None:
     if config.stem not in ("cifar", "imagenet"):
-        raise ValueError(f"stem must be 'cifar' or 'imagenet', not {config.stem!r}")
+        raise SettingError(f"stem must be 'cifar' or 'imagenet', not {config.stem!r}")
     if not 0 < config.resolution <= config.resize:
-        raise ValueError(f"resolution must lie in 1..resize, not {config.resolution} with resize={config.resize}")
+        raise SettingError(f"resolution must lie in 1..resize, not {config.resolution} with resize={config.resize}")
 
 
 _SHORT = ImageNetConfig(
@@ -187,16 +187,16 @@ class SupernetConfig:
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
+            raise SettingError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
         if self.sampling not in ("uniform", "fair"):
-            raise ValueError(f"sampling must be 'uniform' or 'fair', not {self.sampling!r}")
+            raise SettingError(f"sampling must be 'uniform' or 'fair', not {self.sampling!r}")
         self._check_resolution()
         if min(self.channels, self.layers, self.epochs, self.batch, self.score_images) < 1:
-            raise ValueError("channels, layers, epochs, batch and score_images must be at least 1")
+            raise SettingError("channels, layers, epochs, batch and score_images must be at least 1")
 
     def _check_resolution(self) -> None:
         if self.resolution not in (8, 16, 32):
-            raise ValueError(f"resolution must be 8, 16 or 32 pixels, not {self.resolution}")
+            raise SettingError(f"resolution must be 8, 16 or 32 pixels, not {self.resolution}")
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch from 0."""
@@ -262,6 +262,9 @@ IMAGENET_SUPERNETS: dict[str, ImageNetSupernetConfig] = {
 }  # fmt: skip
 """Of the DARTS space on photographs: `paper` is of ImageNet-1K, the others of its 200-class sample."""
 
+SUPERNET_KINDS = {
+    "darts": ("single_path", "pc_darts", "darts"), "nas201": ("single_path",), "darts_rnn": ("single_path", "darts"),
+}  # fmt: skip
 HELD_OUT = 5120  # images besides those of f(α) that a final cell is read on, at most
 
 ALONE: dict[str, SupernetConfig] = {
@@ -292,7 +295,10 @@ class SupernetSpec:
         config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
         if self.space == "darts" and self.dataset.startswith("imagenet"):
             config = IMAGENET_SUPERNETS[self.profile]
-        return replace(config, kind=self.kind) if self.kind else config
+        if not self.kind:
+            return config
+        look_up(f"kind of supernet of {self.space}", dict.fromkeys(SUPERNET_KINDS[self.space]), self.kind)
+        return replace(config, kind=self.kind)
 
     def folder(self, results: Path) -> Path:
         """Where this supernet lives."""
@@ -357,7 +363,7 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     if match := re.fullmatch(r"random:([0-9]{1,9})", arch):
         return f"random-{match[1]}", home.format(home.random(Random(int(match[1]))))
     if "(" not in arch and "|" not in arch and (result := Path(arch) / "result.json").is_file():
-        text = home.format(home.parse(_read(result)["architecture"]))
+        text = home.format(home.parse(read_json(result)["architecture"]))
         return f"searched-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
     if "(" not in arch and "|" not in arch:
         named = f"one of {', '.join(public)}, " if public else ""
@@ -386,6 +392,7 @@ def assets_at_hand(dataset: str) -> tuple[str, ...]:
     for group in DATA_ASSETS.get(dataset, ()):
         if all(locate(asset) for asset in group):
             return group
+        extracted(group[0])
     return ()
 
 
@@ -413,7 +420,3 @@ def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | La
     look_up("text" if is_text else "data set", dict.fromkeys(TEXTS if is_text else DATASETS), dataset)
     stand_in = STAND_INS.get(dataset) if config.stand_in else None
     return stand_in if stand_in and not assets_at_hand(dataset) else dataset
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text())

@@ -11,6 +11,7 @@ from seki_lib.errors import LLMError
 from seki_lib.llm import get_llm
 from seki_lib.llm.budget import Budget, BudgetError, Limits, worst_usage
 from seki_lib.llm.prices import FILE, Price, as_of, price_of, prices
+from seki_lib.llm.transcript import Recorder
 from seki_lib.profiles import Profile
 from seki_lib.runs import RunSpec, search_run
 
@@ -234,3 +235,105 @@ def test_a_bound_that_is_no_number_is_one_sentence(text, monkeypatch):
 
 def test_get_llm_is_not_needed_to_know_a_price():
     assert get_llm("anthropic:claude-haiku-4-5").name in prices()
+
+
+DAMAGED = {
+    "cut off": loopback.truncated_json,
+    "no JSON": loopback.wrong_content_type,
+    "deep": lambda server, handler, body: server.send(handler, 200, b"[" * 5000 + b"]" * 5000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_reply_counts_in_full_since_the_provider_may_have_charged(damage, claude, clock, tmp_path):
+    claude.faults = [DAMAGED[damage]] * 2
+    budget = Budget(tmp_path)
+    question = [{"role": "user", "content": "Which?"}]
+    reply = Recorder(tmp_path / "t.jsonl", get_llm("anthropic:claude-haiku-4-5", clock=clock), budget=budget)
+    usage = reply.complete(question, max_tokens=100).usage
+    worst = sum(worst_usage(question, None, 100 + 2048).values())
+    took = budget.spent()
+    assert took["calls"] == 3 and took["tokens"] == 2 * worst + usage["prompt_tokens"] + usage["completion_tokens"]
+    assert took["usd"] > 2 * 2148 * 5e-6
+
+
+def test_a_killed_call_of_the_embedded_llm_is_freed_when_its_run_goes_on(tmp_path, monkeypatch):
+    free, budget = Price(0, 0, 0, 0), Budget(tmp_path, Limits(calls=3))
+    for run, price in (("a", free), ("b", free), ("c", PRICE)):
+        budget.reserve("x", price, {"completion_tokens": 9}, run=run)  # and killed
+    with pytest.raises(BudgetError, match="set aside 3"):
+        budget.reserve("x", PRICE, {"completion_tokens": 9}, run="c")  # somebody may have charged for it
+    budget.settle(budget.reserve("x", free, {"completion_tokens": 9}, run="a"), {"completion_tokens": 9}, 0.0)
+    assert budget.spent()["calls"] == 1
+
+
+def test_a_run_of_an_llm_that_charges_nothing_names_its_reservations(tmp_path):
+    from seki_lib.llm import LLM, Completion
+
+    class Killed(LLM):
+        name = "local:killed"
+
+        def answer(self, question):
+            if self.dies:
+                raise KeyboardInterrupt
+            return Completion("a reply")
+
+    llm, budget, question = Killed(), Budget(tmp_path, Limits(calls=2)), [{"role": "user", "content": "Which?"}]
+    for llm.dies in (True, True, True, False):
+        recorder = Recorder(tmp_path / "run" / "t.jsonl", llm, budget=budget)
+        if llm.dies:
+            with pytest.raises(KeyboardInterrupt):
+                recorder.complete(question)
+    assert recorder.complete(question).text == "a reply" and budget.spent()["calls"] == 1
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from seki_lib.errors import LLMError
+from seki_lib.llm.budget import Budget, Limits
+budget = Budget(Path(sys.argv[1]), Limits(calls=9))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+budget.reserve("x", None, {"completion_tokens": 9})
+before = budget.path.read_bytes()
+resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) - 9, len(before) - 9))
+try:
+    budget.reserve("x", None, {"completion_tokens": 9})
+except LLMError as error:
+    print(error)
+assert budget.path.read_bytes() == before
+"""
+
+
+def test_a_reservation_that_cannot_be_written_is_none_and_the_ledger_stays_whole(tmp_path):
+    """With a real limit of the operating system on the size of files, as on a full disk."""
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True)
+    assert done.stderr == "" and "cannot be written (File too large), so no call is made" in done.stdout
+
+
+@pytest.mark.parametrize("value", ['"cheap"', "-1", "nan", "inf", "true", "[1]"])
+def test_a_price_that_is_no_number_is_one_sentence_that_names_it(value, tmp_path, monkeypatch):
+    own = tmp_path / "prices.toml"
+    own.write_text(f'["openai:mine"]\ninput = {value}\ncached = 0.1\nwritten = 0.1\noutput = 0.2\n')
+    monkeypatch.setenv("SEKI_PRICES", str(own))
+    with pytest.raises(LLMError, match=r"openai:mine: input = .* is no number of dollars"):
+        price_of("openai:mine", hosted=False)
+
+
+def test_a_file_of_prices_may_begin_with_a_byte_order_mark_and_be_named_from_here(tmp_path, monkeypatch):
+    import os
+
+    from seki_lib.assets import absolute_folders
+
+    (tmp_path / "prices.toml").write_text(
+        '["openai:mine"]\ninput = 0.1\ncached = 0.1\nwritten = 0.1\noutput = 0.2\n', encoding="utf-8-sig"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEKI_PRICES", "prices.toml")
+    absolute_folders()
+    assert os.environ["SEKI_PRICES"] == str(tmp_path / "prices.toml")
+    monkeypatch.chdir("/")
+    assert price_of("openai:mine", hosted=False).output == 0.2

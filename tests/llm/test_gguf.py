@@ -198,3 +198,27 @@ def test_any_gguf_file_can_be_named_by_its_path(embedded, tmp_path):
         get_llm(f"local:{tmp_path / 'nothing.gguf'}")
     with pytest.raises(UnknownName, match=r"qwen2\.5-32b"):
         get_llm("local:qwen2.5-72b")
+
+
+def test_a_gguf_file_is_known_by_the_ending_of_its_name_in_any_case(tmp_path):
+    blob = tmp_path / "0123abcd"  # as the cache of a hub keeps it, with a link that bears the name
+    blob.write_bytes(b"GGUF....")
+    link = tmp_path / "MINE.GGUF"
+    link.symlink_to(blob)
+    llm = get_llm(f"local:{link}")
+    assert (llm.settings["file"], llm.settings["bytes"], llm._file()) == ("MINE.GGUF", 8, link)
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", 'Git LFS pointer.*"git lfs pull"'),
+        (b"<!DOCTYPE html>", "is no GGUF file: it begins with b'<!DOCTYPE html>'"),
+        (b"", "is no GGUF file"),
+    ],
+)
+def test_a_file_that_is_no_model_is_named_before_it_is_loaded(start, said, tmp_path):
+    path = tmp_path / "M.gguf"
+    path.write_bytes(start)
+    with pytest.raises(LLMError, match=said):
+        get_llm(f"local:{path}")

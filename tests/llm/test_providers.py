@@ -8,7 +8,7 @@ from loopback import KEY, Loopback, status
 from seki_lib import get_space
 from seki_lib.errors import LLMError
 from seki_lib.jsonl import read_lines
-from seki_lib.llm import PROVIDERS, get_llm
+from seki_lib.llm import PROVIDERS, Question, get_llm
 from seki_lib.llm.transcript import Recorder, totals
 from seki_lib.spaces import ReplySchema
 
@@ -52,7 +52,7 @@ def test_openai_itself_is_asked_by_its_current_names_and_another_server_by_the_c
     assert reply.usage["cached_tokens"] == 40 and reply.usage["prompt_tokens"] > 40
     monkeypatch.delenv("OPENAI_BASE_URL")
     hosted = get_llm("openai:gpt-4o-mini")
-    request = hosted._request(MESSAGES, None, 3, 200)
+    request, _ = hosted._request(Question(MESSAGES, None, 3, 200), MESSAGES)
     assert "max_completion_tokens" in request and "max_tokens" not in request
     server.close()
 

@@ -4,7 +4,7 @@ import pytest
 from fuzz import fuzzed_replies
 
 from seki_lib.errors import InvalidArchitecture
-from seki_lib.llm import Completion
+from seki_lib.llm import LLM, Completion
 from seki_lib.llm.transcript import Recorder
 from seki_lib.spaces import SPACES
 
@@ -25,13 +25,13 @@ def test_10000_fuzzed_replies_give_an_architecture_or_invalid_architecture_and_n
     assert valid > 1000 and invalid > 1000
 
 
-class Says:
-    name, notation, templates, strategy, settings = "fake:says", "names", "full", "free", {}
+class Says(LLM):
+    name = "fake:says"
 
     def __init__(self, text):
         self.text = text
 
-    def complete(self, messages, **options):
+    def answer(self, question):
         return Completion(self.text)
 
 

@@ -90,3 +90,63 @@ def test_ordinary_words_are_left_alone(monkeypatch):
     monkeypatch.setenv("MAX_TOKENS", "100000000")
     text = "Replace edge 3, skip_connect, by nor_conv_3x3: 100000000 tokens, a basic idea, task-oriented"
     assert secrets.redact({"a": [text]}) == {"a": [text]}
+
+
+WORDS = [
+    "build a basic convolutional path",
+    "bearer of information",
+    "the bearer representations, a basic regularization-by-noise3x3",
+    "sk-connect-everything",
+    "sk-skip-connect-3x3-then-pool",
+    "sk_connect_everything, hf_model_of_convolutions, r8_residual_connections",
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|none~0|avg_pool_3x3~1|nor_conv_1x1~2|",
+    "results/laptop/searches/nas201/cifar10/openai-gpt-4o-mini-2026-01-01/default",
+    "authorization: who may write here",
+    "an api-key: none",
+    "Genotype(normal=[('sep_conv_3x3', 0), ('dil_conv_5x5', 1)], normal_concat=[2, 3, 4, 5])",
+    "a basic overparameterization, basic DownsamplingThenUpsampling",
+]
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_what_somebody_wrote_stays_as_it_is(text):
+    assert secrets.redact(text) == text
+
+
+KEYS = {
+    "OpenAI": "sk-proj-Zk3vJ8xQ2mW9_aB4cD5eF6gH7iJ8kL9mN0oP1qR2sT3",
+    "OpenAI, old": "sk-" + "a1B2c3D4" * 6,
+    "Anthropic": "sk-ant-api03-Xy7Kp2Lm9Qr4St6Uv8Wx0Yz1Ab3Cd5Ef-Gh7Ij9Kl1AA",
+    "OpenRouter": "sk-or-v1-" + "0f3a" * 16,
+    "Hugging Face": "hf_AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGh",
+    "Google": "AIzaSyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
+    "AWS": "AKIAIOSFODNN7EXAMPLE",
+    "AWS, secret": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "GitHub": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "GitHub, fine": "github_pat_11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789abcdefghijklmnop",
+    "Groq": "gsk_9Zt3Qw7Lk2Jh5Gf8Ds1Ap4Mn6Bv0Cx3Zl7Kj2Hg",
+    "a web token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+    "Bearer": "Bearer 9f86d081884c7d659a2feaa0c55ad015",
+    "Basic": "Basic dXNlcjpwYXNz",
+    "header": "{'x-api-key': 'abcdefghijk'}",
+    "URL": "https://someone:pa55word@host/v1",
+    "query": "http://host/v1?key=abcdefghij",
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_what_is_as_long_and_random_as_a_key_is_hidden(name):
+    said = secrets.redact(f"It was refused: {KEYS[name]}, sorry.")
+    assert secrets.HIDDEN in said and said.startswith("It was refused: ") and said.endswith("sorry.")
+    assert not any(piece in said for piece in KEYS[name].replace("'", " ").replace("/", " ").split() if len(piece) > 9)
+
+
+def test_a_variable_that_holds_words_hides_none(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "skip_connect")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Convolution 3x3")
+    monkeypatch.setenv("KEYBOARD_LAYOUT", "nor_conv_3x3")
+    monkeypatch.setenv("DEPLOY_TOKEN", "Tr0ub4dor&3xyz")
+    assert (
+        secrets.redact("skip_connect, Convolution 3x3, nor_conv_3x3") == "skip_connect, Convolution 3x3, nor_conv_3x3"
+    )
+    assert secrets.redact("Tr0ub4dor&3xyz") == secrets.HIDDEN
