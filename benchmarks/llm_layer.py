@@ -26,8 +26,8 @@ from seki_lib.llm.scripted import Scripted
 from seki_lib.profiles import Profile
 from seki_lib.prompts import Prompts
 from seki_lib.runs import RunSpec, search_run
-from seki_lib.search import LONGEST_READ
 from seki_lib.spaces import SPACES
+from seki_lib.spaces.base import LONGEST_READ
 
 ROUNDS = 50
 PROFILE = Profile("benchmark", rounds=ROUNDS)
