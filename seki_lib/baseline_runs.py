@@ -10,7 +10,7 @@ from .evaluators import get_evaluator
 from .fingerprint import fingerprint
 from .jsonl import written_at_once
 from .profiles import Profile
-from .runs import folder_name
+from .results import folder_name
 from .search.baselines import BASELINES, run_baseline
 from .spaces import get_space
 

@@ -26,8 +26,8 @@ from .notebook import ROOT, execute, find_notebook, read_parameters
 from .paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from .profiles import get_profile, parse_seeds
 from .prompts import VARIABLES, prompts_from
-from .report.table1 import found_cell
-from .runs import RunSpec, search_run
+from .results import RunSpec, require_best_search
+from .runs import search_run
 from .search import SearchConfig, Step
 from .show import describe, prices_of
 from .trust import alone_specs
@@ -230,6 +230,7 @@ class Train(Trained):
     arch: str
     """DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
     searches; "found:imagenet": of those on ImageNet itself), the folder of a finished search, or a genotype's text"""
+    llm: str = ""  # whose search found the cell; of all LLMs if empty
     variant: option.FolderName = "default"  # name of this training; "default" names it by what was given
     drop_path: option.MaybeShare = None  # probability at the last epoch; 0 for networks that know no drop path
     compile: str = ""  # torch.compile's mode: default or reduce-overhead
@@ -246,7 +247,10 @@ class Train(Trained):
         from .training.protocol import TrainingSpec, get_protocol, named_architecture
 
         arch, _, task = self.arch.partition(":")
-        arch = str(found_cell(self.results, self.profile, self.space, task)) if arch == "found" else self.arch
+        if arch == "found":
+            arch = str(require_best_search(self.results, self.profile, self.space, task, self.llm).folder)
+        else:
+            arch = self.arch
         is_text = self.space == "darts_rnn"
         config = self.changed(language_protocol(self.profile) if is_text else get_protocol(self.profile, self.wanted))
         trainer, dataset = self.trainer("classifier"), self.at_hand(config)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..profiles import Profile
-from ..runs import RunSpec, folder_name
+from ..results import RunSpec, folder_name
 from ..training.protocol import SupernetSpec
 from .settings import Setting, full_grid, longest
 

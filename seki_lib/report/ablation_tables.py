@@ -16,7 +16,7 @@ from ..forks import first_questions
 from ..jsonl import read_lines
 from ..paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from ..profiles import Profile
-from ..runs import RunSpec, is_finished
+from ..results import RunSpec, is_finished
 from .intervals import interval, interval_text
 from .paper import paper_table
 from .tables import Cell, Table

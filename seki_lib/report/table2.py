@@ -4,32 +4,24 @@ Only the profile `paper` trains on ImageNet-1K. The others train small networks 
 compare with each other and with chance, and stand in columns of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from ..errors import AssetError
-from ..training.protocol import (
-    IMAGENET,
-    NO_IMAGENET,
-    TrainingSpec,
-    assets_at_hand,
-    get_protocol,
-    imagenet_tree,
-    named_architecture,
-)
+from ..paper import Edition
+from ..paper import table2 as paper_table2
+from ..paper.found import editions, known_spec, training_spec
+from ..training.protocol import IMAGENET, TrainingSpec, get_protocol, images_missing
 from .paper import paper_table
-from .table1 import found_cells
+from .search_cost import search_cost
 from .tables import Cell, Table, mean_std
 
 COLUMNS = ("imagenet_error", "search_cost", "params_m")
 HEADINGS = ("ImageNet-1K top-1 test error (%)", "Search cost (GPU-days)", "Params (M)")
 SHORT_HEADINGS = ("short, 200 classes: last error (%)", "short: best error (%)", "short: Params (M)")
-CELLS = {  # besides those that searches found; as `seki train --arch` takes them
-    "smoke": ("DARTS_V2",), "laptop": ("DARTS_V2", "random:0"),
-    "workstation": ("DARTS_V2", "PC_DARTS", "random:0"), "paper": ("DARTS_V2", "PC_DARTS"),
-}  # fmt: skip
+NO_COSTS: Mapping[str, Cell] = MappingProxyType({})
 NO_SEARCH = {
     "SEKI, ours": "no search of the DARTS space has finished in this profile",
     "SEKI†, ours": "no search on ImageNet itself has finished in this profile: seki supernet --dataset imagenet, then "
@@ -37,32 +29,34 @@ NO_SEARCH = {
 }
 
 
-def images_missing(profile: str) -> str:
-    """Why this profile cannot train for Table 2 on this machine, or nothing."""
-    if IMAGENET[profile] == "imagenet":
-        return "" if imagenet_tree() else NO_IMAGENET
-    try:
-        here = assets_at_hand("imagenet_sample")
-    except AssetError as error:
-        return str(error)
-    return "" if here else "the sample is not on this machine: seki data fetch imagenet_sample (from a mirror)"
+def search_costs(edition: Edition, results: Path) -> dict[str, Cell]:
+    """What our searches took, by the name of their row."""
+    return {
+        f"SEKI{dagger}, ours, {llm}": search_cost(results, edition.name, llm, task=task)
+        for llm in editions(edition, results)
+        for dagger, task in (("", "cifar10"), ("†", "imagenet"))
+    }
 
 
-def trainings2(results: Path, profile: str) -> list[tuple[str, TrainingSpec]]:
-    """Every training of this profile's Table 2 with the name of its row; none where the images are not at hand.
-
-    First the best cell found on CIFAR-10, and that found on ImageNet itself (†), if there are such.
-    """
-    if images_missing(profile):
+def trainings(edition: Edition, results: Path) -> list[tuple[str, TrainingSpec]]:
+    """Every training of Table 2 with the name of its row: cells that LLMs found first, on CIFAR-10 and on photographs."""
+    if not edition.photographs:
         return []
-    tasks = {"SEKI, ours": "", "SEKI†, ours": "imagenet"}
-    found = [(row, str(f)) for row, task in tasks.items() for f in found_cells(results, profile, task=task)[:1]]
-    rows = found + [(f"{cell.replace(':', '-')}, ours", cell) for cell in CELLS[profile]]
-    return [(row, TrainingSpec(*named_architecture(cell), IMAGENET[profile], profile)) for row, cell in rows]
+    rows = []
+    for llm, other in editions(edition, results).items():
+        for need, dagger in zip(paper_table2.found(other), ("", "†"), strict=True):
+            if spec := training_spec(need, other, results):
+                rows.append((f"SEKI{dagger}, ours, {llm}", spec))
+    for need in paper_table2.known(edition):
+        rows.append((f"{need.cell.replace(':', '-')}, ours", known_spec(need, edition)))
+    return rows
 
 
-def table2(done: Sequence[tuple[str, dict[str, Any]]], profile: str) -> Table:
-    """The table. done: the name of the row and the result of each finished training of one profile."""
+def table2(
+    done: Sequence[tuple[str, dict[str, Any]]], profile: str, costs: Mapping[str, Cell] = NO_COSTS
+) -> Table:
+    """The table. done: the name of the row and the result of each finished training of one profile. costs: of searches,
+    by the name of the row."""
     full = IMAGENET[profile] == "imagenet"
     short = () if full else SHORT_HEADINGS
     table = Table("table2", f"Table 2. ImageNet-1K on the DARTS space, profile {profile}", (*HEADINGS, *short))
@@ -71,7 +65,7 @@ def table2(done: Sequence[tuple[str, dict[str, Any]]], profile: str) -> Table:
         table.add(row["architecture"], [Cell(row[c], "paper") for c in COLUMNS] + [blank] * len(short))
     why = images_missing(profile)
     for label, reason in NO_SEARCH.items():
-        if label not in dict(done):
+        if not any(row.startswith(label) for row, _ in done):
             missing = Cell("not run", "not run", why or reason)
             table.add(label, [missing, Cell("", "not run"), missing] + [missing] * len(short))
     for label, result in done:
@@ -79,7 +73,7 @@ def table2(done: Sequence[tuple[str, dict[str, Any]]], profile: str) -> Table:
             f"{result['paper_params_m']:.2f}", "measured", "counted: 48 channels, 14 cells, no auxiliary head"
         )
         full_error = Cell("not run", "not run", "250 epochs on GPUs: seki train --dataset imagenet --profile paper")
-        cells = [_error(result, "last") if full else full_error, Cell("", "not run"), params]
+        cells = [_error(result, "last") if full else full_error, costs.get(label, Cell("", "not run")), params]
         own = Cell(f"{result['params_m']:.3f}", "measured", "of the small network")
         table.add(label, cells if full else [*cells, _error(result, "last"), _error(result, "best"), own], 1)
     table.notes = _notes(done, profile, why)

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..paper import Edition
+from ..paper import table8 as paper_table8
+from ..paper.found import editions, known_spec, training_spec
 from ..spaces import get_space
 from ..training.language_protocol import LanguageModelConfig, language_protocol
-from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture
+from ..training.protocol import SupernetSpec, TrainingSpec
 from .paper import paper_table
-from .table1 import found_cells
 from .tables import Cell, Table
 
 COLUMNS = ("valid", "test", "params_m", "search_method")
@@ -24,39 +26,32 @@ SHORT_HEADINGS = (
     "short: Params (M)",
 )
 BLANK = Cell("", "not run")  # a column that does not apply
-CELLS: dict[str, tuple[str, ...]] = {
-    "smoke": ("DARTS_V2",),
-    "laptop": ("DARTS_V2",),
-    "workstation": ("DARTS_V1", "DARTS_V2"),
-    "paper": ("DARTS_V1", "DARTS_V2", "ENAS"),
-}
-"""What a profile trains for Table 8, besides the cell that its searches found."""
-
 PAPER_PARAMS_M = {8: 22.96, 11: 27.295}  # by nodes, at 850 units and 10,000 words; tests/nn/test_rnn.py counts them
 
 
-def trainings(results: Path, profile: str) -> list[TrainingSpec]:
-    """Every training that this profile's Table 8 wants; the best cell of its searches comes first, if there is one."""
-    found = found_cells(results, profile, "darts_rnn")
-    cells = [*(str(folder) for folder in found[:1]), *CELLS[profile]]
-    dataset = dataset_at_hand("ptb", language_protocol(profile))
-    named = [named_architecture(cell, "darts_rnn") for cell in cells]
-    return [TrainingSpec(name, text, dataset, profile, space="darts_rnn") for name, text in named]
+def trainings(edition: Edition, results: Path) -> list[tuple[str, TrainingSpec]]:
+    """Every training of Table 8 with the name of its row; the cells that LLMs found come first."""
+    rows = []
+    for llm, other in editions(edition, results, "darts_rnn", "ptb").items():
+        for need in paper_table8.found(other):
+            if spec := training_spec(need, other, results):
+                rows.append((f"SEKI, ours, {llm}", spec))
+    known = [known_spec(need, edition) for need in paper_table8.known(edition)]
+    return rows + [(f"{spec.name}, ours", spec) for spec in known]
 
 
-def table8(specs: Sequence[TrainingSpec], results: Sequence[dict[str, Any]], profile: str) -> Table:
-    """The table. specs and results: finished trainings of one profile, in the same order."""
+def table8(rows: Sequence[tuple[str, TrainingSpec]], results: Sequence[dict[str, Any]], profile: str) -> Table:
+    """The table. rows and results: finished trainings of one profile, in the same order."""
     full, config = profile == "paper", language_protocol(profile)
     title = f"Table 8. Language models on the Penn Treebank, profile {profile}"
     table = Table("table8", title, HEADINGS if full else (*HEADINGS, *SHORT_HEADINGS))
     for row in paper_table(8):
         cells = [Cell(row[column], "paper") for column in COLUMNS]
         table.add(row["architecture"], cells + ([] if full else [Cell("", "paper")] * 4))
-    if not any(spec.name.startswith("searched") for spec in specs):
+    if not any(label.startswith("SEKI") for label, _ in rows):
         missing = Cell("not run", "not run", f"no search of recurrent cells has finished; {_how_to_search(profile)}")
         table.add("SEKI, ours", [missing] * 3 + [Cell("LLM", "not run")] + ([] if full else [missing] * 4))
-    for spec, result in zip(specs, results, strict=True):
-        label = f"{'SEKI' if spec.name.startswith('searched') else spec.name}, ours"
+    for (label, spec), result in zip(rows, results, strict=True):
         table.add(label, _full(result) if full else _unpaid(spec) + _short(result, config), 1)
     table.notes = _notes(results[0], config, profile)
     return table

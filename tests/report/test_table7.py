@@ -10,7 +10,7 @@ from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
 from seki_lib.report.paper import paper_table
 from seki_lib.report.prompting import changed_edges, parts
-from seki_lib.report.table7 import EXPECTED, SHORT, finished_by_llm, reply_counts, table7, what_it_takes
+from seki_lib.report.table7 import EXPECTED, SHORT, searched_by_llm, reply_counts, table7, what_it_takes
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
@@ -44,12 +44,12 @@ def test_table7_of_the_paper_is_typed_to_the_last_digit():
 
 
 def test_only_finished_searches_stand_in_the_table(results):
-    assert {llm: len(folders) for llm, folders in finished_by_llm(results, "smoke").items()} == {"fake:llm": 2}
-    assert finished_by_llm(results, "paper") == {}
+    assert {llm: len(folders) for llm, folders in searched_by_llm(results, "smoke").items()} == {"fake:llm": 2}
+    assert searched_by_llm(results, "paper") == {}
 
 
 def test_replies_are_counted_as_the_transcript_has_them(results):
-    for folder in finished_by_llm(results, "smoke")["fake:llm"]:
+    for folder in searched_by_llm(results, "smoke")["fake:llm"]:
         counts = reply_counts(folder)
         calls = [c for c in read_lines(folder / "transcript.jsonl") if c["stage"] in ("refine", "inspire")]
         unreadable = [call for call in calls if call["reply"] == "not a cell"]

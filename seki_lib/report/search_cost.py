@@ -1,0 +1,36 @@
+"""What our searches took: the column "Search cost" of Tables 1 and 2, and our point in Figure 1."""
+
+from pathlib import Path
+
+from ..errors import RunError
+from ..jsonl import read_json
+from ..results import SearchResult, best_search
+from .tables import Cell
+
+DAY = 24 * 3600
+
+
+def parts(search: SearchResult, results: Path, profile: str) -> tuple[dict[str, float], str]:
+    """Seconds of the supernet, of f and of the LLM, and the device of the supernet. Raises RunError without it."""
+    digest = search.config["data"]["sha256"]
+    supernets = map(read_json, (results / profile / "supernets").glob("*/*/*/*/result.json"))
+    for supernet in supernets:
+        if supernet["weights_sha256"] == digest:
+            seconds = {"supernet": supernet["seconds"], "f": search.scoring_seconds, "LLM": search.result["llm_seconds"]}
+            return seconds, str(supernet["device"])
+    raise RunError("the supernet that its search was scored by is no longer there")
+
+
+def search_cost(results: Path, profile: str, llm: str, space: str = "darts", task: str = "cifar10") -> Cell:
+    """GPU-days of the best search of an LLM where it ran on a GPU, else its seconds by part."""
+    search = best_search(results, profile, space, task, llm)
+    if search is None:
+        return Cell("not run", "not run", f"seki search --space {space} --task {task} --llm {llm} --profile {profile}")
+    try:
+        seconds, device = parts(search, results, profile)
+    except RunError as error:
+        return Cell("not known", "not run", str(error))
+    each = ", ".join(f"{part} {value:.0f} s" for part, value in seconds.items())
+    if device == "cpu":
+        return Cell(each, "measured", "on a CPU, whose hours are no GPU-days")
+    return Cell(f"{sum(seconds.values()) / DAY:.3f}", "measured", f"{each}; {device}")
