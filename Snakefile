@@ -12,10 +12,9 @@ from seki_lib.paper import needs_of, reports
 from seki_lib.report.table4 import table4_not_run
 from seki_lib.reproduce import read_edition
 
-EDITION, WHY = read_edition(Path(config["edition"]))
+EDITION, RESULTS = read_edition(config), config["results"]
 NEEDS = needs_of(EDITION)
 REPORTS = reports(EDITION)
-RESULTS = str(Path(config["edition"]).parents[1])
 SEKI = [sys.executable, "-m", "seki_lib.cli"]
 WHERE = ["--profile", EDITION.name, "--results", RESULTS]
 
@@ -102,4 +101,4 @@ if not EDITION.trans101_table:
         output:
             expand("tables/table4.{ending}", ending=["csv", "md", "html"]),
         run:
-            table4_not_run(EDITION.name, WHY).write(Path("tables"))
+            table4_not_run(EDITION.name, config["no_trans101"]).write(Path("tables"))

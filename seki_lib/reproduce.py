@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from .runs import RunSpec, search_config
 from .training.language_protocol import language_protocol
 from .training.protocol import IMAGENET, SUPERNETS, assets_at_hand, dataset_at_hand, fetch_dataset, get_protocol
 
-STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}
+STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}  # where data are out of reach
 
 
 def reproduce(
@@ -49,14 +50,14 @@ def reproduce(
     results, llm = results.resolve(), absolute_llm(llm)
     folder = results / profile.name
     _require_no_wildcards(results, ROOT, sys.executable, llm)
-    _fetch_what_there_is(profile)
+    _fetch_images_and_text(profile)
     edition, no_trans101 = _edition(profile, llm, seeds, ablations or ())
     with locked(folder) as lock:
         _forget_removed(folder)
         for name, value in _notes(edition, results, no_trans101).items():
             _write_if_changed(folder / f"{name}.json", value)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
-        if _run_and_wait(_snakemake(folder, jobs, plan), lock):
+        if _run_and_wait(snakemake(folder, jobs, plan), lock):
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
@@ -71,18 +72,6 @@ def reproduce(
             print(f"  {os.path.relpath(path)}")
 
 
-def _snakemake(folder: Path, jobs: int, plan: bool) -> list[str]:
-    """The command that runs the DAG in a profile's folder, or only plans it.
-
-    The path of the edition goes through a file: on a command line Snakemake would read it as YAML, and cut some paths.
-    """
-    write_json(folder / "snakemake.json", {"edition": str(folder / "edition.json")})
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(folder / "snakemake.json"), "--cores", str(jobs or os.cpu_count() or 1)]
-    command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
-    return [*command, *(["--dry-run"] if plan else ["--quiet", "rules", "progress", "host"])]
-
-
 def _run_and_wait(command: list[str], lock: int) -> int:
     """The exit code of a command. After Ctrl-C, which reaches its steps too, wait until all of them have saved."""
     with subprocess.Popen(command, cwd=ROOT, pass_fds=[lock]) as child:
@@ -93,6 +82,17 @@ def _run_and_wait(command: list[str], lock: int) -> int:
             raise
 
 
+def snakemake(folder: Path, jobs: int, plan: bool = False) -> list[str]:
+    """The command that runs the DAG in a profile's folder, or prints what it would run. jobs: 0 for one per core.
+
+    The settings go through a file: on a command line Snakemake would read them as YAML, and cut some of them.
+    """
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(folder / "edition.json"), "--cores", str(jobs or os.cpu_count() or 1)]
+    command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
+    return [*command, "--dry-run", "--printshellcmds"] if plan else [*command, "--quiet", "rules", "progress", "host"]
+
+
 def _require_no_wildcards(*names: object) -> None:
     """Raise RunError for a path in which Snakemake would see a wildcard."""
     for name in map(str, names):
@@ -100,17 +100,18 @@ def _require_no_wildcards(*names: object) -> None:
             raise RunError(f"{name} has a brace in it, which Snakemake reads as a wildcard: use a path without braces.")
 
 
-def _fetch_what_there_is(profile: Profile) -> None:
-    """Fetch the data sets that the profile trains on; say what takes the place of one that cannot be reached."""
-    wanted = {name: f"Where the profile allows it, {other} take its place, and the table says so." for name, other in
-              STAND_INS.items()}  # fmt: skip
-    if "sample" in images_missing(profile.name):
-        wanted["imagenet_sample"] = "Table 2 will read 'not run'."
-    for dataset, otherwise in wanted.items():
+def _fetch_images_and_text(profile: Profile) -> None:
+    """Fetch what trainings read; where it is out of reach, say what takes its place."""
+    for dataset, stand_in in STAND_INS.items():
         try:
             fetch_dataset(dataset)
         except AssetError as error:
-            print(f"{error}\n{otherwise}")
+            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
+    if "sample" in images_missing(profile.name):
+        try:
+            fetch_dataset("imagenet_sample")
+        except AssetError as error:
+            print(f"{error}\nTable 2 will read 'not run'.")
 
 
 def _edition(
@@ -132,21 +133,20 @@ def _edition(
     return edition, no_trans101
 
 
-def read_edition(path: Path) -> tuple[Edition, str]:
-    """What `seki reproduce` noted for the DAG: the edition, and why Table 4 cannot be made, if so."""
-    noted = json.loads(path.read_text(encoding="utf-8"))
-    why = noted.pop("no_trans101")
-    noted = {name: tuple(value) if isinstance(value, list) else value for name, value in noted.items()}
-    return Edition(**noted | {"profile": get_profile(noted["profile"])}), why
+def read_edition(noted: Mapping[str, Any]) -> Edition:
+    """The edition that `seki reproduce` noted for the DAG, in edition.json."""
+    values = {field.name: noted[field.name] for field in fields(Edition)}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Edition(**values | {"profile": get_profile(noted["profile"])})
 
 
 def _notes(edition: Edition, results: Path, no_trans101: str) -> dict[str, dict[str, Any]]:
     """Files of the profile's folder -> what they say. The DAG runs again what depends on one that changes."""
     profile, code = edition.profile, code_hash()
-    edition_note = asdict(edition) | {"profile": profile.name, "no_trans101": no_trans101}
+    here = {"profile": profile.name, "results": str(results), "no_trans101": no_trans101}
     seeds = [edition.seeds, edition.trans101_seeds]
     return {
-        "edition": edition_note,
+        "edition": asdict(edition) | here,
         "inputs": {"llm": edition.llm, "seeds": seeds, "data": _sources(), "code": code},
         "trainings": {
             "data": [assets_at_hand(name) for name in STAND_INS],

@@ -326,7 +326,7 @@ def test_a_half_done_run_of_other_code_is_refused_with_both_hashes_and_the_next_
         search_run(SPEC, PROFILE, tmp_path)
     assert {path.name: path.read_bytes() for path in folder.glob("*.json*")} == before
     advice = re.search(r"mkdir .* && mv \S+ \S+(?=\. )", str(refused.value))[0]
-    subprocess.run(["sh", "-c", advice], check=True)
+    subprocess.run(["/bin/sh", "-c", advice], check=True)
     assert search_run(SPEC, PROFILE, tmp_path) == folder
 
 

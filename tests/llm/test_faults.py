@@ -24,6 +24,8 @@ MENDED = {
     "timeout": loopback.silence,
     "truncated JSON": loopback.truncated_json,
     "empty content": loopback.empty_content,
+    "blanks": lambda server, handler, body: server.answer(handler, body, text=" \n "),
+    "only a thought": lambda server, handler, body: server.answer(handler, body, text="<think>|none~0|+</think>"),
     "wrong content type": loopback.wrong_content_type,
 }
 
@@ -132,3 +134,20 @@ def test_an_unknown_model_is_one_sentence(server, clock):
     with pytest.raises(LLMError, match=r"there is no model '(claude-haiku-4-5|gpt-4o-mini)'"):
         get_llm(server.name, clock=clock).complete(QUESTION)
     assert len(server.requests) == 1
+
+
+def test_a_search_of_a_model_that_thinks_first_is_the_search_of_one_that_does_not(server, clock, table, tmp_path):
+    plain = search(server, tmp_path / "plain")
+    answer = server.reply
+    server.reply = lambda messages, schema: f"<think>The current cell, |none~0|+</think>\n{answer(messages, schema)}"
+    thinking = search(server, tmp_path / "thinking")
+    assert history(thinking) == history(plain) and replies(thinking) == replies(plain)
+    assert "<think>" not in str([body["messages"] for _, body in server.requests])  # no thought is in a later prompt
+
+
+def test_a_search_of_a_model_that_only_thinks_stops_with_a_sentence(server, clock, table, tmp_path):
+    finish = "max_tokens" if server.protocol == "anthropic" else "length"
+    server.faults = [lambda *asked: server.answer(*asked[1:], text="<think>|none~0|+", finish=finish)] * 9
+    with pytest.raises(LLMError, match="thought through its whole allowance"):
+        search(server, tmp_path)
+    assert len(server.requests) <= 4
