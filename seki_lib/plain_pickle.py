@@ -19,7 +19,9 @@ from .errors import AssetError
 
 LONGEST = 1 << 24  # bytes of one text or byte string
 DEEPEST = 1 << 17  # values on the stack: a pickler writes batches of 1,000
-MOST = 20_000_000  # dictionaries, lists and sets in one file
+MOST = 8_000_000  # dictionaries, lists and sets in one file: twice what NAS-Bench-201's own file has
+NESTED = 20  # tuples within tuples
+WIDEST = 16  # values of a tuple that is a key
 BUFFER = 1 << 22  # bytes read at once
 MARK = object()
 
@@ -75,14 +77,16 @@ NAMES: dict[tuple[str, str], Callable[..., Any]] = {
 }
 """What a file may ask for, and what it gets: functions of this module that build plain data."""
 
-_FUNCTIONS = frozenset(NAMES.values())
-
 
 def _check_keys(keys: list[Any]) -> None:
-    """Only flat keys: to hash a tuple within a tuple within a tuple can bring the interpreter down."""
+    """Only short flat keys: to hash a tuple within a tuple within a tuple can bring the interpreter down."""
     for kind in set(map(type, keys)) - {str, int, float, bool, type(None)}:
-        if kind is not tuple or any(type(part) not in (str, int) for key in keys if type(key) is tuple for part in key):
+        if kind is not tuple or not all(map(_flat, (key for key in keys if type(key) is tuple))):
             raise AssetError(f"the file uses a {kind.__name__} as a key in a way that plain data does not")
+
+
+def _flat(key: tuple[Any, ...]) -> bool:
+    return len(key) <= WIDEST and all(type(part) in (str, int) for part in key)
 
 
 class PickleReader:
@@ -100,6 +104,7 @@ class PickleReader:
         self._memo: list[Any] = []
         self._fresh: list[int] = []
         self._settled: deque[int] = deque()
+        self._depths: dict[int, int] = {}  # `id` of a tuple that holds tuples -> how deep they are nested
 
     def settle(self, replacements: dict[int, Any], keep: int = 5_000) -> None:
         """Let go of dictionaries that were boiled down. replacements: `id` of each -> what stands for it from now on.
@@ -142,6 +147,7 @@ class PickleReader:
         memo.clear()
         self._fresh.clear()
         self._settled.clear()
+        self._depths.clear()
         marks: list[int] = []
         append, pop = stack.append, stack.pop
         containers = 0
@@ -263,9 +269,9 @@ class PickleReader:
                 items = stack[-size:]
                 if len(items) < size:
                     raise IndexError
-                stack[-size:] = [tuple(items)]
+                stack[-size:] = [self._tuple(items)]
             elif op == 0x74:  # t TUPLE
-                append(tuple(top_items()))
+                append(self._tuple(top_items()))
             elif op == 0x43:  # C SHORT_BINBYTES
                 at += 1
                 append(take(buffer[at - 1]))
@@ -286,7 +292,7 @@ class PickleReader:
                 append(_named(module, name))
             elif op == 0x52:  # R REDUCE
                 arguments, function = pop(), pop()
-                if function not in _FUNCTIONS or type(arguments) is not tuple:
+                if not callable(function) or type(arguments) is not tuple:  # nothing but NAMES brings callables here
                     raise AssetError("the file calls something that is no function of plain data")
                 append(function(*arguments))
             elif op == 0x62:  # b BUILD
@@ -301,6 +307,17 @@ class PickleReader:
                 return pop()
             else:
                 raise AssetError(f"the file uses the instruction {op:#04x}, which plain data does not need")
+
+    def _tuple(self, items: list[Any]) -> tuple[Any, ...]:
+        """A tuple that is not nested deeper than NESTED."""
+        made = tuple(items)
+        depth = 1 + max((self._depths.get(id(item), 1) for item in items if type(item) is tuple), default=0)
+        if depth > NESTED:
+            raise AssetError("the file is nested deeper than any benchmark")
+        self._depths.pop(id(made), None)  # of one that had this place in memory before
+        if depth > 1:
+            self._depths[id(made)] = depth
+        return made
 
     def _recall(self, place: int) -> Any:
         value = self._memo[place]
@@ -320,9 +337,7 @@ def _only(kind: type[Any], value: Any) -> Any:
 
 
 def _named(module: Any, name: Any) -> Callable[..., Any]:
-    try:
-        return NAMES[module, name]
-    except (KeyError, TypeError):
-        raise AssetError(
-            f"the file asks for {module}.{name}, which plain data does not need: nothing of it was run"
-        ) from None
+    if type(module) is not str or type(name) is not str or (module, name) not in NAMES:
+        asked = f"{module}.{name}" if type(module) is type(name) is str else "something that has no name"
+        raise AssetError(f"the file asks for {asked:.200}, which plain data does not need: nothing of it was run")
+    return NAMES[module, name]

@@ -12,7 +12,6 @@ The same command goes on where a killed run stopped, and asks the LLM nothing th
 
 import glob
 import hashlib
-import json
 import os
 import re
 import shlex
@@ -29,7 +28,7 @@ from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
 from .evaluators.tabular import TABLES
 from .fingerprint import fingerprint, set_aside
-from .jsonl import read_lines, write_json, write_lines
+from .jsonl import read_if_whole, read_json, read_lines, write_json, write_lines, write_text
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
@@ -106,7 +105,7 @@ def search_run(
     folder = spec.folder(results)
     prepared = _prepare(spec, profile, results, prompts, changes)
     _make_way(folder, _description(spec, *prepared), {*changes} if prompts is None else {*changes, *VARIABLES})
-    with locked(folder, patience=READING if is_finished(folder) else 0.0):
+    with locked(folder):
         search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
         done = len(search.repository.records)
         for step in islice(run(search), None if until is None else max(0, until + 1 - done)):
@@ -187,7 +186,7 @@ def fork_run(
     """
     folder, parent = spec.folder(results), of.folder(results)
     _make_way(folder, _description(spec, *_prepare(spec, profile, results, None, changes)), {*changes})
-    with locked(folder, patience=READING if is_finished(folder) else 0.0):
+    with locked(folder):
         if not (folder / "history.jsonl").exists():
             _require_common(parent, _description(spec, *_prepare(spec, profile, results, None, changes)), round)
             shared = first_rounds(of, profile, results, round + 1)
@@ -200,7 +199,6 @@ def fork_run(
     return search_run(spec, profile, results, on_step=on_step, **changes)
 
 
-READING = 60.0  # seconds that a finished run is waited for, while another process reads it
 AFTER_SELF_EVOLUTION = ("rounds", "lam", "k", "xi")  # settings that its rounds do not depend on
 
 
@@ -208,7 +206,7 @@ def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
     """Raise RunError unless the self-evolution rounds up to `round` of both runs must be the same."""
     if not (parent / "config.json").exists():
         raise RunError(f"{parent} holds no run to fork from: run it first.")
-    there = json.loads((parent / "config.json").read_text())
+    there = read_json(parent / "config.json")
     free = {"run.variant", *(f"search.{name}" for name in AFTER_SELF_EVOLUTION)}
     differing = [key for key in differences(there, here) if key not in free]
     if differing:
@@ -244,7 +242,7 @@ def kept_prompts(folder: Path) -> Prompts | None:
     if not paths[0].exists():
         return None
     prompts = Prompts(*(path.read_text(encoding="utf-8-sig") for path in paths))
-    default = Prompts.load(json.loads((folder / "config.json").read_text())["llm"]["templates"])
+    default = Prompts.load(read_json(folder / "config.json")["llm"]["templates"])
     return None if prompts == default else prompts
 
 
@@ -294,9 +292,7 @@ def _open(
     _claim(folder, description, spec.command(results))
     if not is_finished(folder):
         for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
-            path = folder / "prompts" / f"{stage}.md.j2"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(prompts.text(stage), encoding="utf-8")
+            write_text(folder / "prompts" / f"{stage}.md.j2", prompts.text(stage))
         earlier = _earlier_transcripts(folder, description)
         recorder = Recorder(recorder.path, llm, budget=Budget(results / spec.profile), earlier=earlier)
     search = Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
@@ -308,7 +304,7 @@ def _open(
 def _earlier_transcripts(folder: Path, description: dict[str, Any]) -> list[Path]:
     """Transcripts of runs that were set aside from here: what the same LLM answered there is not asked again."""
     aside = sorted(folder.parent.parent.glob(f"{glob.escape(folder.parent.name)},code=*/{folder.name}/config.json"))
-    same = [path for path in aside if json.loads(path.read_text())["llm"] == description["llm"]]
+    same = [path for path in aside if read_json(path)["llm"] == description["llm"]]
     return [path.with_name("transcript.jsonl") for path in same]
 
 
@@ -318,8 +314,8 @@ def reaches(folder: Path, round: int) -> bool:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether all rounds were run and the final cell was read."""
-    return (folder / "result.json").is_file()
+    """Whether all rounds were run and the final cell was read; a damaged result is said and made again."""
+    return read_if_whole(folder / "result.json") is not None
 
 
 def _description(
@@ -367,10 +363,10 @@ def _make_way(folder: Path, description: dict[str, Any], asked_for: set[str]) ->
     """
     if not is_finished(folder):
         return
-    there = json.loads((folder / "config.json").read_text())
+    there = read_json(folder / "config.json")
     differing = differences(there, description)
     if differing and not {name.rpartition(".")[2] for name in differing} & asked_for:
-        with locked(folder, patience=READING):
+        with locked(folder):
             kept = set_aside(folder, str(there.get("code")))
         print(f"{folder} was made by other code or settings ({', '.join(differing)}): kept as {kept}, and run anew.")
 
@@ -381,7 +377,8 @@ def _claim(folder: Path, description: dict[str, Any], command: str) -> None:
     if not path.exists():
         write_json(path, description)
         return
-    there = json.loads(path.read_text())
+    advice = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
+    there = read_json(path, advice)
     if not (differing := differences(there, description)):
         return
     if is_finished(folder) and differing == ["code"]:
@@ -410,7 +407,7 @@ def _write_origin(path: Path, origin: dict[str, Any], folder: Path, parent: Path
 
     if not path.exists():
         write_json(path, origin)
-    elif timeless(json.loads(path.read_text())) != timeless(origin):
+    elif timeless(read_json(path)) != timeless(origin):
         raise RunError(f"{folder} was forked from another history of {parent}. Remove the folder to start anew.")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from seki_lib import assets
 from seki_lib.assets import ASSETS, Asset, fetch, locate
-from seki_lib.errors import AssetError
+from seki_lib.errors import AssetError, RunError, say_once
 from seki_lib.evaluators import nas201_table
 
 CONTENT = b"real bytes"
@@ -167,3 +167,62 @@ def test_the_three_json_files_give_the_same_table(table, place, monkeypatch, ser
     shutil.rmtree(folder)
     assert nas201_table.load().rows == table.rows
     assert Path(assets.cache_dir(), "nasbench201_cifar10.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["url", "folder", "file address"])
+def test_a_wrong_file_of_a_mirror_is_named_and_the_next_source_is_tried(place, monkeypatch, server, capfd, kind):
+    url, folder = server
+    for name, content in (("mirror", b"a login page"), ("source", CONTENT)):
+        (folder / name).mkdir()
+        (folder / name / "thing.bin").write_bytes(content)
+    monkeypatch.setitem(ASSETS, "thing", Asset("thing.bin", SHA256, "MIT", "a test", url=f"{url}/source/thing.bin"))
+    places = {"url": f"{url}/mirror", "folder": folder / "mirror", "file address": (folder / "mirror").as_uri()}
+    monkeypatch.setenv("SEKI_MIRROR", str(places[kind]))
+    say_once.cache_clear()
+    assert fetch("thing").read_bytes() == CONTENT
+    said = capfd.readouterr().err
+    assert "mirror/thing.bin" in said and SHA256 in said and hashlib.sha256(b"a login page").hexdigest() in said
+    assert (folder / "mirror" / "thing.bin").read_bytes() == b"a login page"
+
+
+def test_wrong_files_of_all_sources_are_all_named(place, monkeypatch, server, capfd):
+    url, folder = server
+    for name in ("mirror", "source"):
+        (folder / name).mkdir()
+        (folder / name / "thing.bin").write_text(name)
+    monkeypatch.setitem(ASSETS, "thing", Asset("thing.bin", SHA256, "MIT", "a test", url=f"{url}/source/thing.bin"))
+    monkeypatch.setenv("SEKI_MIRROR", f"{url.replace('http://', 'http://user:secret@')}/mirror")
+    with pytest.raises(AssetError) as error:
+        fetch("thing")
+    for part in (
+        "mirror/thing.bin",
+        "source/thing.bin",
+        *(hashlib.sha256(n).hexdigest() for n in (b"mirror", b"source")),
+    ):
+        assert part in str(error.value)
+    assert "secret" not in str(error.value) + "".join(capfd.readouterr())
+    assert list((place / "cache" / "seki").iterdir()) == []
+
+
+def test_a_mirror_by_its_file_address_is_read_in_place(place, monkeypatch):
+    folder = place / "my mirror"
+    folder.mkdir()
+    (folder / "thing.bin").write_bytes(CONTENT)
+    for address in (
+        folder.as_uri(),
+        f"file://localhost{folder.as_uri().removeprefix('file://')}",
+        f"{folder.as_uri()}/",
+    ):
+        monkeypatch.setenv("SEKI_MIRROR", address)
+        assets.absolute_folders()
+        assert fetch("thing") == folder / "thing.bin"
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(place, monkeypatch, server):
+    url, folder = server
+    (folder / "thing.bin").write_bytes(CONTENT)
+    (place / "file").write_text("")
+    monkeypatch.setenv("SEKI_MIRROR", url)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "file"))
+    with pytest.raises(RunError, match="cannot be written or read"):
+        fetch("thing")

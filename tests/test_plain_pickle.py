@@ -102,7 +102,21 @@ def test_a_planted_call_is_refused_by_name_and_nothing_is_run(tmp_path, protocol
         (b"\x80\x02Nr" + struct.pack("<I", 2**31) + b".", "numbers its parts"),
         (b"\x80\x02" + b"(" * 200_000 + b".", "deeper"),
         (b"\x80\x02" + b"N" * 9_000_000 + b".", "deeper"),
-        (b"\x80\x02}" + b")" + b"\x85" * 1_000_000 + b"Ns.", "key"),
+        (b"\x80\x02}" + b")" + b"\x85" * 1_000_000 + b"Ns.", "nested deeper"),
+        (b"\x80\x02}))\x85\x85Ns.", "as a key"),
+        (b"\x80\x02}((" + b"K\x01" * 100 + b"tNu.", "as a key"),
+        (b"\x80\x02)" + b"\x85" * 1_000_000 + b")R.", "nested deeper"),
+        (b"\x80\x02)\x85)R.", "calls something"),
+        (b"\x80\x04))\x85\x93.", "something that has no name"),
+        (b"\x80\x02" + b")" + b"q\x000h\x00h\x00\x86" * 40 + b".", "instruction 0x30"),
+        (b"\x80\x02(" + b"N" * 5 + b"tq\x00" + b"h\x00h\x00\x86q\x00" * 40 + b".", "nested deeper"),
+        (b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"1.", "0x8b"),
+        (b"\x80\x02B" + struct.pack("<I", 2**32 - 1) + b".", "0x42"),
+        (b"\x80\x04\x96" + struct.pack("<Q", 2**62) + b".", "0x96"),
+        (b"\x80\x04\x8d" + struct.pack("<Q", 2**62) + b".", "0x8d"),
+        (b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"PabcQ.", "0x50"),
+        (b"I" + b"9" * 100_000 + b"\n.", "0x49"),
+        (b"L" + b"9" * 100_000 + b"L\n.", "0x4c"),
         (b"\x80\x02c__main__\nanything\n.", "__main__.anything"),
         (b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00O8\x85R.", "no plain number"),
         (b"\x80\x02Nq\x00]h\x00e.", "ends in the middle"),
@@ -116,6 +130,11 @@ def test_a_planted_call_is_refused_by_name_and_nothing_is_run(tmp_path, protocol
 def test_a_hostile_file_is_refused_with_a_reason(content, reason):
     with pytest.raises(AssetError, match=reason):
         read(content)
+
+
+def test_a_list_that_holds_itself_is_read_without_end_nowhere():
+    found = read(b"\x80\x02]q\x00h\x00a.")
+    assert found[0] is found
 
 
 def test_too_many_containers_are_refused(monkeypatch):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -38,3 +39,40 @@ def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path):
     path.write_text('{"broken\n{"round": 1}\n')
     with pytest.raises(RunError, match="line 1"):
         Repository(path)
+
+
+def written(path, *lines):
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+def line(round, **changes):
+    return {**asdict(record(round, 1.0)), **changes}
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "reason"),
+    [
+        ((line(0), line(2), line(3)), 2, "round 2, where round 1 is expected"),
+        ((line(0), line(1), line(1), line(2)), 3, "round 1, where round 2 is expected"),
+        ((line(1),), 1, "round 1, where round 0 is expected"),
+        ((line(0), line(2), line(1)), 2, "round 2, where round 1"),
+        ((line(0), line(1, score=float("nan")), line(2)), 2, "its score is nan"),
+        ((line(0), line(1, score=float("-inf"))), 2, "its score is -inf"),
+        ((line(0, score="94.1"),), 1, "its score is '94.1'"),
+        ((line(0, score=None),), 1, "its score is None"),
+        ((line(0, score=True),), 1, "its score is True"),
+        ((line(0, architecture=None),), 1, "its cell is no text"),
+        ((line(0), {k: v for k, v in line(1).items() if k != "score"}), 2, "score"),
+        ((line(0), line(1, extra=1)), 2, "extra"),
+        ((line(0), "", line(1)), 2, "Expecting value"),
+        ((line(0), "[1, 2]", line(1)), 2, "no JSON object"),
+    ],
+)
+def test_a_history_that_no_search_wrote_is_refused_and_the_line_named(tmp_path, lines, number, reason):
+    path = written(tmp_path / "history.jsonl", *lines)
+    with pytest.raises(
+        RunError, match=rf"history.jsonl, line {number} is damaged \(.*{reason}.*Remove this file"
+    ) as error:
+        Repository(path)
+    assert "\n" not in str(error.value)

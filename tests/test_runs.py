@@ -1,6 +1,7 @@
 import json
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from fakes import FakeLLM
 from seki_lib import baseline_runs as runs_of_baselines
 from seki_lib import runs
 from seki_lib.baseline_runs import baseline_runs
-from seki_lib.errors import LLMError, RunError
+from seki_lib.errors import LLMError, RunError, say_once
 from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.jsonl import read_lines, write_lines
 from seki_lib.llm.transcript import Recorder
@@ -396,3 +397,73 @@ def test_baselines_of_other_code_are_computed_anew(tmp_path, table, monkeypatch)
     assert (evolution() == first).all()  # kept
     monkeypatch.setattr(runs_of_baselines, "fingerprint", lambda *modules: "other code")
     assert not (evolution() == first).all()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"architecture": "|no', b"null", b"\x00" * 30])
+def test_a_damaged_result_is_named_and_made_again_from_the_history(fake, tmp_path, capsys, content):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    whole, asked = (folder / "result.json").read_bytes(), len(fake.calls)
+    (folder / "result.json").write_bytes(content)
+    say_once.cache_clear()
+    assert not runs.is_finished(folder)
+    search_run(SPEC, PROFILE, tmp_path)
+    assert (folder / "result.json").read_bytes() == whole and len(fake.calls) == asked
+    said = capsys.readouterr().err
+    assert said.count("result.json is damaged") == 1 and "made again" in said
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run": {', b"[]"])
+def test_damaged_settings_are_named_and_the_advice_loses_no_answer(fake, tmp_path, content):
+    folder = search_run(SPEC, PROFILE, tmp_path, until=3)
+    asked = len(fake.calls)
+    (folder / "config.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"config.json is damaged \(.*Remove it and history.jsonl"):
+        search_run(SPEC, PROFILE, tmp_path)
+    (folder / "config.json").unlink()
+    (folder / "history.jsonl").unlink()
+    search_run(SPEC, PROFILE, tmp_path, until=3)
+    assert len(fake.calls) == asked
+
+
+@pytest.mark.parametrize("damage", [
+    '{"key": "a"', "null", '{"key": 7, "reply": "x", "usage": {}, "seconds": 1}', '{"reply": "x"}',
+    '{"key": "a", "reply": null, "usage": {}, "seconds": 1}', '{"key": "a", "reply": "x", "usage": null, "seconds": 1}',
+    '{"key": "a", "reply": "x", "usage": {"prompt_tokens": "many"}, "seconds": 1}', '{"key": "a", "seconds": 1}',
+])  # fmt: skip
+def test_a_damaged_line_in_a_transcript_is_named_and_its_removal_costs_one_answer(fake, tmp_path, damage):
+    folder = search_run(SPEC, PROFILE, tmp_path, until=3)
+    path, asked = folder / "transcript.jsonl", len(fake.calls)
+    calls = path.read_text().splitlines()
+    path.write_text("\n".join([*calls[:2], damage, *calls[3:], ""]))
+    with pytest.raises(RunError, match=r"transcript.jsonl, line 3 is damaged \(.*Remove that line"):
+        search_run(SPEC, PROFILE, tmp_path)
+    path.write_text("\n".join([*calls[:2], *calls[3:], ""]))
+    (folder / "history.jsonl").unlink()
+    search_run(SPEC, PROFILE, tmp_path, until=3)
+    assert len(fake.calls) == asked + 1
+
+
+def test_without_room_for_its_reply_an_llm_is_not_asked(fake, tmp_path):
+    folder = search_run(SPEC, PROFILE, tmp_path, until=2)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    asked, size = len(fake.calls), (folder / "transcript.jsonl").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10_000, before[1]))
+    try:
+        with pytest.raises(RunError, match=r"transcript.jsonl cannot be written"):
+            search_run(SPEC, PROFILE, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(fake.calls) == asked
+    assert runs.is_finished(search_run(SPEC, PROFILE, tmp_path))
+
+
+def test_a_reply_that_cannot_be_kept_stops_the_run(fake, tmp_path, monkeypatch):
+    def full(path, record):
+        raise RunError(f"{path} cannot be written or read (No space left on device).")
+
+    folder = search_run(SPEC, PROFILE, tmp_path, until=2)
+    rounds = len(Repository(folder / "history.jsonl").records)
+    monkeypatch.setattr("seki_lib.llm.transcript.append_line", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        search_run(SPEC, PROFILE, tmp_path)
+    assert len(Repository(folder / "history.jsonl").records) == rounds

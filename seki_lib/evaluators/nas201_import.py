@@ -8,6 +8,7 @@ Reckoned from 300 cells with made-up curves: 5 minutes on one core and 56 MB for
 """
 
 import json
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,8 +20,8 @@ from ..errors import AssetError
 from ..jsonl import written_at_once
 from ..plain_pickle import PickleReader
 from ..spaces import get_space
-from .nas201_official import SPLITS, path
-from .official_file import read_official
+from .nas201_official import COLUMNS, SPLITS, path
+from .official_file import numbers, read_official
 
 IMAGES = {  # behind each of SPLITS: an accuracy is a multiple of 100 % / images, and a curve is kept in such steps
     "cifar10-valid": (0, 25_000, 0, 10_000),
@@ -58,7 +59,11 @@ def import_file(file: Path, on_progress: Callable[[str], None] = lambda line: No
         def take(reader: PickleReader, found: dict[Any, Any]) -> None:
             nonlocal cells
             if "train_acc1es" in found:
-                _boil_down(reader, found)
+                try:
+                    _boil_down(reader, found)
+                except (AssetError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                    found.clear()  # which cell it is of is known once its results were read
+                    found["wrong"] = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             elif HP.keys() & found.keys():
                 rows.extend(_rows_of(found, space))
                 cells += 1
@@ -100,13 +105,20 @@ def _boil_down(reader: PickleReader, state: dict[Any, Any]) -> None:
     for name in PER_EPOCH:
         value = state.get(name)
         if type(value) is dict:  # else it was boiled down where it was first used, or there is none
-            replaced[id(value)] = series[name] = _series(value)
-        else:
+            replaced[id(value)] = series[name] = _named(name, _series, value, 100.0 if "acc" in name else math.inf)
+        elif value is None or type(value) is _Boiled:
             series[name] = value or {}
-    epochs, latency = int(state["epochs"]), state.get("latency")
-    row: dict[str, Any] = {"epochs": epochs, "flops": state.get("flop"), "params": state.get("params")}
-    row["latency"] = sum(latency) / len(latency) if latency else None
-    images = IMAGES.get(state["name"], (0, 0, 0, 0))
+        else:
+            raise TypeError(f"{name} is a {type(value).__name__}")
+    latency = state.get("latency")
+    row: dict[str, Any] = {"epochs": state["epochs"]}
+    for column, name in (("flops", "flop"), ("params", "params")):
+        row[column] = None if state.get(name) is None else float(_named(name, numbers, [state[name]], 0.0)[0])
+    row["latency"] = float(_named("latency", numbers, latency, 0.0).mean()) if latency else None
+    epochs, name = _named("epochs", _whole, state["epochs"]), state["name"]
+    if not isinstance(name, str):
+        raise TypeError(f"its data set is a {type(name).__name__}")
+    images = IMAGES.get(name, (0, 0, 0, 0))
     for split, count in zip(SPLITS, images, strict=True):
         key, prefix = ("", "train") if split == "train" else (split, "eval")
         accuracies, losses, times = (series[f"{prefix}_{what}"].get(key) for what in ("acc1es", "losses", "times"))
@@ -120,23 +132,37 @@ def _boil_down(reader: PickleReader, state: dict[Any, Any]) -> None:
     state["row"] = row
 
 
+def _named(name: str, read: Callable[..., Any], *arguments: Any) -> Any:
+    """What `read` returns. Its errors say what was read."""
+    try:
+        return read(*arguments)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"a whole number is expected, and a {type(value).__name__} was found")
+    return value
+
+
 class _Boiled(dict[str, np.ndarray]):
     """A Series that stands for a dictionary of epochs, wherever the file refers to it again."""
 
 
-def _series(values: dict[Any, Any]) -> _Boiled:
-    """`{epoch: value}` or `{"split@epoch": value}` as an array a split."""
+def _series(values: dict[Any, Any], high: float) -> _Boiled:
+    """`{epoch: value}` or `{"split@epoch": value}` as an array a split; values in [0, high]."""
     if not values:
         return _Boiled()
-    first = next(iter(values))
+    found_values, first = numbers(values.values(), 0.0, high), next(iter(values))
     split = first.rpartition("@")[0] if isinstance(first, str) else ""
     if list(values) == _keys(split, len(values)):  # one split, all epochs in order: the usual case
-        return _Boiled({split: np.array(list(values.values()), dtype=np.float64)})
+        return _Boiled({split: found_values})
     found: dict[str, dict[int, float]] = {}
-    for key, value in values.items():
+    for key, value in zip(values, found_values.tolist(), strict=True):
         split, _, epoch = key.rpartition("@") if isinstance(key, str) else ("", "", key)
         if not 0 <= int(epoch) < 10_000:
-            raise AssetError(f"epoch {key!r} is out of range")
+            raise ValueError(f"epoch {key!r:.40} is out of range")
         found.setdefault(split, {})[int(epoch)] = value
     boiled = _Boiled()
     for split, by_epoch in found.items():
@@ -171,14 +197,37 @@ def _curve(values: np.ndarray | None, images: int) -> tuple[float | None, Any]:
 
 
 def _rows_of(results: dict[Any, Any], space: Any) -> list[dict[str, Any]]:
-    """The rows of one cell, from the states of its ArchResults by hp; they are emptied."""
+    """The rows of one cell, from the states of its ArchResults by hp; they are emptied.
+
+    Raises AssetError that names the cell, the data set and the seed of what is missing or no possible value.
+    """
     rows = []
     for name in results.keys() & HP.keys():
         arch, trainings = results[name]["arch_str"], results[name]["all_results"]
         space.parse(arch)  # what is no cell is refused
+        if HP[name] == 200 and (missing := {data for data, _ in COLUMNS.values()} - {data for data, _ in trainings}):
+            raise AssetError(f"{arch} has no training on {min(missing)} for 200 epochs")
         for (dataset, seed), training in trainings.items():
-            rows.append({"arch": arch, "hp": HP[name], "dataset": dataset, "seed": seed} | training["row"])
+            try:
+                rows.append({"arch": arch, "hp": HP[name], "dataset": dataset, "seed": _whole(seed)})
+                rows[-1] |= _require_complete(training, dataset, HP[name])
+            except (KeyError, TypeError, ValueError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else error
+                raise AssetError(f"{arch} on {dataset}, {HP[name]} epochs, seed {seed}: {reason}") from None
     for state in results.values():
         state.clear()  # the reader still knows it, should the file refer to it again
     results.clear()
     return rows
+
+
+def _require_complete(training: dict[Any, Any], dataset: Any, epochs: int) -> dict[str, Any]:
+    """The row of a training. Raises ValueError unless it has all its epochs and the accuracies that tables show."""
+    if "wrong" in training:
+        raise ValueError(training["wrong"])
+    row: dict[str, Any] = training["row"]
+    if row["epochs"] != epochs:
+        raise ValueError(f"it has {row['epochs']} epochs")
+    for data, split in COLUMNS.values():
+        if data == dataset and row[f"{_column(split)}_accuracy"] is None:
+            raise ValueError(f"there is no accuracy on {split} after the last epoch")
+    return row

@@ -3,7 +3,6 @@
 Isomorphic texts would use different weights of the supernet: hence the canonical form.
 """
 
-import json
 import time
 from abc import abstractmethod
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError, look_up
+from ..jsonl import read_json
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec, dataset_at_hand
 from .base import DataSource, Evaluation, Evaluator
@@ -33,7 +33,7 @@ class SupernetEvaluator(Evaluator):
         self.folder = (spec := replace(spec, dataset=self.dataset)).folder(results)
         if not (self.folder / "result.json").is_file():
             raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command(results)}" trains it.')
-        self.trained: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
+        self.trained: dict[str, Any] = read_json(self.folder / "result.json")
         self._device = device
         self._known: dict[Any, Evaluation] = {}
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,22 @@ from ..errors import AssetError, UnknownName
 from ..jsonl import written_at_once
 from ..spaces import get_space
 from .base import DataSource
-from .official_file import read_official
+from .official_file import numbers, read_official
 from .table import Contents, only
 
 PUBLISHED = (
     "1974b0ba21872494fabb541616e9bdae740242eecd6df5c5893747291364bc10"  # SHA-256 of transnas-bench_v10141024.pth
 )
+
+
+METRICS = {  # task -> the metric that tables show, as the file spells it
+    "class_object": "top1", "class_scene": "top1", "jigsaw": "top1", "autoencoder": "ssim", "normal": "ssim",
+    "segmentsemantic": "mIoU", "room_layout": "neg_loss",
+}  # fmt: skip
+BOUNDS = {  # of metrics, by the end of their names; of losses and times nothing is known but that they are numbers
+    "top1": (0.0, 100.0), "top5": (0.0, 100.0), "acc": (0.0, 100.0), "mIoU": (0.0, 100.0), "ssim": (-1.0, 1.0),
+    "neg_loss": (-inf, 0.0),
+}  # fmt: skip
 
 
 def path() -> Path:
@@ -109,6 +120,27 @@ def contents(columns: tuple[str, ...], scaled: Callable[[str, float], float]) ->
     )
 
 
+def _curves(arch: str, task: str, result: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Every metric of a cell on a task, a value an epoch, and what is known of its network, a value each.
+
+    Raises AssetError that names the cell, the task and the metric of what is missing or no possible value.
+    """
+    curves, metric = {}, "metrics"
+    try:
+        infos = {name: [value] for name, value in result.get("model_info", {}).items()}
+        for metric, values in (result["metrics"] | infos).items():
+            low, high = next((bounds for ending, bounds in BOUNDS.items() if metric.endswith(ending)), (-inf, inf))
+            curves[metric] = numbers(values, low, high)
+        for metric in [f"{split}_{METRICS[task]}" for split in ("valid", "test") if task in METRICS]:
+            epochs = result.get("total_epochs", len(curves[metric]))
+            if wrong := next((name for name in result["metrics"] if len(curves[name]) != epochs), None):
+                raise ValueError(f"{wrong} has {len(curves[wrong])} values for {epochs!r:.20} epochs")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise AssetError(f"{arch} on {task:.40}, {metric}: {reason}") from None
+    return curves
+
+
 def import_file(file: Path, on_progress: Callable[[str], None] = lambda line: None) -> Path:
     """Read the benchmark's file once, without running anything of it; the macro networks are left out.
 
@@ -125,18 +157,21 @@ def import_file(file: Path, on_progress: Callable[[str], None] = lambda line: No
         cells = found["data"]["micro"]
         for done, (arch, tasks) in enumerate(cells.items(), start=1):
             get_space("trans101").parse(arch)  # what is no cell is refused
+            if missing := METRICS.keys() - tasks.keys():
+                raise AssetError(f"{arch} has no results of {min(missing)}")
             for task, result in tasks.items():
-                infos = {name: [value] for name, value in result.get("model_info", {}).items()}
-                for metric, numbers in (result["metrics"] | infos).items():
+                for metric, curve in _curves(arch, task, result).items():
                     keys.append((arch, task, metric))
-                    values.append(np.array(numbers, dtype=np.float64))
+                    values.append(curve)
             if done % 1000 == 0 or done == len(cells):
                 on_progress(f"{done:,} of {get_space('trans101').size:,} cells")
         best = [float(v.max()) for v in values]
         if not keys:
             raise KeyError("micro")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AssetError(f"{file} is not TransNAS-Bench-101's file ({error!r}). Nothing was imported.") from None
+    except AssetError as error:
+        raise AssetError(f"{file}: {error}. Nothing was imported.") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise AssetError(f"{file} is not TransNAS-Bench-101's file ({error!r:.300}). Nothing was imported.") from None
     exact = all(np.array_equal(v, v.astype(np.float32), equal_nan=True) for v in values)
     meta = {"name": file.name, "sha256": sha256, "cells": len(cells), "published": sha256 == PUBLISHED}
     texts = dict(zip(("arch", "task", "metric"), (pa.array(column) for column in zip(*keys, strict=True)), strict=True))

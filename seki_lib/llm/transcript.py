@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LLMError
-from ..jsonl import append_line, read_lines
+from ..jsonl import append_line, read_lines, require_room
 from .base import LLM, Attempt, CallSeed, Completion, Message, Question, tidy
 from .budget import Budget, BudgetError, worst_usage
 from .prices import Price, price_of
@@ -29,7 +29,16 @@ def call_key(messages: list[Message], schema: dict[str, Any] | None, seed: int |
 
 def recorded_calls(path: Path) -> Iterator[dict[str, Any]]:
     """The answered calls of a transcript, oldest first; a truncated last line is passed over."""
-    return (line for line in read_lines(path) if "reply" in line)
+    return (line for line in read_lines(path, _checked) if "reply" in line)
+
+
+def _checked(line: dict[str, Any]) -> dict[str, Any]:
+    """A line as it was recorded. Raises KeyError or TypeError for what no recorder writes."""
+    numbers = [line["seconds"], *(line["usage"].values() if "reply" in line else ())]
+    texts = [line["key"], line["reply"] if "reply" in line else line["error"]]
+    if not all(isinstance(number, int | float) for number in numbers) or not all(isinstance(t, str) for t in texts):
+        raise TypeError("a text or a number is of another kind")
+    return line
 
 
 def totals(path: Path) -> dict[str, Any]:
@@ -37,7 +46,7 @@ def totals(path: Path) -> dict[str, Any]:
 
     Tokens count those of failed requests too, where the provider said what they took.
     """
-    lines = list(read_lines(path))
+    lines = list(read_lines(path, _checked))
     calls = [line for line in lines if "reply" in line]
     usages = [line.get("usage", {}) for line in lines]
     kinds = ["prompt_tokens", "completion_tokens"] + [
@@ -95,6 +104,7 @@ class Recorder(LLM):
                 f"{self.path} holds no answer to this call: the run was made with other settings, or was not finished. "
                 "Run it with its own LLM to go on."
             )
+        require_room(self.path)  # a reply that is paid for and cannot be kept would be lost
         watch = _Watch(self, self._llm, question)
         with watch.over():
             completion = self._llm.complete(question)
@@ -116,7 +126,6 @@ class Recorder(LLM):
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line, without keys."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         append_line(self.path, redact(line))
 
 

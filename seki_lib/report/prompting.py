@@ -13,7 +13,7 @@ from ..search import Step
 from ..spaces.nas201 import EDGES, NasBench201Cell
 from .plots import draw_cell
 
-MONO: dict[str, Any] = {"family": "monospace", "fontsize": 7.2, "va": "top"}
+MONO: dict[str, Any] = {"family": "monospace", "fontsize": 7.2, "va": "top", "parse_math": False}  # "$" is a dollar
 LINE = 0.142  # inches a line of it
 FILL = {"system": "#F2F2F2", "user": "#EEF4FB", "llm": "#FBEFE6"}
 
@@ -110,4 +110,5 @@ def exchange(step: Step, before: NasBench201Cell, after: NasBench201Cell, titles
 def _lines(text: str, width: int = 92, most: int = 34) -> str:
     """Text wrapped to a column; what is longer is cut with a mark."""
     lines = [piece for line in text.splitlines() or [""] for piece in textwrap.wrap(line, width) or [""]]
-    return "\n".join(lines[:most] + (["…"] if len(lines) > most else []))
+    shown = "\n".join(lines[:most] + (["…"] if len(lines) > most else []))
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", shown)  # SVG has none of these

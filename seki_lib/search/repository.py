@@ -1,7 +1,9 @@
 """The knowledge repository S: every evaluated architecture of one search, kept in an append-only JSONL file."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..jsonl import append_line, read_lines
 
@@ -31,12 +33,32 @@ class Record:
     seconds: float = 0.0  # of the evaluation
 
 
+def read_history(path: Path) -> list[Record]:
+    """The records of `history.jsonl`, a round each from 0 on. Raises RunError that names the first line that is not."""
+    records: list[Record] = []
+
+    def checked(line: dict[str, Any]) -> Record:
+        record = Record(**line)
+        if record.round != len(records):
+            raise ValueError(f"it is of round {record.round}, where round {len(records)} is expected")
+        if type(record.score) not in (int, float) or not math.isfinite(record.score):
+            raise ValueError(f"its score is {record.score!r:.20}, no finite number")
+        if not isinstance(record.architecture, str) or not isinstance(record.canonical, str):
+            raise TypeError("its cell is no text")
+        return record
+
+    advice = "Remove this file and keep transcript.jsonl, whose answers are not asked again"
+    for record in read_lines(path, checked, advice):
+        records.append(record)
+    return records
+
+
 class Repository:
     """S. With a path, each record is on disk before `append` returns; without one it lives in memory."""
 
     def __init__(self, path: Path | None = None):
         self.path = path
-        self.records: list[Record] = [Record(**line) for line in read_lines(path)] if path else []
+        self.records: list[Record] = read_history(path) if path else []
 
     def append(self, record: Record) -> None:
         """Add the next record and flush it."""

@@ -5,7 +5,6 @@ one before stays as `checkpoint.before.pt`. Every byte of a torch file stands un
 """
 
 import io
-import os
 import random
 import zipfile
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from ..errors import RunError, TrainingError
+from ..jsonl import written_at_once
 
 NAME, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
 State = dict[str, Any]  # tensors, numbers, texts, and lists and dicts of these
@@ -24,21 +24,16 @@ def save(folder: Path, state: State) -> None:
     """Write the newest checkpoint. Raises TrainingError if the disk does not take it; the last good one stays."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    part = folder / "checkpoint.part"
     try:
-        with part.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        if (folder / NAME).exists():
-            (folder / NAME).replace(folder / BEFORE)
-        part.replace(folder / NAME)
-    except OSError as error:
-        part.unlink(missing_ok=True)
+        for unfinished in folder.glob(f".{NAME}-*"):  # of a process that was killed: the folder is ours alone
+            unfinished.unlink(missing_ok=True)
+        with written_at_once(folder / NAME, before=folder / BEFORE) as part:
+            part.write_bytes(buffer.getbuffer())
+    except RunError as error:
         good = (folder / NAME).exists() or (folder / BEFORE).exists()
         kept = "the last good checkpoint is kept" if good else "it would have been the first"
         raise TrainingError(
-            f"{folder / NAME} could not be written ({error.strerror or error}): {kept}. "
+            f"{str(error).partition('). ')[0]}): {kept}. "
             f"Make room, and the same command {'goes on from it' if good else 'starts anew'}."
         ) from None
 

@@ -248,13 +248,15 @@ def _list_folder(root: Path) -> Tree:
     tree: Tree = {}
     for split in ("train", "val"):
         if (root / split).is_dir():
-            folders = sorted(entry.name for entry in os.scandir(root / split) if entry.is_dir())
+            folders = sorted(
+                entry.name for entry in os.scandir(root / split) if entry.is_dir() and _is_class(entry.name)
+            )
             tree[split] = {label: _list_class(root / split / label) for label in folders}
     return tree
 
 
 def _list_class(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if _is_image(entry.name))
+    return sorted(entry.name for entry in os.scandir(folder) if _is_image(entry.name) and not entry.is_dir())
 
 
 def _list_zip(path: Path) -> Tree:
@@ -265,12 +267,17 @@ def _list_zip(path: Path) -> Tree:
         raise AssetError(f"{path} is neither a folder nor a zip file with train/<class>/<image>.") from None
     for name in sorted(names):
         parts = PurePosixPath(name).parts
-        if parts[0] in ("train", "val"):
+        if parts and parts[0] in ("train", "val"):
             split = tree.setdefault(parts[0], {})
-            if len(parts) == 3:
+            if len(parts) == 3 and _is_class(parts[1]):
                 files = split.setdefault(parts[1], [])
-                files += [parts[2]] * _is_image(parts[2])
+                files += [parts[2]] * (_is_image(parts[2]) and not name.endswith("/"))
     return tree
+
+
+def _is_class(name: str) -> bool:
+    """Whether a folder can be a class: not one that a system, an archive or an editor puts everywhere."""
+    return name[0].isalnum() and name.lower() not in ("lost+found", "system volume information", "recycler")
 
 
 def _is_image(name: str) -> bool:

@@ -9,7 +9,6 @@ network together (`distributed.py`) run this same loop; the first of them reads 
 """
 
 import hashlib
-import json
 import math
 import os
 import resource
@@ -30,7 +29,7 @@ from torch import Tensor
 
 from ..errors import RunError, SettingError, TrainingError
 from ..fingerprint import fingerprint, set_aside
-from ..jsonl import append_line, read_lines, write_json, write_lines
+from ..jsonl import append_line, on_disk, read_if_whole, read_json, read_lines, write_json, write_lines
 from ..lock import locked
 from . import checkpoint
 from .distributed import join
@@ -76,15 +75,14 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
     """
     world = join(job.where)
     job = job if world.first else replace(job, say=lambda line: None)
-    with ExitStack() as held, _named_errors(job), cpu_threads(job.config.threads):
+    with ExitStack() as held, _named_errors(job), on_disk(job.folder), cpu_threads(job.config.threads):
 
         def claim() -> dict[str, Any] | None:
             description = job.identity | {"code": fingerprint(*job.decided_by)}
             _make_way(job, description)
             held.enter_context(locked(job.folder))
             _claim(job.folder, description)
-            finished = job.folder / "result.json"
-            return json.loads(finished.read_text()) if finished.is_file() else None
+            return read_if_whole(job.folder / "result.json", job.say)
 
         if not (world.alone or trainer.shares):
             raise TrainingError("this training does not share its batches: start it as one process, without torchrun.")
@@ -337,7 +335,7 @@ def _make_way(job: Job, description: dict[str, Any]) -> None:
     """Set a finished training aside that differs from today's in nothing but the code that made it."""
     if not (job.folder / "result.json").is_file():
         return
-    there = json.loads((job.folder / "config.json").read_text())
+    there = read_json(job.folder / "config.json")
     if there.get("code") != description["code"] and there | {"code": ""} == description | {"code": ""}:
         with locked(job.folder):
             kept = set_aside(job.folder, str(there.get("code")))
@@ -350,7 +348,7 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
     if not path.exists():
         write_json(path, description)
         return
-    there = json.loads(path.read_text())
+    there = read_json(path)
     if different := [f"{key} was {there.get(key)!r}, now {description[key]!r}" for key in description
                      if there.get(key) != description[key]]:  # fmt: skip
         raise RunError(
@@ -410,13 +408,6 @@ def _named_errors(job: Job) -> Iterator[None]:
             f"batch {job.config.batch} is too small, or leaves one sample over at the end of an epoch: batch "
             "normalisation cannot learn from a single sample. Next: another --batch, in another folder (--variant, of "
             "a supernet --results)."
-        ) from None
-    except BrokenPipeError:  # who reads the printed lines has gone; the files are well
-        raise
-    except OSError as error:
-        raise TrainingError(
-            f"{error.filename or job.folder} cannot be written or read ({error.strerror or error}). What was saved is "
-            "kept: mend that, and the same command goes on from it."
         ) from None
 
 

@@ -5,7 +5,6 @@ A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name
 """
 
 import hashlib
-import json
 import math
 import os
 import re
@@ -15,8 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ..assets import fetch, locate
+from ..assets import extracted, fetch, locate
 from ..errors import AssetError, RunError, SettingError, look_up
+from ..jsonl import read_json
 from ..spaces import darts, darts_rnn, get_space
 from .language_protocol import LANGUAGE_SUPERNETS, TEXTS, LanguageModelConfig
 
@@ -363,7 +363,7 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     if match := re.fullmatch(r"random:([0-9]{1,9})", arch):
         return f"random-{match[1]}", home.format(home.random(Random(int(match[1]))))
     if "(" not in arch and "|" not in arch and (result := Path(arch) / "result.json").is_file():
-        text = home.format(home.parse(_read(result)["architecture"]))
+        text = home.format(home.parse(read_json(result)["architecture"]))
         return f"searched-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
     if "(" not in arch and "|" not in arch:
         named = f"one of {', '.join(public)}, " if public else ""
@@ -392,6 +392,7 @@ def assets_at_hand(dataset: str) -> tuple[str, ...]:
     for group in DATA_ASSETS.get(dataset, ()):
         if all(locate(asset) for asset in group):
             return group
+        extracted(group[0])
     return ()
 
 
@@ -419,7 +420,3 @@ def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | La
     look_up("text" if is_text else "data set", dict.fromkeys(TEXTS if is_text else DATASETS), dataset)
     stand_in = STAND_INS.get(dataset) if config.stand_in else None
     return stand_in if stand_in and not assets_at_hand(dataset) else dataset
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text())

@@ -1,10 +1,15 @@
 """The benchmarks' own files: small ones of exactly their format, imported, and every query compared."""
 
+import bz2
+import io
 import json
 import math
 import os
 import pickle
+import subprocess
+import sys
 import tarfile
+import zipfile
 
 import pytest
 
@@ -294,3 +299,187 @@ def test_the_command_line_imports_and_says_what_it_has(cache, content, capsys):
     meta = nas201_official.Trainings.load().meta
     assert json.dumps(meta) and meta["cells"] == 4
     assert nas201_table.load() == nas201_table.fetch_table()
+
+
+@pytest.fixture(scope="module")
+def trans_content():
+    return official_files.trans101(TRANS_CELLS)
+
+
+BOMBS = {
+    "nested tuples": b"\x80\x02)" + b"\x85" * 2_000_000 + b".",
+    "nested tuples as a name": b"\x80\x04)" + b"\x85" * 2_000_000 + b"N\x93.",
+    "nested tuples that are called": b"\x80\x02)" + b"\x85" * 2_000_000 + b")R.",
+    "nested tuples as the data set": b"\x80\x02}(X\x0b\x00\x00\x00train_acc1es}"
+    + b"X\x06\x00\x00\x00epochsK\x0cX\x04\x00\x00\x00name)"
+    + b"\x85" * 2_000_000 + b"u.",
+    "nested lists": b"\x80\x02" + b"]" * 2_000_000 + b"a" * 1_999_999 + b".",
+    "nested dictionaries": b"\x80\x02" + b"}X\x04\x00\x00\x00data" * 100_000 + b"N" + b"s" * 100_000 + b".",
+    "repeated references": b"\x80\x02]q\x00" + b"".join(
+        b"](" + b"h" + bytes([i]) + b"h" + bytes([i]) + b"eq" + bytes([i + 1]) for i in range(200)) + b".",
+    "a wide key again and again": b"\x80\x02(" + b"K\x01" * 100_000 + b"tq\x00}(" + b"h\x00N" * 1_000_000 + b"u.",
+    "nothing for ever": b"\x80\x02" * 3_500_000,
+    "empty sets": b"\x80\x04" + b"\x8f" * 4_500_000,
+    "memory for ever": b"\x80\x04N" + b"\x94" * 6_000_000,
+    "a text for ever": b"\x80\x02X\x00\x00\x00\x01" + b"x" * 6_000_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_that_would_take_all_memory_or_the_stack_is_refused_in_bounded_time(cache, name):
+    """In a process of its own with 3 GB of memory and a minute: a crash there does not end the tests."""
+    file = cache / "bomb.pth"
+    file.write_bytes(bz2.compress(BOMBS[name]))
+    assert file.stat().st_size < 20_000
+    program = f"""
+import pathlib, resource
+from seki_lib.evaluators import nas201_import, trans101_official
+from seki_lib.errors import AssetError
+import numpy, pyarrow.parquet
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))
+for importer in (nas201_import, trans101_official):
+    try:
+        importer.import_file(pathlib.Path({str(file)!r}))
+    except AssetError as error:
+        print(len(str(error)), "Nothing was imported" in str(error), error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+    for line in done.stdout.splitlines():
+        assert int(line.split()[0]) < 600 and line.split()[1] == "True", line
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("packed", ["zip", "zip under a password", "tar"])
+def test_archives_of_bombs_are_refused_too(cache, packed):
+    file = cache / "bomb.pth"
+    if packed == "tar":
+        with tarfile.open(file, "w") as archive:
+            content = bz2.compress(BOMBS["nothing for ever"])
+            member = tarfile.TarInfo("000000.pickle.pbz2")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    else:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("archive/data.pkl", BOMBS["nothing for ever"])
+        if packed == "zip under a password":
+            content = file.read_bytes()  # the flag in the directory at the end, and before the member
+            file.write_bytes(
+                content.replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01").replace(
+                    b"PK\x03\x04\x14\x00\x00", b"PK\x03\x04\x14\x00\x01"
+                )
+            )
+    with pytest.raises(AssetError, match="password" if "password" in packed else "100 times its size"):
+        nas201_import.import_file(file)
+
+
+class Odd:
+    """Stands for a key that is taken away."""
+
+
+WRONG = [float("nan"), float("inf"), -float("inf"), -0.5, 100.5, "94.5", None, [94.5], {"a": 1}, True, 10**400]
+
+
+def put(place, path, value):
+    for key in path[:-1]:
+        place = place[key]
+    if value is Odd:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+
+
+def copied(content):
+    return pickle.loads(pickle.dumps(content))
+
+
+@pytest.mark.parametrize("value", [*WRONG, Odd])
+@pytest.mark.parametrize("name", ["eval_acc1es", "train_acc1es"])
+def test_one_cell_with_an_impossible_accuracy_is_named_and_nothing_is_imported(cache, content, name, value):
+    bad, file = copied(content), cache / "official.pth"
+    results = bad["arch2infos"][2]["full"]["all_results"]["cifar10-valid", 888]
+    key = "x-valid@199" if name == "eval_acc1es" else 199
+    put(results, (name, key), value)
+    if (name, value) == ("train_acc1es", Odd):
+        pytest.skip("no table shows the accuracy on training images")
+    torch.save(bad, file)
+    with pytest.raises(AssetError) as error:
+        nas201_import.import_file(file)
+    said = str(error.value)
+    assert f"{CELLS[2]} on cifar10-valid, 200 epochs, seed 888: " in said and "Nothing was imported" in said
+    assert len(said) < 500 and not nas201_official.path().exists()
+
+
+@pytest.mark.parametrize(("path", "value"), [
+    (("epochs",), 199), (("epochs",), "200"), (("epochs",), Odd), (("epochs",), 10**30), (("epochs",), None),
+    (("eval_acc1es",), Odd), (("eval_acc1es",), [1.0]), (("eval_acc1es",), {}), (("eval_acc1es",), "text"),
+    (("name",), Odd), (("name",), ((),)), (("latency",), "fast"), (("latency",), [None]), (("flop",), "many"),
+    (("train_losses",), 7), (("eval_acc1es",), {"x-valid@one": 1.0}), (("eval_acc1es",), {"x-valid@-1": 1.0}),
+    (("eval_acc1es",), {0.5: 1.0}), (("eval_acc1es",), {"x-valid@99999999999": 1.0}),
+])  # fmt: skip
+def test_a_training_of_a_wrong_kind_is_refused_with_its_cell(cache, content, path, value):
+    bad, file = copied(content), cache / "official.pth"
+    put(bad["arch2infos"][2]["full"]["all_results"]["cifar10-valid", 888], path, value)
+    torch.save(bad, file)
+    with pytest.raises(AssetError, match="Nothing was imported") as error:
+        nas201_import.import_file(file)
+    assert f"{CELLS[2]} on cifar10-valid, 200 epochs, seed 888: " in str(error.value)
+
+
+@pytest.mark.parametrize("what", ["arch_str", "all_results", "a data set", "a seed", "a cell"])
+def test_a_cell_of_a_wrong_kind_is_refused(cache, content, what):
+    bad, file = copied(content), cache / "official.pth"
+    state = bad["arch2infos"][2]["full"]
+    if what == "a data set":
+        for key in [key for key in state["all_results"] if key[0] == "cifar100"]:
+            del state["all_results"][key]
+    elif what == "a seed":
+        state["all_results"]["cifar100", "777"] = state["all_results"].pop(("cifar100", 777))
+    elif what == "a cell":
+        state["arch_str"] = "|nor_conv_9x9~0|"
+    else:
+        del state[what]
+    torch.save(bad, file)
+    with pytest.raises(AssetError, match="Nothing was imported"):
+        nas201_import.import_file(file)
+    assert not nas201_official.path().exists()
+
+
+@pytest.mark.parametrize("value", [*WRONG, Odd])
+@pytest.mark.parametrize("metric", ["valid_top1", "test_top1"])
+def test_one_transnas_cell_with_an_impossible_value_is_named(cache, trans_content, metric, value):
+    bad, file = copied(trans_content), cache / "f.pth"
+    put(bad["data"]["micro"][TRANS_CELLS[1]]["jigsaw"]["metrics"][metric], (1,), value)
+    torch.save(bad, file)
+    with pytest.raises(AssetError) as error:
+        trans101_official.import_file(file)
+    said = str(error.value)
+    assert f"{TRANS_CELLS[1]} on jigsaw, " in said and metric in said and "Nothing was imported" in said
+    assert len(said) < 500 and not trans101_official.path().exists()
+
+
+@pytest.mark.parametrize(("path", "value"), [
+    (("metrics",), Odd), (("metrics",), []), (("metrics", "valid_top1"), Odd), (("metrics", "valid_top1"), 7.0),
+    (("metrics", "valid_top1"), []), (("metrics", "valid_top1"), "abc"), (("metrics", "valid_top1"), {"a": 1.0}),
+    (("metrics", "valid_top1"), [1.0] * 4), (("model_info",), None), (("model_info", "encoder_params"), "many"),
+    (("total_epochs",), 25),
+])  # fmt: skip
+def test_a_transnas_task_of_a_wrong_kind_is_refused_with_its_cell(cache, trans_content, path, value):
+    bad, file = copied(trans_content), cache / "f.pth"
+    put(bad["data"]["micro"][TRANS_CELLS[1]]["jigsaw"], path, value)
+    torch.save(bad, file)
+    with pytest.raises(AssetError, match="Nothing was imported") as error:
+        trans101_official.import_file(file)
+    assert f"{TRANS_CELLS[1]} on jigsaw, " in str(error.value)
+
+
+@pytest.mark.parametrize("path", [("jigsaw",), ()])
+@pytest.mark.parametrize("value", [Odd, None, 7, [], "text"])
+def test_a_transnas_cell_without_a_task_is_refused(cache, trans_content, path, value):
+    bad, file = copied(trans_content), cache / "f.pth"
+    put(bad["data"]["micro"], (TRANS_CELLS[1], *path), value)
+    torch.save(bad, file)
+    if path or value is not Odd:  # a file of fewer cells is refused where the table is asked for
+        with pytest.raises(AssetError, match="Nothing was imported"):
+            trans101_official.import_file(file)

@@ -17,6 +17,7 @@ from torch import nn
 
 from seki_lib.errors import RunError, SekiError, TrainingError, UnknownName
 from seki_lib.evaluators.base import DataSource
+from seki_lib.lock import locked
 from seki_lib.spaces import get_space
 from seki_lib.training import checkpoint, classifier
 from seki_lib.training.classifier import train_classifier
@@ -245,11 +246,11 @@ def test_a_full_disk_is_named_and_the_last_good_checkpoint_kept(digits, tmp_path
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) // 2, before[1]))
     try:
-        with pytest.raises(TrainingError, match=r"could not be written .*last good checkpoint is kept. Make room"):
+        with pytest.raises(TrainingError, match=r"cannot be written .*last good checkpoint is kept. Make room"):
             train(digits, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert (tmp_path / "checkpoint.pt").read_bytes() == good and not (tmp_path / "checkpoint.part").exists()
+    assert (tmp_path / "checkpoint.pt").read_bytes() == good and not list(tmp_path.glob(".checkpoint*"))
     train(digits, tmp_path)
     assert same_bits(weights(tmp_path), weights(whole))
 
@@ -258,13 +259,13 @@ def test_a_disk_that_was_full_from_the_start_holds_no_checkpoint_and_says_so(dig
     def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(TrainingError, match=r"No space left on device\): it would have been the first.*starts anew"):
         checkpoint.save(tmp_path, {})
-    with pytest.raises(TrainingError, match=r"cannot be written or read \(No space left on device\)"):
+    with pytest.raises(RunError, match=r"cannot be written or read \(No space left on device\)"):
         train(digits, tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(TrainingError, match="file/seed=0 cannot be written or read"):
+    with pytest.raises(RunError, match="file/seed=0 cannot be written or read"):
         train(digits, tmp_path / "file" / "seed=0")
 
 
@@ -276,9 +277,37 @@ def test_a_compiler_that_is_missing_is_named(digits, tmp_path, monkeypatch):
 
 
 def test_a_folder_in_use_is_refused(digits, tmp_path):
-    from seki_lib.lock import locked
-
     with locked(tmp_path), pytest.raises(RunError, match="is in use by process"):
+        train(digits, tmp_path)
+
+
+def test_a_finished_training_is_waited_for_while_others_read_it(digits, whole):
+    released, held = threading.Event(), threading.Event()
+
+    def hold():
+        with locked(whole):
+            held.set()
+            released.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    threading.Timer(0.3, released.set).start()
+    result, lines = train(digits, whole)
+    assert released.is_set() and result == json.loads((whole / "result.json").read_text()) and not lines
+    thread.join()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"seed": 0,'])
+def test_a_damaged_result_is_named_and_made_again_from_the_checkpoint(digits, tmp_path, whole, content):
+    first, _ = train(digits, tmp_path)
+    (tmp_path / "result.json").write_bytes(content)
+    again, lines = train(digits, tmp_path)
+    assert "result.json is damaged" in lines[0] and len(lines) == 1
+    same = {"seconds", "peak_memory_mb"}
+    assert {k: v for k, v in again.items() if k not in same} == {k: v for k, v in first.items() if k not in same}
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"config.json is damaged \("):
         train(digits, tmp_path)
 
 

@@ -251,3 +251,39 @@ def test_a_direct_search_sees_two_disjoint_shares_of_each_class():
     assert not torch.equal(search_subsets(labels, seed=2)[0], weights)
     with pytest.raises(TrainingError, match=r"class 1 has 1 image, and two are needed.*Next"):
         search_subsets(torch.tensor([0, 0, 0, 1]), seed=0)
+
+
+FOREIGN = (
+    ".ipynb_checkpoints", "__MACOSX", "@eaDir", "lost+found", "__pycache__", "#recycle", "$RECYCLE.BIN", ".git",
+    "._n01", ".Trash-1000", "System Volume Information",
+)  # fmt: skip
+
+
+def test_folders_and_files_that_systems_and_editors_leave_are_no_classes_and_no_images(root, tmp_path, monkeypatch):
+    clean = image_folder.list_tree(root, 3)
+    label = next(iter(clean["train"]))
+    for name in FOREIGN:
+        for split in ("train", "val"):
+            (root / split / name).mkdir()
+            (root / split / label / name).mkdir()
+    (root / "train" / "__MACOSX" / "._a.jpg").write_bytes(b"x")
+    (root / "train" / "@eaDir" / "a.jpg").write_bytes(b"x")
+    (root / "train" / label / "a.jpg").mkdir()  # a folder by the name of an image
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._a.jpeg", "notes.txt", ".jpg"):
+        (root / "train" / name).write_bytes(b"x")
+        (root / "train" / label / name).write_bytes(b"x")
+    assert image_folder.list_tree(root, 3) == clean
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(root.rglob("*")):
+            archive.write(path, path.relative_to(root))
+        archive.writestr("__MACOSX/train/x/._a.jpg", b"x")
+    assert image_folder.list_tree(packed, 3) == clean
+
+
+def test_a_link_that_leads_nowhere_is_an_image_that_cannot_be_read(root):
+    label = next(iter(image_folder.list_tree(root, 3)["train"]))
+    (root / "train" / label / "gone.jpg").symlink_to(root / "nowhere")
+    photographs = load().train
+    with pytest.raises(TrainingError, match=r"gone.jpg cannot be read"):
+        views(photographs, list(range(len(photographs.labels))))

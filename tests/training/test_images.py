@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from seki_lib import assets
-from seki_lib.errors import AssetError, UnknownName
+from seki_lib.errors import AssetError, UnknownName, say_once
 from seki_lib.training.images import load_dataset
 
 
@@ -149,3 +149,19 @@ def test_the_real_images_have_the_published_mean(name, classes):
     mean = data.train.images.double().mean((0, 2, 3)) / 255
     assert mean.tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=0.03)
     assert len(set(data.train.labels.tolist())) == classes
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "archive"),
+    [
+        ("cifar10", "cifar-10-batches-py", "cifar-10-python.tar.gz"),
+        ("cifar100", "cifar-100-python", "cifar-100-python.tar.gz"),
+    ],
+)
+def test_an_extracted_folder_is_seen_and_the_archive_is_asked_for(home, capsys, name, inside, archive):
+    (home / inside).mkdir()
+    (home / inside / "data_batch_1").write_bytes(b"")
+    say_once.cache_clear()
+    assert load_dataset(name, stand_in=True).name == "digits"
+    said = capsys.readouterr().err
+    assert str(home / inside) in said and f"Put {archive} into {home}" in said
