@@ -16,7 +16,8 @@ from seki_lib.lock import locked
 from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import Profile, get_profile
-from seki_lib.report.ablation_tables import mean_interval, paired, table5, table6, verdict
+from seki_lib.report.ablation_tables import paired, table5, table6, verdict
+from seki_lib.report.intervals import mean_interval
 from seki_lib.report.paper import paper_table
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces import get_space

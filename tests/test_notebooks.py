@@ -153,7 +153,7 @@ def test_table_4_is_made_from_one_search_a_task(tmp_path, monkeypatch, trans101_
         execute(path, tmp_path / "14.ipynb", parameters)
     for task in TASKS:
         runs.search_run(
-            runs.RunSpec("trans101", task, "local:smollm2-135m", "smoke", 0), get_profile("smoke"), tmp_path
+            runs.RunSpec("trans101", task, "local:smollm2-135m", "smoke", 8), get_profile("smoke"), tmp_path
         )
     execute(path, tmp_path / "14.ipynb", parameters)
     shown = "\n".join(json.dumps(dict(output)) for cell in nbformat.read(tmp_path / "14.ipynb", 4).cells

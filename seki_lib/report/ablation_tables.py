@@ -17,6 +17,7 @@ from ..jsonl import read_lines
 from ..paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from ..profiles import Profile
 from ..runs import RunSpec, is_finished
+from .intervals import interval, interval_text
 from .paper import paper_table
 from .tables import Cell, Table
 
@@ -80,22 +81,6 @@ def _outcome(folder: Path) -> Outcome:
     )
 
 
-def mean_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
-    """Mean and half of its 95 % interval (t statistics); None for fewer than two values."""
-    array = np.asarray(values, float)
-    if len(array) < 2:
-        return float(array.mean()), None
-    from scipy.stats import t
-
-    return float(array.mean()), float(t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / len(array) ** 0.5)
-
-
-def interval_text(values: Sequence[float] | np.ndarray, *, sign: bool = False, digits: int = 2) -> str:
-    """`mean ± half of the 95 % interval`, the mean alone for one value."""
-    mean, half = mean_interval(values)
-    return f"{mean:{'+' if sign else ''}.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
-
-
 def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], source: str) -> Table:
     """λ against γ = n - λ. truth: of nas201, setting -> (seeds,) test accuracies; source: where those come from."""
     table = Table(
@@ -150,21 +135,17 @@ def paper_settings(number: int) -> list[Setting]:
 
 def differences(
     spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], *, table: int
-) -> dict[str, dict[str, np.ndarray]]:
-    """For `plots.ablation`: panel -> label -> (seeds,) values minus those of the setting that the paper finds best."""
-
-    def label(setting: Setting) -> str:
-        return str(setting.lam) if table == 5 else f"{setting.k}, {setting.xi}"
-
+) -> dict[str, dict[Setting, np.ndarray]]:
+    """For the figures: panel -> setting -> (seeds,) values minus those of the setting that the paper finds best."""
     ours = lambda_settings(profile) if table == 5 else k_xi_settings(profile)
-    best = Setting(profile.lam, profile.k, profile.xi)
+    best = Setting.of(profile)
     outcomes = read_outcomes(spec, profile, results, [*paper_settings(table), *ours, best])
     return {
-        f"DARTS, {spec.llm}, f (points)": {
-            label(setting): paired(outcomes, setting, best) for setting in outcomes if setting != best
+        f"DARTS, {spec.llm}: f (points)": {
+            setting: paired(outcomes, setting, best) for setting in outcomes if setting != best
         },
-        "NAS-Bench-201 without an LLM, true test accuracy (points)": {
-            label(setting): values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST
+        "NAS-Bench-201 without an LLM: test accuracy (points)": {
+            setting: values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST
         },
     }
 
@@ -228,33 +209,26 @@ def paired(outcomes: Outcomes, setting: Setting, best: Setting) -> np.ndarray:
     return np.array([a[seed].f - b[seed].f for seed in sorted(a.keys() & b.keys())])
 
 
-def verdict(claim: str, differences: Mapping[Any, np.ndarray]) -> str:
+def verdict(claim: str, differences: Mapping[Any, np.ndarray], *, elsewhere: bool = False) -> str:
     """One sentence: do these runs support that a setting is best, contradict it, or not decide?
 
     differences: every other setting's value minus the claimed best one's, seed by seed. The intervals are widened for
     the number of settings (Bonferroni). Three seeds or more are asked for, and differences that do not vary decide
-    nothing: f lies on a grid, and forks often share their best cell.
+    nothing: f lies on a grid, and forks often share their best cell. elsewhere: the runs are of another space, or
+    without an LLM; then they say nothing of the claim itself, and the sentence counts only.
     """
     known = {setting: values for setting, values in differences.items() if len(values)}
     seeds = min((len(values) for values in known.values()), default=0)
     if not known or seeds < 3:
         return f'"{claim} is best": our runs cannot decide it, with {seeds} seed{"" if seeds == 1 else "s"}.'
-    from scipy.stats import t
-
-    def bounds(values: np.ndarray) -> tuple[float, float]:
-        quantile = t.ppf(1 - 0.025 / len(known), len(values) - 1)
-        half = quantile * values.std(ddof=1) / len(values) ** 0.5
-        return (float(values.mean() - half), float(values.mean() + half)) if np.ptp(values) > 1e-9 else (0.0, 0.0)
-
-    limits = [bounds(values) for values in known.values()]
+    limits = [interval(values, len(known)) if np.ptp(values) > 1e-9 else (0.0, 0.0) for values in known.values()]
     better, worse = sum(low > 0 for low, _ in limits), sum(high < 0 for _, high in limits)
-    says = (
-        "contradict" if better else "support" if worse == len(limits) else "cannot decide"
-    )  # fmt: skip
-    return (
-        f'"{claim} is best": our runs {says} it: of {len(limits)} other settings {better} are better and {worse} worse '
-        f"beyond 95 % intervals (paired, Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
+    says = "contradict" if better else "support" if worse == len(limits) else "cannot decide"
+    counts = (
+        f"of {len(limits)} other settings {better} are better and {worse} worse beyond 95 % intervals (paired, "
+        f"Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
     )
+    return f"against {claim}, {counts}" if elsewhere else f'"{claim} is best": our runs {says} it: {counts}'
 
 
 def _notes(
@@ -274,8 +248,9 @@ def _notes(
     asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
     notes = [
         f"DARTS, f: {verdict(claim.format(best), live)}",
-        "nas201, Algorithm 1 with a cheap proposer in place of the LLM, whose self-evolution is a random walk: "
-        f"{verdict(claim.format(PAPER_BEST), known)}",
+        "nas201, another space, and Algorithm 1 with a cheap proposer in place of the LLM, whose self-evolution is a "
+        "random walk. This says what the settings do to the algorithm alone, and nothing of the paper's claim: "
+        f"{verdict(claim.format(PAPER_BEST), known, elsewhere=True)}",
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
         f"Runs of a seed are forks of one self-evolution of {max(grid.lams)} rounds: {forked} first questions to "

@@ -1,13 +1,13 @@
 """Figures 7-10: a DARTS cell as a wiring diagram in which nothing overlaps.
 
 Every intermediate node stands one step to the right of and below the one before it; its two operations are boxes to its
-left, a row each. A state runs down from its node, and right along the row of each operation that reads it. Colours are
-Okabe and Ito's; every box is labelled and lines differ in style, so that the figure survives a grey print.
+left, a row each. A state runs down from its node, and right along the row of each operation that reads it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+import seaborn
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,15 +16,16 @@ from matplotlib.patches import Rectangle
 from ..spaces.darts import NODES, OPERATIONS, DartsGenotype
 from ..spaces.six_edges import SixEdgeCell
 from . import plots
+from .style import AMBER, BLACK, BLUE, GREEN, ORANGE, PINK, SKY
 
 EDGE_STYLE: dict[str, tuple[str, Any]] = {  # operation -> (colour, line style)
-    "max_pool_3x3": ("#CC79A7", ":"),
-    "avg_pool_3x3": ("#009E73", ":"),
-    "skip_connect": ("#000000", "--"),
-    "sep_conv_3x3": ("#D55E00", "-"),
-    "sep_conv_5x5": ("#E69F00", "-"),
-    "dil_conv_3x3": ("#0072B2", "-."),
-    "dil_conv_5x5": ("#56B4E9", "-."),
+    "max_pool_3x3": (PINK, ":"),
+    "avg_pool_3x3": (GREEN, ":"),
+    "skip_connect": (BLACK, "--"),
+    "sep_conv_3x3": (ORANGE, "-"),
+    "sep_conv_5x5": (AMBER, "-"),
+    "dil_conv_3x3": (BLUE, "-."),
+    "dil_conv_5x5": (SKY, "-."),
     "sep_conv_7x7": ("#8C5A00", "-"),
     "conv_7x1_1x7": ("#555555", "-"),
 }
@@ -45,7 +46,7 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     for node in range(nodes):
         at[2 + node] = (3.05 + STEP * node, (row[2 * node] + row[2 * node + 1]) / 2)
     right = at[1 + nodes][0] + 1.5
-    figure, axes = plt.subplots(figsize=(0.62 * (right + 1.4), 0.62 * (1.6 - row[len(edges) - 1])))
+    figure, axes = plt.subplots(figsize=(0.7 * (right + 1.4), 0.7 * (1.6 - row[len(edges) - 1])))
     _trunks(axes, edges, at, row)
     for i, (operation, source) in enumerate(edges):
         _edge(axes, operation, at[source][0], at[2 + i // 2], row[i])
@@ -53,7 +54,7 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     names = {0: "$c_{k-2}$", 1: "$c_{k-1}$"} | {2 + node: str(node) for node in range(nodes)}
     for node, (x, y) in at.items():
         _box(axes, x, y, names[node], "#EEF4FB" if node > 1 else "#DDEEDD")
-    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_title(title, loc="left")
     axes.set_xlim(-0.6, right + 0.6)
     axes.set_ylim(row[len(edges) - 1] - 0.5, 0.55)
     axes.set_aspect("equal")
@@ -70,25 +71,20 @@ def draw(cell: SixEdgeCell | DartsGenotype, title: str = "") -> list[Figure]:
 
 def draw_path(genotype: DartsGenotype, which: str) -> Figure:
     """One cell of a supernet: all its edges and operations as a grid, those that the genotype runs in colour."""
-    edges = {(source, 2 + i // 2): name for i, (name, source) in enumerate(getattr(genotype, which))}
-    all_edges = [(source, node) for node in NODES for source in range(node)]
-    figure, axes = plt.subplots(figsize=(6.2, 4.6))
-    for y, edge in enumerate(all_edges):
-        for x, name in enumerate(OPERATIONS):
-            runs = edges.get(edge) == name
-            colour = EDGE_STYLE[name][0] if runs else "#E8E8E8"
-            axes.add_patch(Rectangle((x - 0.46, y - 0.4), 0.92, 0.8, facecolor=colour, edgecolor="white"))
-            if runs:
-                axes.text(x, y, "runs", ha="center", va="center", fontsize=8, color="white", fontweight="bold")
+    run = {(source, 2 + i // 2): name for i, (name, source) in enumerate(getattr(genotype, which))}
+    edges = [(source, node) for node in NODES for source in range(node)]
+    texts = [["runs" if run.get(edge) == name else "" for name in OPERATIONS] for edge in edges]
+    colours = [[(1 + column) * bool(text) for column, text in enumerate(row)] for row in texts]  # 0: does not run
     names = {0: "$c_{k-2}$", 1: "$c_{k-1}$"}
-    labels = [f"{names.get(source, source - 2)} → {node - 2}" for source, node in all_edges]
-    axes.set_yticks(range(len(all_edges)), labels, fontsize=9)
-    axes.set_xticks(range(len(OPERATIONS)), [name.replace("_", "\n", 1) for name in OPERATIONS], fontsize=8)
-    axes.set_xlim(-0.6, len(OPERATIONS) - 0.4)
-    axes.set_ylim(len(all_edges) - 0.4, -0.6)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.set_title(f"{which} cell: 14 edges × 7 operations, 8 of 98 run", fontsize=10)
+    figure, axes = plt.subplots(figsize=(7, 4.8))
+    seaborn.heatmap(
+        colours, annot=texts, fmt="", cmap=["#E8E8E8", *(EDGE_STYLE[name][0] for name in OPERATIONS)], cbar=False,
+        linewidths=3, vmin=0, vmax=len(OPERATIONS), annot_kws={"fontsize": 9, "fontweight": "bold"}, ax=axes,
+        yticklabels=[f"{names.get(source, source - 2)} → {node - 2}" for source, node in edges],
+        xticklabels=[name.replace("_", "\n", 1) for name in OPERATIONS],
+    )  # fmt: skip
+    axes.tick_params(length=0, labelrotation=0)
+    axes.set_title(f"{which} cell: 14 edges × 7 operations, 8 of 98 run")
     return figure
 
 
@@ -114,7 +110,7 @@ def _edge(axes: Axes, operation: str, start: float, target: tuple[float, float],
     )  # fmt: skip
     axes.text(
         x, y, operation.replace("_", " ").replace("3x3", "3×3").replace("5x5", "5×5"), ha="center", va="center",
-        fontsize=6.8, zorder=5,
+        fontsize=7.5, zorder=5,
         bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "edgecolor": colour, "linewidth": 1.5},
     )  # fmt: skip
 
@@ -140,4 +136,4 @@ def _output(axes: Axes, parts: Sequence[tuple[float, float]], right: float) -> N
 def _box(axes: Axes, x: float, y: float, name: str, colour: str) -> None:
     half = HALF + 0.08 * ("c" in name)  # the inputs' names are longer
     axes.add_patch(Rectangle((x - half, y - HALF), 2 * half, 2 * HALF, facecolor=colour, edgecolor="black", zorder=4))
-    axes.text(x, y, name, ha="center", va="center", fontsize=7.5, zorder=5)
+    axes.text(x, y, name, ha="center", va="center", fontsize=8.5, zorder=5)

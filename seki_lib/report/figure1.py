@@ -25,18 +25,18 @@ from ..errors import RunError
 from ..jsonl import read_lines
 from ..training.protocol import named_architecture
 from .paper import paper_table
+from .style import AMBER, BLACK, BLUE, GREEN, ORANGE, PINK
 from .table1 import found_cells
 
 MOST_EXPENSIVE = 1.0  # GPU-days
 DAY = 24 * 3600  # seconds
-HIGHLIGHT = "#D55E00"
 METHOD_STYLE = {  # search method, as Table 1 names it -> (colour, marker)
-    "Gradient": ("#0072B2", "o"),
-    "Evolution": ("#009E73", "s"),
-    "LLM": (HIGHLIGHT, "*"),
-    "Mixed": ("#E69F00", "D"),
-    "MCMC": ("#CC79A7", "^"),
-    "Reinforce": ("#000000", "v"),
+    "Gradient": (BLUE, "o"),
+    "Evolution": (GREEN, "s"),
+    "LLM": (ORANGE, "*"),
+    "Mixed": (AMBER, "D"),
+    "MCMC": (PINK, "^"),
+    "Reinforce": (BLACK, "v"),
 }
 
 
@@ -104,7 +104,7 @@ def figure1(results: Path, profile: str) -> Figure:
 
 def draw(points: Sequence[Point], title: str) -> Figure:
     """Every point with its name beside it; a thin line leads to a name that found no room next to its point."""
-    figure, axes = plt.subplots(figsize=(8.4, 5.4))
+    figure, axes = plt.subplots(figsize=(9, 6.4))
     for method, (colour, marker) in METHOD_STYLE.items():
         of_method = [point for point in points if point.method == method]
         for highlighted in (False, True):
@@ -123,11 +123,9 @@ def draw(points: Sequence[Point], title: str) -> Figure:
     axes.set_ylim(min(errors) - 0.1, max(errors) + 0.1)
     axes.set_xlabel("search cost (GPU-days, log scale)")
     axes.set_ylabel("CIFAR-10 test error (%)")
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#EEEEEE", zorder=0)
-    axes.set_axisbelow(True)
-    axes.legend(title="search method", fontsize=8, title_fontsize=8, loc="upper left")
+    axes.set_title(title, loc="left")
+    axes.grid()
+    axes.legend(title="search method", loc="upper left")
     figure.tight_layout()
     _label(axes, points)
     return figure
@@ -151,7 +149,7 @@ def _label(axes: Axes, points: Sequence[Point]) -> None:
         x, y = at[point]
         text = axes.annotate(
             point.name, (point.gpu_days, point.error), (0, 0), textcoords="offset points", annotation_clip=False,
-            fontsize=10 if point.highlighted else 8, fontweight="bold" if point.highlighted else "normal",
+            fontsize=10 if point.highlighted else 9, fontweight="bold" if point.highlighted else "normal",
             color=METHOD_STYLE[point.method][0] if point.highlighted else "#222222", zorder=4,
         )  # fmt: skip
         for strict, (dx, dy, line) in product((True, False), tuple(_offsets(11 if point.highlighted else 7))):

@@ -1,4 +1,4 @@
-"""Figures. Colours are Okabe and Ito's (safe for colour-blind readers), and lines also differ in style."""
+"""Figures of searches, ablations and trainings, in the one style of `style.py`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,33 +8,37 @@ from typing import Any
 import matplotlib
 import networkx as nx
 import numpy as np
+import pandas as pd
+import seaborn
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..baseline_runs import BaselineRuns
 from ..evaluators.tabular import Tabular
 from ..llm import LLM
+from ..paper.settings import PAPER_BEST, Setting
 from ..prompts import Prompts
 from ..search.repository import Repository
 from ..spaces import SearchSpace
 from ..spaces.six_edges import EDGES, SixEdgeCell
+from .intervals import interval, interval_text
+from .style import BASELINES, BLACK, BLUE, GREEN, GREY, ORANGE, OURS, SKY
+
+Panels = Mapping[str, Mapping[Setting, np.ndarray]]  # title -> setting -> (seeds,) paired differences
 
 OPERATION_STYLE = {  # operation -> (colour, line style)
     "none": ("#BBBBBB", (0, (1, 3))),
-    "skip_connect": ("#000000", "--"),
-    "nor_conv_1x1": ("#56B4E9", "-"),
-    "nor_conv_3x3": ("#D55E00", "-"),
-    "avg_pool_3x3": ("#009E73", "-."),
-}
-BASELINE_STYLE = {
-    "random_search": ("#999999", ":"),
-    "regularized_evolution": ("#0072B2", "--"),
-    "local_search": ("#009E73", "-."),
+    "skip_connect": (BLACK, "--"),
+    "nor_conv_1x1": (SKY, "-"),
+    "nor_conv_3x3": (ORANGE, "-"),
+    "avg_pool_3x3": (GREEN, "-."),
 }
 NODE_AT = {node: (float(node), 0.0) for node in range(4)}  # on a line, so that no two edges cross
 BENDS = {(0, 2): -0.45, (0, 3): -0.55, (1, 3): 0.5}  # curvature of the edges that pass over a node
-BOX = {"boxstyle": "round,pad=0.45", "facecolor": "#EEF4FB", "edgecolor": "#0072B2"}
+ARROW = {"arrowstyle": "-|>", "color": BLACK, "shrinkA": 0, "shrinkB": 0}
+BOX = {"boxstyle": "round,pad=0.45", "facecolor": "#EEF4FB", "edgecolor": BLUE}
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
@@ -68,12 +72,12 @@ def draw_cell(
             connectionstyle=bend, arrowsize=13,
         )  # fmt: skip
         nx.draw_networkx_edge_labels(
-            graph, NODE_AT, {edge: star + operation}, ax=axes, font_size=8, rotate=False, connectionstyle=bend,
+            graph, NODE_AT, {edge: star + operation}, ax=axes, font_size=9, rotate=False, connectionstyle=bend,
             bbox={"facecolor": "white", "edgecolor": "#CC0000" if star else "none", "pad": 0.8 + bool(star)},
         )  # fmt: skip
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title)
     axes.set_xlim(-0.3, 3.3)
-    axes.set_ylim(-0.75, 1.1)
+    axes.set_ylim(-0.75, 1.15)
     axes.set_axis_off()
     figure = axes.get_figure()
     assert isinstance(figure, Figure)  # noqa: S101
@@ -83,38 +87,34 @@ def draw_cell(
 def best_so_far(
     histories: Sequence[Sequence[float]], baselines: BaselineRuns, *, lam: int, label: str, oracle: float
 ) -> Figure:
-    """Highest score so far against evaluations: one line a seed over the quantile bands of the baselines.
+    """Highest score so far against evaluations: one line a seed over the bands of the baselines.
 
     histories: per seed, the scores in the order of evaluation. Bands hold the middle 80 % of the baseline's seeds.
     """
-    figure, axes = plt.subplots(figsize=(8, 4.6))
+    figure, axes = plt.subplots(figsize=(8, 4.8))
     evaluations = max(len(history) for history in histories)
-    x = np.arange(1, evaluations + 1)
-    for name, (colour, style) in BASELINE_STYLE.items():
-        low, middle, high = np.quantile(baselines.best_so_far(name)[:, :evaluations], [0.1, 0.5, 0.9], axis=0)
-        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+    for (name, colour), dashes in zip(BASELINES.items(), (":", "--", "-."), strict=True):
+        best = pd.DataFrame(baselines.best_so_far(name)[:, :evaluations], columns=range(1, evaluations + 1)).melt()
         title = f"{name.replace('_', ' ')}: median, middle 80 % of {len(baselines.scores[name])} seeds"
-        axes.plot(x, middle, color=colour, linestyle=style, linewidth=1.8, label=title)
+        seaborn.lineplot(
+            best, x="variable", y="value", estimator="median", errorbar=("pi", 80), err_kws={"linewidth": 0},
+            color=colour, linestyle=dashes, label=title, ax=axes,
+        )  # fmt: skip
     for i, history in enumerate(histories):
-        best = np.maximum.accumulate(history)
         title = f"{label}: one line a seed (n = {len(histories)})" if i == 0 else "_"
-        axes.plot(x[: len(best)], best, color="#D55E00", linewidth=1.4, alpha=0.9, label=title)
+        axes.step(range(1, len(history) + 1), np.maximum.accumulate(history), where="post", color=OURS, label=title)
+    early = baselines.best_so_far("random_search")[:, min(3, evaluations - 1)]
+    bottom = max(float(np.quantile(early, 0.1)), oracle - 8)
     axes.axvline(lam + 1.5, color="#555555", linewidth=0.9)
-    bottom = max(
-        float(np.quantile(baselines.best_so_far("random_search")[:, min(3, evaluations - 1)], 0.1)), oracle - 8
-    )
-    axes.set_ylim(bottom, oracle + (oracle - bottom) * 0.06)
-    axes.annotate(
-        "self-evolution ◂ ▸ inspiration", (lam + 1.5, bottom), (0, 4), textcoords="offset points", ha="center",
-        fontsize=8, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    for side, text in (("right", "self-evolution ◂ "), ("left", " ▸ inspiration")):
+        axes.annotate(text, (lam + 1.5, bottom), (0, 4), textcoords="offset points", ha=side, fontsize=9)
+    axes.axhline(oracle, color=BLACK, linewidth=0.8, linestyle=(0, (5, 5)))
+    axes.annotate("best cell of the space", (1, oracle), (2, 3), textcoords="offset points", fontsize=9)
+    axes.set(
+        xlim=(1, evaluations), ylim=(bottom, oracle + (oracle - bottom) * 0.06), xlabel="evaluations, α0 included",
+        ylabel="best accuracy so far that the search sees (%)",
     )  # fmt: skip
-    axes.axhline(oracle, color="black", linewidth=0.8, linestyle=(0, (5, 5)))
-    axes.annotate("best cell of the space", (1, oracle), (2, 3), textcoords="offset points", fontsize=8)
-    axes.set_xlim(1, evaluations)
-    axes.set_xlabel("evaluations, α0 included")
-    axes.set_ylabel("best accuracy so far that the search sees (%)")
-    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.07))
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     return figure
 
 
@@ -145,10 +145,10 @@ def data_flow(evaluator: type = Tabular) -> Figure:
             axes.text(x, y + 0.1, name, ha="center", va="center", fontsize=9, family="monospace", bbox=BOX)
             axes.text(x, y - 0.28, caption, ha="center", va="center", fontsize=8, color="#333333")
             if x:
-                axes.annotate("", (x - 0.4, y + 0.1), (x - 0.6, y + 0.1), arrowprops={"arrowstyle": "-|>"})
+                axes.annotate("", (x - 0.41, y + 0.1), (x - 0.59, y + 0.1), arrowprops=ARROW)
         last = len(parts) - 1
         axes.plot([last, last, 0], [y - 0.48, y - 0.62, y - 0.62], color="black", linewidth=1)
-        axes.annotate("", (0, y - 0.46), (0, y - 0.635), arrowprops={"arrowstyle": "-|>"})
+        axes.annotate("", (0, y - 0.42), (0, y - 0.62), arrowprops=ARROW)
         axes.text(last / 2, y - 0.58, "next round", ha="center", fontsize=8, color="#333333")
     axes.set_xlim(-0.55, width - 0.45)
     axes.set_ylim(-1.5 * len(stages) + 0.75, 0.75)
@@ -156,75 +156,82 @@ def data_flow(evaluator: type = Tabular) -> Figure:
     return figure
 
 
-def ablation(panels: Mapping[str, Mapping[str, np.ndarray]], setting: str) -> Figure:
-    """Differences to one setting: a panel for each kind of run, a row for each setting, mean and 95 % interval.
-
-    panels: title -> label of the setting -> (seeds,) paired differences. One seed is a hollow point, no interval.
-    """
-    from .ablation_tables import mean_interval
-
+def ablation(panels: Panels) -> Figure:
+    """Table 5: differences to the paper's best λ, a row for each other one: mean, 95 % interval, a point each seed."""
     rows = max(map(len, panels.values()))
-    figure, all_axes = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.4 + 0.3 * rows), squeeze=False)
-    for axes, (title, values) in zip(all_axes[0], panels.items(), strict=True):
-        for y, differences in enumerate(values.values()):
-            mean, half = mean_interval(differences)
-            axes.plot(differences, [y] * len(differences), "|", color="#999999", markersize=7, alpha=0.5)
-            if half is None:
-                axes.plot(mean, y, "o", color="#D55E00", fillstyle="none")
-            else:
-                axes.errorbar(mean, y, xerr=half, fmt="o", color="#D55E00", capsize=3)
-        seeds = {len(differences) for differences in values.values()}
-        axes.set_yticks(range(len(values)), list(values), fontsize=9)
-        axes.invert_yaxis()
-        axes.axvline(0, color="black", linewidth=0.8)
-        axes.set_ylabel(setting)
-        axes.set_xlabel(f"{title}; n = {', '.join(map(str, sorted(seeds))) or 0}", fontsize=9)
-        axes.spines[["top", "right"]].set_visible(False)
+    figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.5 + 0.4 * rows), squeeze=False)
+    for axes, (title, values) in zip(grid[0], panels.items(), strict=True):
+        frame = pd.DataFrame([(str(s.lam), d) for s, seeds in values.items() for d in seeds], columns=["λ", "d"])
+        seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, ax=axes)
+        seaborn.pointplot(
+            frame, x="d", y="λ", color=OURS, linestyle="none", capsize=0.2, err_kws={"linewidth": 1.8}, ax=axes,
+            errorbar=lambda seeds: interval(seeds) if len(seeds) > 1 else (np.nan, np.nan),
+        )  # fmt: skip
+        axes.axvline(0, color=BLACK, linewidth=0.8)
+        axes.set_xlabel(f"{title}\nminus that of λ = {PAPER_BEST.lam}; {_seeds(values)}")
     figure.tight_layout()
     return figure
 
 
+def heat_map(panels: Panels) -> Figure:
+    """Table 6: k against the share ξ/k that is shown; mean difference to the paper's best setting, and its interval."""
+    figure, grid = plt.subplots(1, len(panels), figsize=(6 * len(panels), 4.2), squeeze=False)
+    for axes, (title, values) in zip(grid[0], panels.items(), strict=True):
+        known = [(s, f"ξ = {s.xi}\n{interval_text(d, sign=True)}", d.mean()) for s, d in values.items() if len(d)]
+        known.append((PAPER_BEST, f"ξ = {PAPER_BEST.xi}\ncompared with", 0.0))
+        table = pd.DataFrame([(s.k, s.xi / s.k, *cell) for s, *cell in known], columns=["k", "ξ/k", "text", "mean"])
+        texts, means = (table.pivot(index="k", columns="ξ/k", values=column) for column in ("text", "mean"))
+        largest = float(np.nanmax(np.abs(means.to_numpy()))) or 1.0
+        seaborn.heatmap(
+            means, annot=texts.fillna(""), fmt="", cmap="vlag_r", vmin=-largest, vmax=largest, linewidths=1, ax=axes,
+            annot_kws={"fontsize": 9}, cbar_kws={"label": "mean difference (points)"},
+        )  # fmt: skip
+        axes.set_xticklabels([f"{share:.0%}" for share in means.columns])
+        axes.set(xlabel="share of the k cells that is shown, ξ/k", ylabel="cells kept, k")
+        best = f"k = {PAPER_BEST.k}, ξ = {PAPER_BEST.xi}"
+        axes.set_title(f"{title}\nminus that of {best}; ± 95 % interval; {_seeds(values)}")
+        axes.tick_params(axis="y", rotation=0)
+    figure.tight_layout()
+    return figure
+
+
+def _seeds(values: Mapping[Setting, np.ndarray]) -> str:
+    return f"n = {', '.join(map(str, sorted({len(seeds) for seeds in values.values()}))) or 0}"
+
+
 def supernet_curve(epochs: Sequence[dict[str, float]], title: str = "") -> Figure:
     """Accuracy of a supernet's cells against minutes of training. epochs: lines of `metrics.jsonl`."""
-    figure, axes = plt.subplots(figsize=(7, 3.4))
     minutes = np.cumsum([epoch["seconds"] for epoch in epochs]) / 60
-    marker = "o" if len(epochs) < 25 else ""
-    axes.plot(minutes, [epoch["accuracy"] for epoch in epochs], marker=marker, color="#D55E00",
-              label="random cells, validation images")  # fmt: skip
-    axes.plot(minutes, [100 - epoch["train_error"] for epoch in epochs], "--", marker=marker, color="#0072B2",
-              label="sampled cells, training images, augmented")  # fmt: skip
-    axes.set_xlabel("minutes of training, validation not counted")
-    axes.set_ylabel("accuracy (%)")
-    axes.set_ylim(0, None)
-    axes.legend(fontsize=8, loc="lower right")
-    axes.set_title(title, fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
+    curves = {
+        "random cells, validation images": [epoch["accuracy"] for epoch in epochs],
+        "sampled cells, training images, augmented": [100 - epoch["train_error"] for epoch in epochs],
+    }
+    figure, axes = plt.subplots(figsize=(7, 3.6))
+    _curves(axes, pd.DataFrame(curves, index=minutes))
+    axes.set(xlabel="minutes of training, validation not counted", ylabel="accuracy (%)", title=title)
     return figure
 
 
 def learning_curve(epochs: Sequence[dict[str, float]], title: str = "") -> Figure:
-    """Training and test error and the learning rate against epochs. epochs: lines of `metrics.jsonl`, errors in %."""
-    figure, axes = plt.subplots(figsize=(7, 3.8))
-    x = [epoch["epoch"] for epoch in epochs]
-    marker = "o" if len(x) < 25 else ""
-    for key, label, colour, style in (
-        ("train_error", "training images, augmented", "#0072B2", "--"),
-        ("test_error", "test images", "#D55E00", "-"),
-    ):
-        axes.plot(x, [epoch[key] for epoch in epochs], style, marker=marker, color=colour, label=f"error, {label}")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("error (%)")
-    axes.set_ylim(0, None)
-    rate = axes.twinx()
-    rate.plot(x, [epoch["lr"] for epoch in epochs], ":", color="#555555", label="learning rate")
-    rate.set_ylabel("learning rate")
-    rate.set_ylim(0, None)
-    lines = [*axes.get_lines(), *rate.get_lines()]
-    axes.legend(lines, [str(line.get_label()) for line in lines], fontsize=8, loc="lower left")
-    axes.set_title(title, fontsize=10)
-    axes.spines[["top"]].set_visible(False)
-    rate.spines[["top"]].set_visible(False)
+    """Training and test error, and below them the learning rate. epochs: lines of `metrics.jsonl`, errors in %."""
+    figure, (axes, rate) = plt.subplots(2, 1, figsize=(7, 4.6), sharex=True, height_ratios=[3, 1])
+    columns = {"train_error": "training images, augmented", "test_error": "test images"}
+    frame = pd.DataFrame(epochs).set_index("epoch")
+    _curves(axes, frame[[*columns]].rename(columns=columns))
+    _curves(rate, frame[["lr"]])
+    rate.get_legend().remove()
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(ylabel="error (%)", title=title)
+    rate.set(xlabel="epoch", ylabel="learning rate")
+    figure.align_ylabels()
     return figure
+
+
+def _curves(axes: Axes, frame: pd.DataFrame) -> None:
+    """One line a column against the index, from zero up. Markers only where the points can be told apart."""
+    seaborn.lineplot(frame, markers=len(frame) < 25, ax=axes)
+    axes.set_ylim(0, None)
+    axes.legend(loc="lower right")
 
 
 def compared_errors(rows: Sequence[tuple[str, float, int]], title: str = "") -> Figure:
@@ -232,13 +239,12 @@ def compared_errors(rows: Sequence[tuple[str, float, int]], title: str = "") -> 
 
     Bars of error are two standard errors from the test images alone.
     """
-    figure, axes = plt.subplots(figsize=(7, 0.5 + 0.42 * len(rows)))
-    for y, (name, error, images) in enumerate(reversed(rows)):
+    figure, axes = plt.subplots(figsize=(7, 0.9 + 0.4 * len(rows)))
+    for name, error, images in rows:
         spread = 2 * (error * (100 - error) / images) ** 0.5
-        colour, marker = ("#999999", "s") if name.startswith("random") else ("#D55E00", "o")
-        axes.errorbar(error, y, xerr=spread, fmt=marker, color=colour, capsize=3)
-    axes.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)], fontsize=9)
-    axes.set_xlabel("test error after the last epoch (%), ± 2 standard errors of the test images")
-    axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
+        colour, marker = (GREY, "s") if name.startswith("random") else (OURS, "o")
+        axes.errorbar(error, name, xerr=spread, fmt=marker, color=colour, capsize=3)
+    axes.invert_yaxis()
+    axes.margins(y=0.15)
+    axes.set(xlabel="test error after the last epoch (%), ± 2 standard errors of the test images", title=title)
     return figure

@@ -12,9 +12,11 @@ from ..prompts import VARIABLES, Prompts, by_role
 from ..search import Step
 from ..spaces.nas201 import EDGES, NasBench201Cell
 from .plots import draw_cell
+from .style import BLUE, ORANGE
 
-MONO: dict[str, Any] = {"family": "monospace", "fontsize": 7.2, "va": "top", "parse_math": False}  # "$" is a dollar
-LINE = 0.142  # inches a line of it
+MONO: dict[str, Any] = {"family": "monospace", "fontsize": 8, "va": "top", "parse_math": False}  # "$" is a dollar
+LINE, LETTER = 0.138, 0.0675  # inches that a line and a letter of it take
+CELL = (5.8, 3.0)  # inches: width and height of a drawn cell with its title
 FILL = {"system": "#F2F2F2", "user": "#EEF4FB", "llm": "#FBEFE6"}
 
 
@@ -52,19 +54,19 @@ def framework(prompts: Prompts, columns: Sequence[tuple[str, str, str]]) -> Figu
     """
     drawn = [(title, outcome, _boxes(prompts, stage)) for stage, title, outcome in columns]
     lines = max(sum(height for *_, height in boxes) for *_, boxes in drawn) + 7
-    figure, axes = plt.subplots(1, len(columns), figsize=(6.6 * len(columns), lines * LINE), squeeze=False)
+    figure, axes = plt.subplots(1, len(columns), figsize=(6.0 * len(columns), lines * LINE), squeeze=False)
     for axis, (title, outcome, boxes) in zip(axes[0], drawn, strict=True):
         axis.set(xlim=(0, 1), ylim=(lines, 0))
         axis.set_axis_off()
         axis.text(0, 0.2, title, fontsize=10, va="top")
         y = 2.6
         for part, text, height in boxes:
-            axis.text(0.14, y, text, **MONO, bbox={"facecolor": FILL[part.role], "edgecolor": "#0072B2", "pad": 3})
+            axis.text(0.17, y, text, **MONO, bbox={"facecolor": FILL[part.role], "edgecolor": BLUE, "pad": 3})
             axis.text(0.0, y, part.symbols or "", fontsize=8, va="top", weight="bold")
             y += height
-        box = {"facecolor": FILL["llm"], "edgecolor": "#D55E00", "boxstyle": "round,pad=0.4"}
-        axis.annotate("", (0.17, y + 1.5), (0.17, y - 0.5), arrowprops={"arrowstyle": "-|>", "color": "#555555"})
-        axis.text(0.14, y + 2.2, f"LLM → {outcome}", fontsize=9, va="top", bbox=box)
+        box = {"facecolor": FILL["llm"], "edgecolor": ORANGE, "boxstyle": "round,pad=0.4"}
+        axis.annotate("", (0.2, y + 1.5), (0.2, y - 0.5), arrowprops={"arrowstyle": "-|>", "color": "#555555"})
+        axis.text(0.17, y + 2.2, f"LLM → {outcome}", fontsize=9, va="top", bbox=box)
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.99, wspace=0.02)
     return figure
 
@@ -74,7 +76,7 @@ def _boxes(prompts: Prompts, stage: str) -> list[tuple[Part, str, float]]:
     boxes = []
     for part in parts(prompts, stage):
         text = "\n".join(textwrap.fill(line, 70, subsequent_indent="  ") for line in part.text.splitlines())
-        boxes.append((part, text, text.count("\n") + 2.4))
+        boxes.append((part, text, text.count("\n") + 2.0))
     return boxes
 
 
@@ -90,20 +92,22 @@ def exchange(step: Step, before: NasBench201Cell, after: NasBench201Cell, titles
         prompt = asked.messages[-1]["content"] if i > 1 else "\n".join(m["content"] for m in asked.messages)
         blocks += [(f"{asked.stage}, asked", prompt, "user"), (f"{asked.stage}, answered", asked.reply, "llm")]
     texts = [_lines(text) for _, text, _ in blocks]
-    total = sum(text.count("\n") + 4.2 for text in texts)
-    figure = plt.figure(figsize=(13.2, max(7.0, total * LINE)))
-    grid = figure.add_gridspec(2, 2, width_ratios=[1.15, 1], left=0.01, right=0.99, bottom=0.01, top=0.95, wspace=0.02)
-    axis = figure.add_subplot(grid[:, 0])
-    axis.set(xlim=(0, 1), ylim=(max(7.0 / LINE, total), 0))
+    lines = sum(text.count("\n") + 3.6 for text in texts)
+    width = 0.3 + LETTER * max(len(line) for text in texts for line in text.splitlines())  # inches
+    height = max(2 * CELL[1], lines * LINE)
+    figure = plt.figure(figsize=(width + CELL[0], height))
+    axis = figure.add_axes((0, 0, width / (width + CELL[0]), 1))
+    axis.set(xlim=(0, width), ylim=(height / LINE, 0))
     axis.set_axis_off()
-    y = 0.0
+    y = 0.5
     for (title, _, role), text in zip(blocks, texts, strict=True):
-        axis.text(0, y, title, fontsize=8.5, weight="bold", va="top")
-        axis.text(0.01, y + 1.7, text, **MONO, bbox={"facecolor": FILL[role], "edgecolor": "#888888", "pad": 3})
-        y += text.count("\n") + 4.2
-    marked = changed_edges(before, after)
-    for row, (cell, title) in enumerate(zip((before, after), titles, strict=True)):
-        draw_cell(cell, title, figure.add_subplot(grid[row, 1]), marked=marked)
+        axis.text(0.05, y, title, fontsize=9, weight="bold", va="top")
+        axis.text(0.1, y + 1.4, text, **MONO, bbox={"facecolor": FILL[role], "edgecolor": "#888888", "pad": 3})
+        y += text.count("\n") + 3.6
+    share = CELL[0] / (width + CELL[0])
+    for i, (cell, title) in enumerate(zip((before, after), titles, strict=True), start=1):
+        axes = figure.add_axes((1 - share, 1 - i * CELL[1] / height, share, (CELL[1] - 0.3) / height))
+        draw_cell(cell, title, axes, marked=changed_edges(before, after))
     return figure
 
 

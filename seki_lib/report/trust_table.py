@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import pyplot as plt
+import pandas as pd
+import seaborn
 from matplotlib.figure import Figure
 
 from ..trust import Ranking
+from . import style  # noqa: F401 - of all figures
 from .tables import Cell, Table
-
-STYLES = {"batch": ("o", "#D55E00"), "accumulated": ("x", "#0072B2")}
 
 
 def trust_table(
@@ -43,20 +43,21 @@ def trust_table(
 
 def trust_figure(panels: Mapping[str, tuple[Mapping[str, np.ndarray], Sequence[float]]]) -> Figure:
     """F against a better judge. panels: title -> (BN mode -> (cells,) f in %, (cells,) the judge's accuracy in %)."""
-    figure, all_axes = plt.subplots(1, len(panels), figsize=(5.4 * len(panels), 4.2), squeeze=False)
-    for axes, (title, (values, truth)) in zip(all_axes[0], panels.items(), strict=True):
-        for bn, f in values.items():
-            marker, colour = STYLES[bn]
-            size = 12 if len(f) > 50 else 40
-            axes.scatter(f, truth, size, marker=marker, color=colour, alpha=0.6, linewidths=1, label=f"{bn} statistics")
+    frames = [
+        pd.DataFrame({"f": f, "truth": truth, "BN statistics": bn, "judge": title})
+        for title, (values, truth) in panels.items()
+        for bn, f in values.items()
+    ]
+    pairs = seaborn.relplot(
+        pd.concat(frames), x="f", y="truth", hue="BN statistics", style="BN statistics", markers=["o", "X"],
+        col="judge", alpha=0.6, s=30, height=4.2, aspect=1.2, facet_kws={"sharex": False, "sharey": False},
+    )  # fmt: skip
+    pairs.set_axis_labels("f(α): accuracy of the subnetwork (%)", "accuracy by the judge (%)")
+    for (title, (_, truth)), axes in zip(panels.items(), pairs.axes.flat, strict=True):
         if len(truth) > 50:  # a few broken cells must not squeeze all others
             bottom = float(np.quantile(truth, 0.05)) - 1
             axes.set_ylim(bottom, float(np.max(truth)) + 0.5)
-            title += f"; {int(np.sum(np.asarray(truth) < bottom))} cells lie below"
-        axes.set_xlabel("f(α): accuracy of the subnetwork (%)")
-        axes.set_ylabel("accuracy (%)")
-        axes.set_title(title, fontsize=10)
-        axes.legend(fontsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
+            title += f"; {int(np.sum(np.asarray(truth) < bottom))} of {len(truth)} cells lie below"
+        axes.set_title(title)
+    figure: Figure = pairs.figure
     return figure

@@ -375,7 +375,7 @@ def test_nas201_cells_train_too(digits, tmp_path):
     config = dataclasses.replace(TINY, channels=4, layers=1, epochs=1, drop_path=0.0)
     result = train_classifier("nas201", cell, digits, config, tmp_path, say=lambda line: None)
     assert math.isfinite(result["last_test_error"])
-    with pytest.raises(TrainingError, match="know no drop path: set drop_path=0"):
+    with pytest.raises(TrainingError, match=r"know no drop path. Next: --drop-path 0"):
         train_classifier("nas201", cell, digits, dataclasses.replace(config, drop_path=0.1), tmp_path / "b")
 
 
