@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,9 +103,7 @@ class Search(Searched):
         self.bound()
         prompts = prompts_from(self.llm, {stage: getattr(self, stage) for stage in VARIABLES})
         read_from = self.given("supernet", "bn")
-        changes = self.given(
-            "alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words"
-        )  # fmt: skip
+        changes = self.given("alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words")
         variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
         folder = search_run(
             self.spec(variant), get_profile(self.profile), self.results, prompts=prompts,
@@ -214,8 +213,8 @@ class Trained(Command):
         """Run a training to its end; a line an epoch."""
         from .training.distributed import leave
 
-        say = lambda line: print(f"{name}  {line}", flush=True)  # noqa: E731
-        result = run(spec, self.results, config, device=self.device, say=say)
+        told = partial(print, f"{name} ", flush=True)
+        result = run(spec, self.results, config, device=self.device, say=told)
         leave()
         return result
 
