@@ -22,7 +22,7 @@ def on_disk(path: Path) -> Iterator[None]:
     """Run a block that reads or writes `path`. Raises RunError in place of any OSError of the block."""
     try:
         yield
-    except BrokenPipeError:  # the reader of what the block prints has gone: no file is concerned
+    except BrokenPipeError:  # whoever read the printed lines has gone; the files are well
         raise
     except OSError as error:
         raise RunError(

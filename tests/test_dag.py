@@ -21,10 +21,9 @@ from seki_lib.paper import needs_of, reports
 from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, require_full_grid
 from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import get_profile
-from seki_lib.training.protocol import images_missing
 from seki_lib.reproduce import read_edition
 from seki_lib.runs import RunSpec
-from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, named_architecture
+from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, images_missing, named_architecture
 
 
 def planned(folder, profile, ablations="", root=ROOT):

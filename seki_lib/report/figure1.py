@@ -25,8 +25,8 @@ from ..errors import RunError
 from ..results import best_search
 from ..training.protocol import named_architecture
 from .paper import paper_table
-from .style import AMBER, BLACK, BLUE, GREEN, ORANGE, PINK
 from .search_cost import DAY, parts
+from .style import AMBER, BLACK, BLUE, GREEN, ORANGE, PINK
 
 MOST_EXPENSIVE = 1.0  # GPU-days
 METHOD_STYLE = {  # search method, as Table 1 names it -> (colour, marker)

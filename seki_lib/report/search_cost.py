@@ -16,7 +16,11 @@ def parts(search: SearchResult, results: Path, profile: str) -> tuple[dict[str, 
     supernets = map(read_json, (results / profile / "supernets").glob("*/*/*/*/result.json"))
     for supernet in supernets:
         if supernet["weights_sha256"] == digest:
-            seconds = {"supernet": supernet["seconds"], "f": search.scoring_seconds, "LLM": search.result["llm_seconds"]}
+            seconds = {
+                "supernet": supernet["seconds"],
+                "f": search.scoring_seconds,
+                "LLM": search.result["llm_seconds"],
+            }
             return seconds, str(supernet["device"])
     raise RunError("the supernet that its search was scored by is no longer there")
 

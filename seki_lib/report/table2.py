@@ -52,11 +52,10 @@ def trainings(edition: Edition, results: Path) -> list[tuple[str, TrainingSpec]]
     return rows
 
 
-def table2(
-    done: Sequence[tuple[str, dict[str, Any]]], profile: str, costs: Mapping[str, Cell] = NO_COSTS
-) -> Table:
+def table2(done: Sequence[tuple[str, dict[str, Any]]], profile: str, costs: Mapping[str, Cell] = NO_COSTS) -> Table:
     """The table. done: the name of the row and the result of each finished training of one profile. costs: of searches,
-    by the name of the row."""
+    by the name of the row.
+    """
     full = IMAGENET[profile] == "imagenet"
     short = () if full else SHORT_HEADINGS
     table = Table("table2", f"Table 2. ImageNet-1K on the DARTS space, profile {profile}", (*HEADINGS, *short))

@@ -137,9 +137,7 @@ def darts_cells(results: Path, profile: str, llm: str, searches: Sequence[Path])
     short = profile != "paper"
     paper = "600 epochs on a GPU: make reproduce PROFILE=paper"
     cells = [
-        Cell("not run", "not run", paper)
-        if short
-        else _trained(results, profile, llm, searches, DATASETS[key])
+        Cell("not run", "not run", paper) if short else _trained(results, profile, llm, searches, DATASETS[key])
         for key in PAPER_COLUMNS
     ]
     if short:

@@ -10,7 +10,7 @@ from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
 from seki_lib.report.paper import paper_table
 from seki_lib.report.prompting import changed_edges, parts
-from seki_lib.report.table7 import EXPECTED, SHORT, searched_by_llm, reply_counts, table7, what_it_takes
+from seki_lib.report.table7 import EXPECTED, SHORT, reply_counts, searched_by_llm, table7, what_it_takes
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
