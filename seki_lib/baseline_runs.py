@@ -1,4 +1,4 @@
-"""Baselines of a profile, computed once and kept: `<results>/<profile>/baselines/<space>/<task>/evaluations=<n>.npz`."""
+"""Baselines of a profile, computed once and kept in `baselines/<space>/<task>/evaluations=<n>.npz`."""
 
 import json
 from dataclasses import dataclass
