@@ -17,7 +17,7 @@ from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_setting
 from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import Profile, get_profile
 from seki_lib.report.ablation_tables import paired, table5, table6, verdict
-from seki_lib.report.intervals import mean_interval
+from seki_lib.report.intervals import interval, mean_interval
 from seki_lib.report.paper import paper_table
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces import get_space
@@ -118,6 +118,22 @@ def test_the_verdict_follows_from_the_differences(differences, word):
     assert f"our runs {word} it" in sentence
 
 
+def test_the_more_settings_are_compared_the_wider_their_intervals():
+    """One setting of 15 is better beyond its own 95 % interval, as chance alone makes one in half of such tables."""
+    clear = np.array([0.8, 1.2, 0.6, 1.4])
+    others = {f"setting {i}": np.array([1.0, -1.0, 0.5, -0.5]) for i in range(14)}
+    assert interval(clear)[0] > 0 > interval(clear, 15)[0]
+    assert "our runs contradict it" in verdict("x", {"a": clear})
+    assert "our runs cannot decide it: of 15 other settings 0 are better" in verdict("x", {"a": clear, **others})
+
+
+def test_runs_of_another_space_neither_support_nor_contradict_a_claim():
+    for value in (2.0, -2.0):
+        sentence = verdict("k = 16", {"a": np.array([value, 1.1 * value, 0.9 * value])}, elsewhere=True)
+        assert "contradict" not in sentence and "support" not in sentence and "is best" not in sentence
+        assert sentence.startswith("against k = 16, of 1 other settings")
+
+
 @pytest.fixture
 def finished(tmp_path):
     """Results folders as two seeds of two settings leave them."""
@@ -130,9 +146,12 @@ def finished(tmp_path):
                 json.dumps({"llm_seconds": 60.0, "final": final, "round": 6 - 3 * seed})
             )
             (folder / "config.json").write_text(json.dumps({"data": {"sentence": "a supernet"}}))
-            calls = [{"round": r, "reply": "x"} for r in range(1, 7)]
+            calls = [
+                {"round": r, "key": "k", "stage": "edit", "reply": "x", "usage": {}, "seconds": 0.0}
+                for r in range(1, 7)
+            ]
             (folder / "transcript.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
-            (folder / "history.jsonl").write_text(json.dumps({"seconds": 30.0}) + "\n")
+            (folder / "history.jsonl").write_text(json.dumps({"round": 0, "seconds": 30.0}) + "\n")
             if setting.lam == 4:
                 (folder / "fork.json").write_text(json.dumps({"of": "x", "round": 4}))
     return tmp_path

@@ -16,7 +16,13 @@ def test_a_perfect_judge_has_tau_1_and_no_regret_and_a_reversed_one_loses_all():
     assert guess.tau_interval[0] < 0 < guess.tau_interval[1]
     with pytest.raises(ValueError, match="three cells or more"):
         ranking(truth[:2], truth[:2])
-    table = trust_table({("nas201", "batch"): perfect}, "laptop", "images", {"nas201": "a table"}, {"nas201": 3.0})
+    table = trust_table(
+        {("nas201", "batch"): perfect},
+        "laptop",
+        "images",
+        {"nas201": "a table"},
+        {"nas201": {"seconds": 3.0, "seed": 0}},
+    )
     assert table.rows[0][2][2].text == "1.00 [1.00, 1.00]" and table.rows[0][2][2].provenance == "measured"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import RunError, look_up
 from ..jsonl import read_json
 from ..spaces import get_space
+from ..training.machine import trained_on
 from ..training.protocol import SupernetSpec, dataset_at_hand
 from .base import DataSource, Evaluation, Evaluator
 
@@ -39,10 +40,11 @@ class SupernetEvaluator(Evaluator):
 
     def described(self, judged: str, bn: str, statistics: str) -> DataSource:
         """Where the scores come from. judged: what f is, up to the data that it is read from."""
-        digest = self.trained["weights_sha256"]
+        digest, seed = self.trained["weights_sha256"], self.trained.get("seed", 0)
         return DataSource(
             f"supernet {self.config.kind} {digest[:12]}{bn}",
-            f"{judged} of {self.trained['data']}; {statistics}",
+            f"{judged} of {self.trained['data']}; {statistics}; supernet of seed {seed}, trained on "
+            f"{trained_on(self.trained)}",
             "of the data that it was trained on",
             digest,
         )

@@ -6,7 +6,7 @@ settings are compared seed by seed: the intervals of a difference are those of p
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from ..jsonl import read_lines
 from ..paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from ..profiles import Profile
 from ..results import RunSpec, is_finished
+from ..training.machine import ELSEWHERE
+from .how import how_notes
 from .intervals import interval, interval_text
 from .paper import paper_table
 from .tables import Cell, Table
@@ -47,6 +49,8 @@ class Outcome:
     source: str
     round: int  # in which that cell was found
     llm_calls: int  # of this run alone: the shared ones are counted with the run that made them
+    folder: Path = Path()
+    result: Mapping[str, Any] = field(default_factory=dict)  # its result.json
 
 
 Outcomes = Mapping[Setting, Mapping[int, Outcome]]  # setting -> seed -> outcome
@@ -78,6 +82,8 @@ def _outcome(folder: Path) -> Outcome:
         json.loads((folder / "config.json").read_text())["data"]["sentence"],
         result["round"],
         own,
+        folder,
+        result,
     )
 
 
@@ -192,7 +198,7 @@ def _add(
         ]
     else:
         cells += [Cell("not run", NOT_RUN, "not a setting of the paper")] * 2
-    table.add(label, cells, len(runs))
+    table.add(label, cells, len(runs), [run.result for run in runs.values()])
 
 
 def _difference(values: np.ndarray, itself: bool) -> Cell:
@@ -270,6 +276,9 @@ def _notes(
             f"The runs of this table made {asked} LLM calls over {len(calls)} seed{'s' if len(calls) > 1 else ''} "
             "besides those that they share with others, second questions for unreadable or known cells among them."
         )
+    done = [run for runs in outcomes.values() for run in runs.values()]
+    notes += [f"f: {source}. {ELSEWHERE}" for source in sorted({run.source for run in done})]
+    notes += how_notes([run.folder for run in done])
     left_out = [s for s in settings if s not in outcomes]
     if left_out:
         notes.append(f"{len(left_out)} settings of this profile have not been run yet: make ablations.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import RunError
 from ..jsonl import read_json
-from ..results import SearchResult, best_search
+from ..results import SearchResult
 from .tables import Cell
 
 DAY = 24 * 3600
@@ -25,11 +25,8 @@ def parts(search: SearchResult, results: Path, profile: str) -> tuple[dict[str, 
     raise RunError("the supernet that its search was scored by is no longer there")
 
 
-def search_cost(results: Path, profile: str, llm: str, space: str = "darts", task: str = "cifar10") -> Cell:
-    """GPU-days of the best search of an LLM where it ran on a GPU, else its seconds by part."""
-    search = best_search(results, profile, space, task, llm)
-    if search is None:
-        return Cell("not run", "not run", f"seki search --space {space} --task {task} --llm {llm} --profile {profile}")
+def search_cost(search: SearchResult, results: Path, profile: str) -> Cell:
+    """GPU-days of a search where it ran on a GPU, else its seconds by part."""
     try:
         seconds, device = parts(search, results, profile)
     except RunError as error:

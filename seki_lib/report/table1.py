@@ -6,15 +6,13 @@ with each other, and stand in columns of their own.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..paper import Edition
-from ..paper import table1 as paper_table1
-from ..paper.found import editions, known_spec, training_spec
-from ..results import finished_searches
-from ..training.protocol import ClassifierConfig, TrainingSpec, get_protocol
+from ..paper import table1 as declared
+from ..training.protocol import ClassifierConfig, get_protocol
+from .ours import BLANK, Row, found_rows, known_rows, notes_on
 from .paper import paper_table
-from .search_cost import search_cost
 from .tables import Cell, Table, mean_std
 
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
@@ -27,32 +25,12 @@ HEADINGS = (
     "Search method",
     "Evaluation",
 )
-BLANK = Cell("", "not run")  # a column that does not apply
 SHORT_HEADINGS = ("short: last test error (%)", "short: best test error (%)", "short: Params (M)")
-
-
-class Row(NamedTuple):
-    """One row of ours: its name, one of its trainings, what the search of its cell took, how the cell was chosen."""
-
-    label: str
-    spec: TrainingSpec
-    cost: Cell = BLANK
-    chosen: str = ""
 
 
 def trainings(edition: Edition, results: Path) -> list[Row]:
     """Every training of Table 1; the cells that LLMs found come first."""
-    rows = []
-    for llm, other in editions(edition, results).items():
-        searches = finished_searches(results, edition.name, "darts", "cifar10", llm)
-        seeds = ", ".join(str(search.seed) for search in searches)
-        cost = search_cost(results, edition.name, llm)
-        for need in paper_table1.found(other):
-            if spec := training_spec(need, other, results):
-                chosen = f"{llm}: the cell of the highest f(α) of the searches with seeds {seeds}"
-                rows.append(Row(f"SEKI, ours, {llm}", spec, cost, chosen))
-    known = [known_spec(need, edition) for need in paper_table1.known(edition)]
-    return rows + [Row(f"{spec.name}, ours", spec) for spec in known]
+    return [*found_rows(declared.found, edition, results), *known_rows(declared.known(edition), edition)]
 
 
 def table1(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str) -> Table:
@@ -72,9 +50,8 @@ def table1(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str)
         table.add("SEKI, ours", [missing] * 3 + [BLANK] * 3 + ([] if full else [missing] * 3))
     for label, runs in ours.items():
         seeds = len({own.spec.seed for own, _ in runs})
-        table.add(label, _full(runs) if full else _unpaid(runs) + _short(runs, config), seeds)
-    chosen = dict.fromkeys(row.chosen for row in rows if row.chosen)
-    table.notes = [*_notes(results, config, profile), *chosen]
+        table.add(label, _full(runs) if full else _unpaid(runs) + _short(runs, config), seeds, runs[0][0].searched)
+    table.notes = [*_notes(results, config, profile), *notes_on(rows, results)]
     return table
 
 
@@ -102,7 +79,7 @@ def _params(runs: Sequence[tuple[Row, dict[str, Any]]]) -> Cell:
 def _searched(runs: Sequence[tuple[Row, dict[str, Any]]]) -> list[Cell]:
     """Search cost, search method and evaluation: of cells that our searches found."""
     own = runs[0][0]
-    if own.cost == BLANK:
+    if not own.search:
         return [BLANK] * 3
     return [own.cost, Cell("LLM", "measured"), Cell("One-Shot", "measured")]
 

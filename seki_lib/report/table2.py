@@ -4,24 +4,21 @@ Only the profile `paper` trains on ImageNet-1K. The others train small networks 
 compare with each other and with chance, and stand in columns of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from ..paper import Edition
-from ..paper import table2 as paper_table2
-from ..paper.found import editions, known_spec, training_spec
-from ..training.protocol import IMAGENET, TrainingSpec, get_protocol, images_missing
+from ..paper import table2 as declared
+from ..training.protocol import IMAGENET, get_protocol, images_missing
+from .ours import Row, found_rows, known_rows, notes_on
 from .paper import paper_table
-from .search_cost import search_cost
 from .tables import Cell, Table, mean_std
 
 COLUMNS = ("imagenet_error", "search_cost", "params_m")
 HEADINGS = ("ImageNet-1K top-1 test error (%)", "Search cost (GPU-days)", "Params (M)")
 SHORT_HEADINGS = ("short, 200 classes: last error (%)", "short: best error (%)", "short: Params (M)")
-NO_COSTS: Mapping[str, Cell] = MappingProxyType({})
 NO_SEARCH = {
     "SEKI, ours": "no search of the DARTS space has finished in this profile",
     "SEKI†, ours": "no search on ImageNet itself has finished in this profile: seki supernet --dataset imagenet, then "
@@ -29,53 +26,34 @@ NO_SEARCH = {
 }
 
 
-def search_costs(edition: Edition, results: Path) -> dict[str, Cell]:
-    """What our searches took, by the name of their row."""
-    return {
-        f"SEKI{dagger}, ours, {llm}": search_cost(results, edition.name, llm, task=task)
-        for llm in editions(edition, results)
-        for dagger, task in (("", "cifar10"), ("†", "imagenet"))
-    }
+def trainings(edition: Edition, results: Path) -> list[Row]:
+    """Every training of Table 2; cells that LLMs found come first, on CIFAR-10 and on photographs (†)."""
+    return [*found_rows(declared.found, edition, results), *known_rows(declared.known(edition), edition)]
 
 
-def trainings(edition: Edition, results: Path) -> list[tuple[str, TrainingSpec]]:
-    """Every training of Table 2 with the name of its row: cells that LLMs found first, on CIFAR-10 and on photographs."""
-    if not edition.photographs:
-        return []
-    rows = []
-    for llm, other in editions(edition, results).items():
-        for need, dagger in zip(paper_table2.found(other), ("", "†"), strict=True):
-            if spec := training_spec(need, other, results):
-                rows.append((f"SEKI{dagger}, ours, {llm}", spec))
-    for need in paper_table2.known(edition):
-        rows.append((f"{need.cell.replace(':', '-')}, ours", known_spec(need, edition)))
-    return rows
-
-
-def table2(done: Sequence[tuple[str, dict[str, Any]]], profile: str, costs: Mapping[str, Cell] = NO_COSTS) -> Table:
-    """The table. done: the name of the row and the result of each finished training of one profile. costs: of searches,
-    by the name of the row.
-    """
+def table2(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str) -> Table:
+    """The table. rows and results: finished trainings of one profile, in the same order."""
     full = IMAGENET[profile] == "imagenet"
     short = () if full else SHORT_HEADINGS
     table = Table("table2", f"Table 2. ImageNet-1K on the DARTS space, profile {profile}", (*HEADINGS, *short))
     blank = Cell("", "paper")
-    for row in paper_table(2):
-        table.add(row["architecture"], [Cell(row[c], "paper") for c in COLUMNS] + [blank] * len(short))
+    for printed in paper_table(2):
+        table.add(printed["architecture"], [Cell(printed[c], "paper") for c in COLUMNS] + [blank] * len(short))
     why = images_missing(profile)
     for label, reason in NO_SEARCH.items():
-        if not any(row.startswith(label) for row, _ in done):
+        if not any(row.label.startswith(label) for row in rows):
             missing = Cell("not run", "not run", why or reason)
             table.add(label, [missing, Cell("", "not run"), missing] + [missing] * len(short))
-    for label, result in done:
+    for row, result in zip(rows, results, strict=True):
         params = Cell(
             f"{result['paper_params_m']:.2f}", "measured", "counted: 48 channels, 14 cells, no auxiliary head"
         )
         full_error = Cell("not run", "not run", "250 epochs on GPUs: seki train --dataset imagenet --profile paper")
-        cells = [_error(result, "last") if full else full_error, costs.get(label, Cell("", "not run")), params]
+        cells = [_error(result, "last") if full else full_error, row.cost, params]
         own = Cell(f"{result['params_m']:.3f}", "measured", "of the small network")
-        table.add(label, cells if full else [*cells, _error(result, "last"), _error(result, "best"), own], 1)
-    table.notes = _notes(done, profile, why)
+        short_cells = [] if full else [_error(result, "last"), _error(result, "best"), own]
+        table.add(row.label, [*cells, *short_cells], 1, row.searched)
+    table.notes = [*_notes(results, profile, why), *notes_on(rows, results)]
     return table
 
 
@@ -84,7 +62,7 @@ def _error(result: dict[str, Any], which: str) -> Cell:
     return Cell(mean_std([result[f"{which}_test_error"]]), "measured", detail)
 
 
-def _notes(done: Sequence[tuple[str, dict[str, Any]]], profile: str, why: str) -> list[str]:
+def _notes(results: Sequence[dict[str, Any]], profile: str, why: str) -> list[str]:
     full = IMAGENET[profile] == "imagenet"
     notes = [
         f"† searched on ImageNet itself{'' if full else ', ours on the sample of it'}; the others on CIFAR-10.",
@@ -93,8 +71,8 @@ def _notes(done: Sequence[tuple[str, dict[str, Any]]], profile: str, why: str) -
     ]
     if why:
         return [*notes, f"Not run: {why}"]
-    if done and not full:
-        config, result = asdict(get_protocol(profile, IMAGENET[profile])), done[0][1]
+    if results and not full:
+        config, result = asdict(get_protocol(profile, IMAGENET[profile])), results[0]
         n = result["test_images"]
         notes += [
             f"Short protocol on {result['data']}: {result['train_images']:,} training and {n:,} test images, "

@@ -11,6 +11,7 @@ from ..evaluators.base import DataSource
 from ..evaluators.nas201_table import COLUMNS
 from ..results import RunSpec, is_finished
 from ..runs import differences
+from .how import how_notes
 from .paper import paper_table
 from .tables import Cell, Table, describe_cost, mean_std
 
@@ -86,7 +87,7 @@ def table3(runs: Sequence[dict[str, Any]], baselines: BaselineRuns, oracle: dict
     finals = [run["result"]["final"] for run in runs]
     provenance = "replayed" if llm.startswith("replay:") else "measured"
     what = f"{llm}, seeds {seeds}, {evaluations} evaluations each"
-    table.add(f"SEKI, ours, {llm}", ours(finals, what, provenance), len(runs))
+    table.add(f"SEKI, ours, {llm}", ours(finals, what, provenance), len(runs), [run["result"] for run in runs])
     for name, label in BASELINE_LABELS.items():
         finals = baselines.finals(name)
         table.add(label, ours(finals, f"{len(finals)} seeds, {evaluations} evaluations each"), len(finals))
@@ -95,6 +96,7 @@ def table3(runs: Sequence[dict[str, Any]], baselines: BaselineRuns, oracle: dict
         f"Ours: {source}. {held_out}",
         f"n is the number of runs behind mean±standard deviation (n - 1); each of ours is {evaluations} evaluations "
         f"(α0 and {evaluations - 1} more), all methods from the same α0 for a seed.",
+        *how_notes([run["folder"] for run in runs]),
         *(f"LLM, seed {run['config']['run']['seed']}: {describe_cost(run['result'])}." for run in runs),
         "The paper does not say its α0, nor over which training seeds of the benchmark it averages (docs/fidelity.md).",
         *([f"Profile {profile} is shortened: its rows show that the kit runs, not how well the method does."]

@@ -9,6 +9,7 @@ import numpy as np
 from ..baseline_runs import BaselineRuns
 from ..evaluators.tabular import Tabular
 from ..evaluators.trans101_table import SEARCHED, TASKS
+from .how import how_notes
 from .paper import paper_table
 from .table3 import BASELINE_LABELS
 from .tables import Cell, Table, mean_std
@@ -101,20 +102,23 @@ def table4(
     replayed = config["llm"]["name"].startswith("replay:")
     table = _with_paper_rows(profile)
     seeds = [run["config"]["run"]["seed"] for run in runs[next(iter(TASKS))]]
-    for each, provenance, detail in [
-        (ours, "replayed" if replayed else "measured", f"seeds {seeds}, {evaluations} evaluations each"),
-        *((b, "measured", f"{len(b.values)} seeds, {evaluations} evaluations each") for b in baselines),
+    searches = [run for task in TASKS for run in runs[task]]
+    results = [run["result"] for run in searches]
+    for each, provenance, detail, behind in [
+        (ours, "replayed" if replayed else "measured", f"seeds {seeds}, {evaluations} evaluations each", results),
+        *((b, "measured", f"{len(b.values)} seeds, {evaluations} evaluations each", []) for b in baselines),
     ]:
         detail = f"{each.label}, {detail}; {source}; profile {profile}"
         texts = [mean_std(list(each.values[:, i])) for i in range(len(TASKS))]
         texts.append(mean_std(list(each.average_rank), digits=1))
-        table.add(each.label, [Cell(text, provenance, detail) for text in texts], len(each.values))
+        table.add(each.label, [Cell(text, provenance, detail) for text in texts], len(each.values), behind)
     best = [as_printed(task, evaluators[task].best()[SEARCHED[task]]) for task in TASKS]
     detail = f"best value of each column over all 4,096 cells; {source}"
     table.add("Oracle, ours", [Cell(f"{v:.2f}", "measured", detail) for v in best] + [Cell("1", "measured", detail)])
     table.notes = [
         f"Ours: {source}. One search a task and seed; n is the number of seeds behind mean±standard deviation (n - 1). "
         f"Each is {evaluations} evaluations (α0 and {evaluations - 1} more), all methods from the same α0 for a seed.",
+        *how_notes([run["folder"] for run in searches]),
         *COLUMN_NOTES,
         "The caption of the paper's table says five seeds, its §5.1.3 says four, and no ± is printed.",
         *([f"Profile {profile} is shortened: its rows show that the kit runs, not how well the method does."]

@@ -21,13 +21,15 @@ from ..llm.transcript import recorded_calls, totals
 from ..results import by_llm, finished_searches
 from ..spaces import get_space
 from ..training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
+from .how import how_notes, words
 from .paper import paper_table
 from .tables import Cell, Table, mean_std
 
 PAPER_COLUMNS = {"cifar10_test": "CIFAR-10", "cifar100_test": "CIFAR-100", "imagenet_test": "ImageNet-1K"}
+SHOWN = ("llm", "repaired", "resampled", "edited", "fallback")  # keys of HOW, a column each
 OURS = (
-    "NAS-Bench-201: CIFAR-10 test", "valid at first try", "repairs", "duplicates", "fallbacks", "calls", "tokens",
-    "seconds", "dollars",
+    "NAS-Bench-201: CIFAR-10 test", "valid at first try", "unreadable replies", "known cells", *SHOWN, "calls",
+    "tokens", "seconds", "dollars",
 )  # fmt: skip
 SHORT = "short: DARTS, test"  # the same cells by the short protocol of a profile that is not `paper`
 DATASETS = {"cifar10_test": "cifar10", "cifar100_test": "cifar100", "imagenet_test": "imagenet"}
@@ -47,8 +49,9 @@ def searched_by_llm(results: Path, profile: str, space: str = "nas201") -> dict[
 def reply_counts(folder: Path) -> dict[str, float]:
     """What the LLM's architecture replies of a run were like.
 
-    first_valid: share of rounds whose first reply could be read, in %; repairs: replies that could not; duplicates:
-    readable ones of a class seen before; fallbacks: rounds that ended with a random neighbour.
+    first_valid: share of rounds whose first reply could be read, in %; unreadable: replies that could not; known:
+    readable ones of a class that was evaluated in an earlier round. Then the rounds by how their cell came about, in
+    the words of HOW.
     """
     config = _config(folder)
     space, notation = get_space(config["run"]["space"]), config["search"]["notation"]
@@ -61,14 +64,14 @@ def reply_counts(folder: Path) -> dict[str, float]:
         try:
             arch = space.read(call["reply"], notation)
         except InvalidArchitecture:
-            counts["repairs"] += 1
+            counts["unreadable"] += 1
             continue
         counts["first"] += call["attempt"] == 0
-        counts["duplicates"] += space.format(space.canonical(arch)) in seen
-    rounds = len(history) - 1
-    fallbacks = sum(record["how"] == "fallback" for record in history)
-    first = 100 * counts["first"] / rounds
-    return {"first_valid": first, "fallbacks": fallbacks} | {k: counts[k] for k in ("repairs", "duplicates")}
+        counts["known"] += space.format(space.canonical(arch)) in seen
+    first = 100 * counts["first"] / (len(history) - 1)
+    came = Counter(how for _, how in words(folder))
+    replies = {"first_valid": first, "unreadable": counts["unreadable"], "known": counts["known"]}
+    return replies | {how: came[how] for how in SHOWN}
 
 
 def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
@@ -98,13 +101,11 @@ def table7(results: Path, profile: str) -> Table:
         found = darts_searches.get(llm, [])
         if not (folders := searches.get(llm, [])):
             missing = Cell("not run", "not run", f"seki search --llm {llm} --profile {profile}")
-            table.add(
-                f"SEKI, ours, {llm}", [*darts_cells(results, profile, llm, found), *[missing] * len(OURS)], len(found)
-            )
+            cells = [*darts_cells(results, profile, llm, found), *[missing] * len(OURS)]
+            table.add(f"SEKI, ours, {llm}", cells, len(found), _results(found))
             continue
-        table.add(
-            f"SEKI, ours, {llm}", darts_cells(results, profile, llm, found) + _measured(llm, folders), len(folders)
-        )
+        cells = darts_cells(results, profile, llm, found) + _measured(llm, folders)
+        table.add(f"SEKI, ours, {llm}", cells, len(folders), _results([*folders, *found]))
         if _config(folders[0])["llm"]["templates"] == "full":  # as hosted LLMs are asked
             measured = measured or _tokens(folders)
     for llm in EXPECTED:
@@ -119,8 +120,9 @@ def table7(results: Path, profile: str) -> Table:
         "The columns marked DARTS are cells of that space, trained from scratch. Those from NAS-Bench-201 on are of "
         "our searches there: the final cell of each, chosen by CIFAR-10 validation. The two cannot be compared.",
         *darts_notes(results, profile, darts_searches),
-        "Per search: share of rounds whose first architecture could be read; unreadable replies that were asked for "
-        "again; readable ones of a class seen before; rounds that fell back to a random neighbour.",
+        "Per search: share of rounds whose first architecture could be read; replies that could not be read; replies "
+        "that could, but whose cell was evaluated in an earlier round.",
+        *how_notes([folder for folders in searches.values() for folder in folders]),
         f"Dollars by the prices of {as_of()}. What a search would cost elsewhere is taken from the tokens of a search "
         "here that was asked with the same templates, if there is one; docs/cost.md has such a measurement.",
         *(_note(llm, folders) for llm, folders in searches.items()),
@@ -187,7 +189,7 @@ def _trained(results: Path, profile: str, llm: str, searches: Sequence[Path], da
 
 
 def _measured(llm: str, folders: Sequence[Path]) -> list[Cell]:
-    results = [json.loads((folder / "result.json").read_text()) for folder in folders]
+    results = _results(folders)
     config = _config(folders[0])
     counts = [reply_counts(folder) for folder in folders]
     took = [totals(folder / "transcript.jsonl") for folder in folders]
@@ -204,7 +206,7 @@ def _measured(llm: str, folders: Sequence[Path]) -> list[Cell]:
         if None in tests
         else Cell(mean_std(tests), provenance, detail),
         Cell(f"{statistics.fmean(c['first_valid'] for c in counts):.0f} %", provenance, detail),
-        *(mean([c[kind] for c in counts]) for kind in ("repairs", "duplicates", "fallbacks")),
+        *(mean([c[kind] for c in counts]) for kind in ("unreadable", "known", *SHOWN)),
         mean([t["calls"] for t in took]),
         mean([sum(t["tokens"][kind] for kind in ("prompt_tokens", "completion_tokens")) for t in took], 0),
         mean([t["llm_seconds"] for t in took], 0),
@@ -215,6 +217,10 @@ def _measured(llm: str, folders: Sequence[Path]) -> list[Cell]:
 def _config(folder: Path) -> dict[str, Any]:
     config: dict[str, Any] = json.loads((folder / "config.json").read_text())
     return config
+
+
+def _results(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    return [json.loads((folder / "result.json").read_text()) for folder in folders]
 
 
 def _tokens(folders: Sequence[Path]) -> dict[str, float]:

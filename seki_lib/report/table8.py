@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..paper import Edition
-from ..paper import table8 as paper_table8
-from ..paper.found import editions, known_spec, training_spec
+from ..paper import table8 as declared
 from ..spaces import get_space
 from ..training.language_protocol import LanguageModelConfig, language_protocol
 from ..training.protocol import SupernetSpec, TrainingSpec
+from .ours import BLANK, Row, found_rows, known_rows, notes_on
 from .paper import paper_table
 from .tables import Cell, Table
 
@@ -25,35 +25,31 @@ SHORT_HEADINGS = (
     "short: test perplexity of the unigram model",
     "short: Params (M)",
 )
-BLANK = Cell("", "not run")  # a column that does not apply
 PAPER_PARAMS_M = {8: 22.96, 11: 27.295}  # by nodes, at 850 units and 10,000 words; tests/nn/test_rnn.py counts them
 
 
-def trainings(edition: Edition, results: Path) -> list[tuple[str, TrainingSpec]]:
-    """Every training of Table 8 with the name of its row; the cells that LLMs found come first."""
-    rows = []
-    for llm, other in editions(edition, results, "darts_rnn", "ptb").items():
-        for need in paper_table8.found(other):
-            if spec := training_spec(need, other, results):
-                rows.append((f"SEKI, ours, {llm}", spec))
-    known = [known_spec(need, edition) for need in paper_table8.known(edition)]
-    return rows + [(f"{spec.name}, ours", spec) for spec in known]
+def trainings(edition: Edition, results: Path) -> list[Row]:
+    """Every training of Table 8; the cells that LLMs found come first."""
+    return [*found_rows(declared.found, edition, results), *known_rows(declared.known(edition), edition)]
 
 
-def table8(rows: Sequence[tuple[str, TrainingSpec]], results: Sequence[dict[str, Any]], profile: str) -> Table:
+def table8(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str) -> Table:
     """The table. rows and results: finished trainings of one profile, in the same order."""
     full, config = profile == "paper", language_protocol(profile)
     title = f"Table 8. Language models on the Penn Treebank, profile {profile}"
     table = Table("table8", title, HEADINGS if full else (*HEADINGS, *SHORT_HEADINGS))
-    for row in paper_table(8):
-        cells = [Cell(row[column], "paper") for column in COLUMNS]
-        table.add(row["architecture"], cells + ([] if full else [Cell("", "paper")] * 4))
-    if not any(label.startswith("SEKI") for label, _ in rows):
+    for printed in paper_table(8):
+        cells = [Cell(printed[column], "paper") for column in COLUMNS]
+        table.add(printed["architecture"], cells + ([] if full else [Cell("", "paper")] * 4))
+    if not any(row.label.startswith("SEKI") for row in rows):
         missing = Cell("not run", "not run", f"no search of recurrent cells has finished; {_how_to_search(profile)}")
         table.add("SEKI, ours", [missing] * 3 + [Cell("LLM", "not run")] + ([] if full else [missing] * 4))
-    for (label, spec), result in zip(rows, results, strict=True):
-        table.add(label, _full(result) if full else _unpaid(spec) + _short(result, config), 1)
-    table.notes = _notes(results[0], config, profile)
+    for row, result in zip(rows, results, strict=True):
+        cells = _full(result) if full else _unpaid(row.spec) + _short(result, config)
+        table.add(
+            row.label, [*cells[:3], Cell("LLM", "measured") if row.search else BLANK, *cells[4:]], 1, row.searched
+        )
+    table.notes = [*_notes(results[0], config, profile), *notes_on(rows, results)]
     return table
 
 

@@ -7,7 +7,7 @@ value, explained below the table; never by colour alone).
 import csv
 import html
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ LEGEND = {
     "replayed": "from a committed transcript",
     "not run": "not run, and what it would take",
 }
+
+BY_CHANCE = " ‡"
+BY_CHANCE_NOTE = (
+    "‡ not the LLM's search: in at least one search of this row random neighbours took the place of the LLM's replies "
+    "in more than a third of the rounds, or in three in a row, and the user let it go on."
+)
 
 
 @dataclass(frozen=True)
@@ -43,16 +49,24 @@ class Table:
     rows: list[tuple[str, str, list[Cell]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, label: str, cells: Sequence[Cell], n: int | None = None) -> None:
-        """Append a row. Raises ValueError if it has another number of cells than the table has columns."""
+    def add(
+        self, label: str, cells: Sequence[Cell], n: int | None = None, searches: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Append a row. searches: `result.json` of those behind it; the row is marked if chance led one of them.
+
+        Raises ValueError if it has another number of cells than the table has columns.
+        """
         if len(cells) != len(self.columns):
             raise ValueError(f"{self.name}: row {label!r} has {len(cells)} cells for {len(self.columns)} columns")
+        if any(result.get("mostly_fallback") for result in searches):
+            label += BY_CHANCE
         self.rows.append((label, "" if n is None else str(n), list(cells)))
 
     def legend(self) -> list[str]:
         """One line per provenance that occurs, then the notes."""
         seen = {cell.provenance for _, _, cells in self.rows for cell in cells}
-        return [f"[{LETTERS[p]}] {LEGEND[p]}" for p in LETTERS if p in seen] + self.notes
+        marked = any(label.endswith(BY_CHANCE) for label, _, _ in self.rows)
+        return [f"[{LETTERS[p]}] {LEGEND[p]}" for p in LETTERS if p in seen] + [BY_CHANCE_NOTE] * marked + self.notes
 
     def write(self, folder: Path) -> list[Path]:
         """Write `<name>.csv`, `.md` and `.html`; returns their paths."""

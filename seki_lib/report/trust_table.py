@@ -1,12 +1,14 @@
 """Beyond the paper: how well f(α) orders cells, as a table and a figure (notebook 01)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
+from ..training.machine import ELSEWHERE, trained_on
 from ..trust import Ranking
 from . import style  # noqa: F401 - of all figures
 from .tables import Cell, Table
@@ -17,9 +19,9 @@ def trust_table(
     profile: str,
     source: str,
     judges: Mapping[str, str],
-    seconds: Mapping[str, float],
+    trained: Mapping[str, Mapping[str, Any]],
 ) -> Table:
-    """Kendall's τ and regret. rankings: (space, BN mode) -> ranking. judges, seconds: of each space."""
+    """Kendall's τ and regret. rankings: (space, BN mode) -> ranking; trained: `result.json` of each space's supernet."""
     columns = ["judged by", "cells", "Kendall's τ [95 %]", "regret of f's top ten, points [95 %]", "supernet (s)"]
     table = Table("trust", f"How far f(α) can be trusted, profile {profile}", columns)
     for (space, bn), found in rankings.items():
@@ -29,14 +31,19 @@ def trust_table(
             str(found.cells),
             f"{found.tau:.2f} [{found.tau_interval[0]:.2f}, {found.tau_interval[1]:.2f}]",
             f"{found.regret:.2f} [{found.regret_interval[0]:.2f}, {found.regret_interval[1]:.2f}]",
-            f"{seconds[space]:.0f}",
+            f"{trained[space]['seconds']:.0f}",
         )
         table.add(f"{space}, {bn} statistics", [Cell(text, "measured", detail) for text in texts])
     table.notes = [
-        "τ is 1 if f orders the cells as the judge does, 0 if it guesses. Intervals: bootstrap over cells; another "
-        "seed of the supernet or of the judge's trainings is not in them, and that of the regret is rough.",
+        "τ is 1 if f orders the cells as the judge does, 0 if it guesses. Intervals: bootstrap over cells of one "
+        "supernet; how another seed or another machine would move it is not in them. That of the regret is rough.",
         "The regret is how far the best of f's top ten cells lies below the best of all cells here, as the judge sees "
         "it; with twelve cells or fewer it says little.",
+        *(
+            f"{space}: supernet of seed {found['seed']}, trained on {trained_on(found)}."
+            for space, found in trained.items()
+        ),
+        f"{ELSEWHERE} τ and regret differ there too.",
     ]
     return table
 

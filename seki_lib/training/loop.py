@@ -11,9 +11,7 @@ network together (`distributed.py`) run this same loop; the first of them reads 
 import hashlib
 import math
 import os
-import resource
 import signal
-import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -31,7 +29,7 @@ from ..errors import RunError, SettingError, TrainingError
 from ..fingerprint import fingerprint, set_aside
 from ..jsonl import append_line, on_disk, read_if_whole, read_json, read_lines, write_json, write_lines
 from ..lock import locked
-from . import checkpoint
+from . import checkpoint, machine
 from .distributed import join
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
@@ -173,9 +171,7 @@ class Training(ABC):
             "seed": self.job.seed,
             "epochs": self.config.epochs,
             "seconds": round(self.seconds, 2),
-            "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu",
-            "peak_memory_mb": _peak_memory_mb(self.device),
-            "torch": torch.__version__,
+            **machine.describe(self.device),
         }
         self.world.from_first(lambda: write_json(self.job.folder / "result.json", result))
         return result
@@ -362,14 +358,6 @@ def _keep_lines(path: Path, epochs: int) -> None:
     lines = list(read_lines(path))
     if len(lines) > epochs:
         write_lines(path, lines[:epochs])
-
-
-def _peak_memory_mb(device: torch.device) -> float:
-    """Most memory that was in use, in MB: of the GPU, or of the whole process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ def results(evaluators, seeds):
                     "run": {"profile": "laptop", "seed": seed},
                     "data": {"sentence": "S"},
                 },
+                "folder": Path("searches") / task / "llm" / "default" / f"seed={seed}",
                 "result": {"evaluations": 51, "score": scores[10 * seed], "architecture": evaluator.top()[0]},
             }
             for seed in seeds

@@ -10,11 +10,15 @@ from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
 from seki_lib.report.paper import paper_table
 from seki_lib.report.prompting import changed_edges, parts
-from seki_lib.report.table7 import EXPECTED, SHORT, reply_counts, searched_by_llm, table7, what_it_takes
+from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, reply_counts, searched_by_llm, table7, what_it_takes
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 
+CELLS = [
+    f"|{a}~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|{a}~0|nor_conv_1x1~1|nor_conv_3x3~2|"
+    for a in ("nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3", "skip_connect")
+]
 PROFILE = Profile("smoke", rounds=8, lam=5, k=4, xi=2)
 
 
@@ -53,11 +57,28 @@ def test_replies_are_counted_as_the_transcript_has_them(results):
         counts = reply_counts(folder)
         calls = [c for c in read_lines(folder / "transcript.jsonl") if c["stage"] in ("refine", "inspire")]
         unreadable = [call for call in calls if call["reply"] == "not a cell"]
-        assert counts["repairs"] == len(unreadable) > 0
+        assert counts["unreadable"] == len(unreadable) > 0
         first = [call for call in calls if call["attempt"] == 0]
         assert counts["first_valid"] == 100 * (1 - sum(c["reply"] == "not a cell" for c in first) / len(first))
         how = json.loads((folder / "result.json").read_text())["how"]
-        assert counts["fallbacks"] == how.get("fallback", 0)
+        assert {word: counts[word] for word in SHOWN} == {word: how.get(word, 0) for word in SHOWN}
+
+
+def test_a_reply_is_a_known_cell_only_if_an_earlier_round_evaluated_it(tmp_path, space):
+    """Counted against the whole history every reply would be known: each becomes the cell of its own round."""
+    cells = list(dict.fromkeys(space.format(space.canonical(cell)) for cell in map(space.parse, CELLS)))
+    config = {"run": {"space": "nas201"}, "search": {"notation": "names"}}
+    write_json(tmp_path / "config.json", config)
+    rounds = [{"round": i, "canonical": cell, "how": "llm"} for i, cell in enumerate(cells)]
+    replies = [*cells[1:3], cells[0]]  # two new ones, and α0 again
+    took = {"key": "k", "usage": {}, "seconds": 0.0}
+    calls = [
+        {"round": i, "stage": "refine", "attempt": 0, "reply": cell, "messages": [], **took}
+        for i, cell in enumerate(replies, start=1)
+    ]
+    for name, lines in (("history", rounds), ("transcript", calls)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert reply_counts(tmp_path)["known"] == 1
 
 
 def test_ours_stand_beside_the_papers_without_standing_in_its_columns(results):

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,14 @@ def fake_results(final, seeds=(0, 1), llm="local:x"):
     tokens = {"prompt_tokens": 1000, "completion_tokens": 200}
     took = {"calls": 60, "failed": 0, "tokens": tokens, "dollars": 0.0, "llm_seconds": 9.0}
     result = {"evaluations": 51, "final": final, **took}
-    return [{"config": config | {"run": {"profile": "laptop", "seed": seed}}, "result": result} for seed in seeds]
+    return [
+        {
+            "config": config | {"run": {"profile": "laptop", "seed": seed}},
+            "result": result,
+            "folder": Path("none/there"),
+        }
+        for seed in seeds
+    ]
 
 
 def test_columns_that_the_source_lacks_read_not_run_and_never_a_stand_in():

@@ -1,0 +1,58 @@
+"""How the cells of searches came about, in the words of HOW, for the notes below the tables."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..jsonl import read_lines
+from ..llm.transcript import recorded_calls
+from ..search.repository import HOW
+
+STAGES = {"self_evolution": "self-evolution", "knowledge_inspiration": "knowledge inspiration"}
+ASKED_AGAIN = "asked again"  # of a kept history whose transcript is not there
+
+
+def how_of(record: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> str:
+    """The word for one record of a history, a key of HOW. calls: the answered calls of its round.
+
+    Histories kept from before say `repaired` of every cell that took a second question, which the calls tell apart.
+    """
+    if record["how"] != "repaired":
+        return str(record["how"])
+    if any(call["stage"] == "edit" for call in calls):
+        return "edited"
+    asked = [call["messages"] for call in calls if call["stage"] in ("refine", "inspire")]
+    return ASKED_AGAIN if not asked else "resampled" if len(asked) > 1 and asked[0] == asked[-1] else "repaired"
+
+
+def words(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """The records of a run's history, α0 left out, each with its word."""
+    calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for call in recorded_calls(folder / "transcript.jsonl"):
+        calls[call["round"] or 0].append(call)
+    return (
+        (line, how_of(line, calls[line["round"]])) for line in read_lines(folder / "history.jsonl") if line["round"]
+    )
+
+
+def how_notes(folders: Sequence[Path]) -> list[str]:
+    """What the rounds of these searches were answered by, stage by stage. The self-evolution of a seed counts once."""
+    counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
+    counted = set()
+    for folder in folders:
+        common = folder.parents[1] / folder.name  # settings of one seed share their self-evolution
+        for record, how in words(folder):
+            place = (common if record["stage"] == "self_evolution" else folder, record["round"])
+            if place not in counted:
+                counts[record["stage"]][how] += 1
+                counted.add(place)
+    if not counted:
+        return []
+    listed = [
+        f"{STAGES[stage]}, {found.total()} rounds: {', '.join(f'{how} {n}' for how, n in found.most_common())}"
+        for stage, found in counts.items()
+        if found
+    ]
+    meant = [f"{how}: {meaning}" for how, meaning in HOW.items() if any(found[how] for found in counts.values())]
+    return [f"How the cells of these searches came about: {'; '.join(listed)}. In words: {'. '.join(meant)}."]
