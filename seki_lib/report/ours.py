@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 def found_rows(found: Callable[[Edition], Iterable[Training]], edition: Edition, results: Path) -> list[Row]:
-    """The trainings of the cells that were found, for every LLM that has searched here. found: what each edition needs."""
+    """The trainings of found cells, for every LLM that has searched here. found: what each edition needs."""
     rows = []
     for need in found(edition):
         search = need.searched[0]
