@@ -1,4 +1,4 @@
-"""Baselines of a profile, computed once and kept: `<results>/<profile>/baselines/<space>/<task>/evaluations=<n>.npz`."""
+"""Baselines of a profile, computed once and kept in `baselines/<space>/<task>/evaluations=<n>.npz`."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .evaluators import get_evaluator
 from .fingerprint import fingerprint
 from .jsonl import written_at_once
 from .profiles import Profile
-from .runs import folder_name
+from .results import folder_name
 from .search.baselines import BASELINES, run_baseline
 from .spaces import get_space
 

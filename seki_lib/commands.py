@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,8 +27,8 @@ from .notebook import ROOT, execute, find_notebook, read_parameters
 from .paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from .profiles import get_profile, parse_seeds
 from .prompts import VARIABLES, prompts_from
-from .report.table1 import found_cell
-from .runs import RunSpec, search_run
+from .results import RunSpec, require_best_search
+from .runs import search_run
 from .search import SearchConfig, Step
 from .show import describe, prices_of
 from .trust import alone_specs
@@ -102,9 +103,7 @@ class Search(Searched):
         self.bound()
         prompts = prompts_from(self.llm, {stage: getattr(self, stage) for stage in VARIABLES})
         read_from = self.given("supernet", "bn")
-        changes = self.given(
-            "alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words"
-        )  # fmt: skip
+        changes = self.given("alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words")
         variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
         folder = search_run(
             self.spec(variant), get_profile(self.profile), self.results, prompts=prompts,
@@ -214,8 +213,8 @@ class Trained(Command):
         """Run a training to its end; a line an epoch."""
         from .training.distributed import leave
 
-        say = lambda line: print(f"{name}  {line}", flush=True)  # noqa: E731
-        result = run(spec, self.results, config, device=self.device, say=say)
+        told = partial(print, f"{name} ", flush=True)
+        result = run(spec, self.results, config, device=self.device, say=told)
         leave()
         return result
 
@@ -230,6 +229,7 @@ class Train(Trained):
     arch: str
     """DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
     searches; "found:imagenet": of those on ImageNet itself), the folder of a finished search, or a genotype's text"""
+    llm: str = ""  # whose search found the cell; of all LLMs if empty
     variant: option.FolderName = "default"  # name of this training; "default" names it by what was given
     drop_path: option.MaybeShare = None  # probability at the last epoch; 0 for networks that know no drop path
     compile: str = ""  # torch.compile's mode: default or reduce-overhead
@@ -246,7 +246,10 @@ class Train(Trained):
         from .training.protocol import TrainingSpec, get_protocol, named_architecture
 
         arch, _, task = self.arch.partition(":")
-        arch = str(found_cell(self.results, self.profile, self.space, task)) if arch == "found" else self.arch
+        if arch == "found":
+            arch = str(require_best_search(self.results, self.profile, self.space, task, self.llm).folder)
+        else:
+            arch = self.arch
         is_text = self.space == "darts_rnn"
         config = self.changed(language_protocol(self.profile) if is_text else get_protocol(self.profile, self.wanted))
         trainer, dataset = self.trainer("classifier"), self.at_hand(config)

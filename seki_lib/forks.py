@@ -15,7 +15,8 @@ import numpy as np
 from .errors import SettingError
 from .paper.settings import PAPER_BEST, Setting, longest
 from .profiles import Profile
-from .runs import RunSpec, fork_run, reaches, search_run
+from .results import RunSpec
+from .runs import fork_run, reaches, search_run
 from .search import Step, initial_architecture
 from .spaces import SearchSpace
 

@@ -22,6 +22,8 @@ def on_disk(path: Path) -> Iterator[None]:
     """Run a block that reads or writes `path`. Raises RunError in place of any OSError of the block."""
     try:
         yield
+    except BrokenPipeError:  # whoever read the printed lines has gone; the files are well
+        raise
     except OSError as error:
         raise RunError(
             f"{path} cannot be written or read ({error.strerror or error}). What was saved is kept: make room, allow "

@@ -28,7 +28,8 @@ from .llm.prices import as_of, price_of
 from .llm.transcript import recorded_calls
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts, as_text
-from .runs import RunSpec, first_rounds, kept_prompts, rerun, walk
+from .results import RunSpec
+from .runs import first_rounds, kept_prompts, rerun, walk
 from .search import Step, run
 
 CHARACTERS_A_TOKEN = 4  # of English, where nobody here can count an LLM's own tokens

@@ -17,9 +17,12 @@ from typing import Any
 from .errors import SekiError, SettingError, look_up
 from .jsonl import read_lines
 from .llm import DEFAULT_LLM, split_name
+from .paper import Edition
+from .paper.here import edition_here
 from .profiles import Profile, get_profile, parse_seeds
 from .prompts import VARIABLES, Prompts, prompts_from
-from .runs import RunSpec, with_prompts
+from .results import RunSpec
+from .runs import with_prompts
 from .user_input import user_path, whole_number
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +51,11 @@ class Setup:
     arch: str = ""  # a cell, as `seki train --arch` takes it; empty: the notebook's own choice
     dataset: str = "cifar10"
     space: str = "nas201"  # a key of SPACES
+
+    @property
+    def edition(self) -> Edition:
+        """What this machine can make of the profile, and what its tables need."""
+        return edition_here(self.profile, self.llm)
 
     @property
     def folder(self) -> Path:

@@ -18,13 +18,14 @@ from .llm import get_llm
 from .lock import locked
 from .notebook import ROOT, absolute_llm
 from .paper import Edition, Search, needs_of
+from .paper.here import edition_here, why_no_trans101
 from .paper.settings import require_full_grid
 from .profiles import Profile, get_profile
 from .prompts import Prompts
-from .report.table2 import images_missing
-from .runs import RunSpec, search_config
+from .results import RunSpec
+from .runs import search_config
 from .training.language_protocol import language_protocol
-from .training.protocol import IMAGENET, SUPERNETS, assets_at_hand, dataset_at_hand, fetch_dataset, get_protocol
+from .training.protocol import SUPERNETS, assets_at_hand, fetch_dataset, get_protocol, images_missing
 
 STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}  # where data are out of reach
 
@@ -51,10 +52,10 @@ def reproduce(
     folder = results / profile.name
     _require_no_wildcards(results, ROOT, sys.executable, llm)
     _fetch_images_and_text(profile)
-    edition, no_trans101 = _edition(profile, llm, seeds, ablations or ())
+    edition = edition_here(profile, llm, seeds, ablations or ())
     with locked(folder) as lock:
         _forget_removed(folder)
-        for name, value in _notes(edition, results, no_trans101).items():
+        for name, value in _notes(edition, results).items():
             _write_if_changed(folder / f"{name}.json", value)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
         if _run_and_wait(snakemake(folder, jobs, plan), lock):
@@ -114,25 +115,6 @@ def _fetch_images_and_text(profile: Profile) -> None:
             print(f"{error}\nTable 2 will read 'not run'.")
 
 
-def _edition(
-    profile: Profile, llm: str, seeds: tuple[int, ...] | None, full_grid_seeds: tuple[int, ...]
-) -> tuple[Edition, str]:
-    """What this machine can make of a profile, and why Table 4 cannot be made, if so."""
-    no_trans101 = ""
-    try:
-        TABLES["trans101"]()
-    except AssetError as error:
-        no_trans101 = str(error)
-    edition = Edition(
-        profile, llm, seeds or profile.seeds, seeds or profile.trans101_seeds, full_grid_seeds,
-        images=dataset_at_hand("cifar10", SUPERNETS[profile.name]["darts"]),
-        text=dataset_at_hand("ptb", language_protocol(profile.name)),
-        photographs="" if images_missing(profile.name) else IMAGENET[profile.name],
-        trans101_table=not no_trans101,
-    )  # fmt: skip
-    return edition, no_trans101
-
-
 def read_edition(noted: Mapping[str, Any]) -> Edition:
     """The edition that `seki reproduce` noted for the DAG, in edition.json."""
     values = {field.name: noted[field.name] for field in fields(Edition)}
@@ -140,10 +122,10 @@ def read_edition(noted: Mapping[str, Any]) -> Edition:
     return Edition(**values | {"profile": get_profile(noted["profile"])})
 
 
-def _notes(edition: Edition, results: Path, no_trans101: str) -> dict[str, dict[str, Any]]:
+def _notes(edition: Edition, results: Path) -> dict[str, dict[str, Any]]:
     """Files of the profile's folder -> what they say. The DAG runs again what depends on one that changes."""
     profile, code = edition.profile, code_hash()
-    here = {"profile": profile.name, "results": str(results), "no_trans101": no_trans101}
+    here = {"profile": profile.name, "results": str(results), "no_trans101": why_no_trans101()}
     seeds = [edition.seeds, edition.trans101_seeds]
     return {
         "edition": asdict(edition) | here,

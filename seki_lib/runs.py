@@ -11,14 +11,12 @@ The same command goes on where a killed run stopped, and asks the LLM nothing th
 """
 
 import glob
-import hashlib
 import os
-import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,52 +26,17 @@ from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
 from .evaluators.tabular import TABLES
 from .fingerprint import fingerprint, set_aside
-from .jsonl import read_if_whole, read_json, read_lines, write_json, write_lines, write_text
+from .jsonl import read_json, read_lines, write_json, write_lines, write_text
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
 from .lock import locked
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
+from .results import RunSpec, is_finished
 from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture, run
 from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """What decides a run. The LLM decides how it likes to be asked unless `search` says otherwise."""
-
-    space: str
-    task: str
-    llm: str
-    profile: str
-    seed: int
-    variant: str = "default"
-    supernet: str = ""  # kind of supernet that f is read from, of a space without a table; empty: the profile's
-    bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
-
-    def folder(self, results: Path) -> Path:
-        """Where this run lives."""
-        return (
-            results / self.profile / "searches" / self.space / self.task / folder_name(self.llm) / self.variant
-            / f"seed={self.seed}"
-        )  # fmt: skip
-
-    def command(self, results: Path) -> str:
-        """The command that makes or continues this run."""
-        words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
-        words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
-        words += [
-            word for name in ("supernet", "bn") if (value := getattr(self, name)) for word in (f"--{name}", value)
-        ]
-        return shlex.join([*words, "--results", str(results)])
-
-
-def folder_name(llm: str) -> str:
-    """An LLM's name as one folder: `local:smollm2-135m` -> `local-smollm2-135m`; a long one is cut and hashed."""
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", llm).strip("-")
-    return slug if len(slug) <= 60 else f"{slug[:20]}-{hashlib.sha256(llm.encode()).hexdigest()[:10]}"
 
 
 def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> SearchConfig:
@@ -311,11 +274,6 @@ def _earlier_transcripts(folder: Path, description: dict[str, Any]) -> list[Path
 def reaches(folder: Path, round: int) -> bool:
     """Whether a run's history holds this round; another process may be going on with it."""
     return len(Repository(folder / "history.jsonl").records) > round
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether all rounds were run and the final cell was read; a damaged result is said and made again."""
-    return read_if_whole(folder / "result.json") is not None
 
 
 def _description(

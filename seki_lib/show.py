@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RunError
-from .jsonl import read_lines
+from .jsonl import read_json, read_lines
 from .llm.prices import as_of, prices
 from .llm.transcript import totals
 from .report.tables import describe_cost
@@ -46,15 +46,15 @@ def prices_of(folder: Path) -> Iterator[str]:
 
 
 def _lines(folder: Path) -> Iterator[str]:
-    config, result = _read(folder / "config.json"), folder / "result.json"
+    config, result = read_json(folder / "config.json"), folder / "result.json"
     is_search = "run" in config
     yield from _of_search(folder, config) if is_search else _of_training(folder, config)
     if result.is_file():
-        yield json.dumps(_read(result), indent=1, ensure_ascii=False)
+        yield json.dumps(read_json(result), indent=1, ensure_ascii=False)
     if is_search:
         yield f"the LLM took {describe_cost(totals(folder / 'transcript.jsonl'))}"
     if (folder / "fork.json").is_file():
-        origin = _read(folder / "fork.json")
+        origin = read_json(folder / "fork.json")
         yield f"forked from {origin['of']} at round {origin['round']}; what was paid there is not counted here"
 
 
@@ -75,10 +75,3 @@ def _of_training(folder: Path, config: dict[str, Any]) -> Iterator[str]:
     yield f"{len(epochs)} of {config['epochs']} epochs"
     if epochs and not (folder / "result.json").is_file():
         yield f"last epoch: {json.dumps(epochs[-1], ensure_ascii=False)}"
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"{path} is damaged ({error}). Remove it, and the run's command goes on.") from None

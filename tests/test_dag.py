@@ -21,10 +21,9 @@ from seki_lib.paper import needs_of, reports
 from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, require_full_grid
 from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import get_profile
-from seki_lib.report.table2 import images_missing
 from seki_lib.reproduce import read_edition
 from seki_lib.runs import RunSpec
-from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, named_architecture
+from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, images_missing, named_architecture
 
 
 def planned(folder, profile, ablations="", root=ROOT):
@@ -167,7 +166,8 @@ EDITS = {  # file, what is replaced, by what, the kinds of job that are planned 
         "seki_lib/prompts/compact/inspire.md.j2", "Cell:", "Cells:", {"nas201", "trans101", "darts", "notebooks"},
     ),
     "a space's canonical form": (
-        "seki_lib/spaces/nas201.py", "\"+\".join(sorted(terms))", "\"+\".join(terms)", {"nas201", "supernet", "notebooks"},
+        "seki_lib/spaces/nas201.py", "\"+\".join(sorted(terms))", "\"+\".join(terms)",
+        {"nas201", "supernet", "notebooks"},
     ),
     "a training": (
         "seki_lib/training/classifier.py", "set_to_none=True", "set_to_none=False", {"train", "notebooks"},

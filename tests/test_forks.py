@@ -146,7 +146,10 @@ def finished(tmp_path):
                 json.dumps({"llm_seconds": 60.0, "final": final, "round": 6 - 3 * seed})
             )
             (folder / "config.json").write_text(json.dumps({"data": {"sentence": "a supernet"}}))
-            calls = [{"round": r, "reply": "x"} for r in range(1, 7)]
+            calls = [
+                {"round": r, "key": "k", "stage": "edit", "reply": "x", "usage": {}, "seconds": 0.0}
+                for r in range(1, 7)
+            ]
             (folder / "transcript.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
             (folder / "history.jsonl").write_text(json.dumps({"round": 0, "seconds": 30.0}) + "\n")
             if setting.lam == 4:

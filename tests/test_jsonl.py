@@ -14,6 +14,7 @@ from seki_lib.errors import RunError
 from seki_lib.jsonl import (
     append_line,
     make_folder,
+    on_disk,
     read_if_whole,
     read_json,
     read_lines,
@@ -186,3 +187,8 @@ def test_a_lone_surrogate_is_written_and_comes_back(tmp_path):
     write_json(tmp_path / "a.json", {"reply": "a\udc80b"})
     assert list(read_lines(tmp_path / "a.jsonl")) == [{"reply": "a\udc80b\\udc80 é"}]
     assert read_json(tmp_path / "a.json") == json.loads('{"reply": "a\\udc80b"}')
+
+
+def test_a_reader_of_the_printed_lines_who_has_gone_is_no_trouble_of_the_disk(tmp_path):
+    with pytest.raises(BrokenPipeError), on_disk(tmp_path):
+        raise BrokenPipeError(32, "Broken pipe")

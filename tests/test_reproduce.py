@@ -8,8 +8,8 @@ import sys
 import nbformat
 import pytest
 
-from seki_lib.report.table2 import images_missing
 from seki_lib.reproduce import code_hash
+from seki_lib.training.protocol import images_missing
 
 FIGURES = (
     "figure1",

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 OTHERS = {  # options that texts mention of other programs, and of %%prompt
     "--nproc_per_node", "--user", "--no-deps", "--quiet", "--dest", "--snakefile", "--directory", "--configfile",
     "--cores", "--rerun-incomplete", "--rerun-triggers", "--nolock", "--config", "--notebook-dir", "--help",
-    "--round", "--save",
+    "--round", "--save", "--dry-run", "--printshellcmds",
 }  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from ..assets import ASSETS, locate
 from ..jsonl import read_lines
 from ..paper import Edition, Need, Search, Supernet, Training, needs_of
+from ..paper.found import training_spec
 from ..paper.settings import longest
-from ..report.table1 import found_cells
 from ..spaces.darts import PUBLIC_GENOTYPES
 from ..training.protocol import SupernetSpec, assets_at_hand, get_protocol, named_architecture
 from .work import (
@@ -87,9 +87,9 @@ def _training(need: Training, table: int, edition: Edition, results: Path, p: Pr
     what = f"{need.cell} on {need.dataset}, seed {need.seed}"
     text = PUBLIC_GENOTYPES["DARTS_V2"]
     if need.searched:
-        found = found_cells(results, edition.name, need.space, need.cell.partition(":")[2])[:1]
-        name, text = named_architecture(str(found[0]), need.space) if found else ("", text)
-        folder = folder.parent.with_name(name or "not found yet") / folder.name
+        spec = training_spec(need, edition, results)
+        folder = spec.folder(results) if spec else folder.with_name("not found yet")
+        text = spec.architecture if spec else text
     elif need.space == "darts":
         text = named_architecture(need.cell)[1]
     if need.space == "darts_rnn":

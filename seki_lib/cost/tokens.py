@@ -8,7 +8,7 @@ from pathlib import Path
 from ..jsonl import read_lines
 from ..llm import get_llm
 from ..notebook import ROOT
-from ..runs import folder_name
+from ..results import folder_name
 from .work import Asking
 
 PROMPT_TOKENS = ROOT / "benchmarks" / "results" / "prompt_tokens.csv"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..profiles import Profile
-from ..runs import RunSpec, folder_name
+from ..results import RunSpec, folder_name
 from ..training.protocol import SupernetSpec
 from .settings import Setting, full_grid, longest
 
@@ -76,7 +76,7 @@ class Need(ABC):
 
 @dataclass(frozen=True)
 class Supernet(Need):
-    """A supernet, from which f(α) is read. alone: in its place the short trainings of single cells that f is judged by."""
+    """A supernet, from which f(α) is read. alone: in its place short trainings of single cells, by which f is judged."""
 
     space: str
     dataset: str

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import SettingError
 from ..profiles import Profile
-from ..runs import RunSpec
+from ..results import RunSpec
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,12 @@ def found(edition: Edition) -> tuple[Training, ...]:
     )
 
 
+def known(edition: Edition) -> tuple[Training, ...]:
+    """The trainings of the other cells."""
+    return tuple(Training(cell, edition.photographs) for cell in CELLS[edition.name] if edition.photographs)
+
+
 def report(edition: Edition) -> Report:
     """Notebook 12, with Figures 9 and 10. Without photographs the table says what they would take."""
-    known = tuple(Training(cell, edition.photographs) for cell in CELLS[edition.name] if edition.photographs)
     figures = ("figure9", "figure10") if edition.photographs else ()
-    return Report("12_table2_imagenet", (*found(edition), *known), ("table2",), figures, decided_by=TRAINED)
+    return Report("12_table2_imagenet", (*found(edition), *known(edition)), ("table2",), figures, decided_by=TRAINED)

@@ -11,9 +11,17 @@ CELLS = {  # besides the cell that the search finds
 }
 
 
+def found(edition: Edition) -> tuple[Training, ...]:
+    """The training of the cell that is searched."""
+    searches = (Search("darts_rnn", "ptb", edition.search_seeds[0]),)
+    return (Training("found", edition.text, space="darts_rnn", searched=searches),)
+
+
+def known(edition: Edition) -> tuple[Training, ...]:
+    """The trainings of the other cells."""
+    return tuple(Training(cell, edition.text, space="darts_rnn") for cell in CELLS[edition.name])
+
+
 def report(edition: Edition) -> Report:
     """Notebook 18."""
-    searches = (Search("darts_rnn", "ptb", edition.search_seeds[0]),)
-    found = Training("found", edition.text, space="darts_rnn", searched=searches)
-    known = tuple(Training(cell, edition.text, space="darts_rnn") for cell in CELLS[edition.name])
-    return Report("18_table8_ptb", (found, *known), ("table8",), decided_by=TRAINED)
+    return Report("18_table8_ptb", (*found(edition), *known(edition)), ("table8",), decided_by=TRAINED)

@@ -16,7 +16,7 @@ from ..forks import first_questions
 from ..jsonl import read_lines
 from ..paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from ..profiles import Profile
-from ..runs import RunSpec, is_finished
+from ..results import RunSpec, is_finished
 from ..training.machine import ELSEWHERE
 from .how import how_notes
 from .intervals import interval, interval_text

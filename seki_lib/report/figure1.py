@@ -22,14 +22,13 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
 from ..errors import RunError
-from ..jsonl import read_lines
+from ..results import best_search
 from ..training.protocol import named_architecture
 from .paper import paper_table
+from .search_cost import DAY, parts
 from .style import AMBER, BLACK, BLUE, GREEN, ORANGE, PINK
-from .table1 import found_cells
 
 MOST_EXPENSIVE = 1.0  # GPU-days
-DAY = 24 * 3600  # seconds
 METHOD_STYLE = {  # search method, as Table 1 names it -> (colour, marker)
     "Gradient": (BLUE, "o"),
     "Evolution": (GREEN, "s"),
@@ -68,27 +67,20 @@ def our_point(results: Path, profile: str) -> Point:
     Raises RunError with the reason why ours is not in the figure: nothing was searched, it was not searched on a GPU,
     or the cell was not trained as the paper trains.
     """
-    folders = found_cells(results, profile)
-    if not folders:
+    search = best_search(results, profile)
+    if search is None:
         raise RunError(f"no search of the DARTS space has finished in profile {profile}")
-    folder = folders[0]
-    digest = json.loads((folder / "config.json").read_text())["data"]["sha256"]
-    supernets = [json.loads(p.read_text()) for p in (results / profile / "supernets").glob("darts/*/*/*/result.json")]
-    supernet = next((found for found in supernets if found["weights_sha256"] == digest), None)
-    if supernet is None:
-        raise RunError("the supernet that its search was scored by is no longer there")
-    if supernet["device"] == "cpu":
+    seconds, device = parts(search, results, profile)
+    if device == "cpu":
         raise RunError("its search ran on a CPU, whose hours are no GPU-days")
     if profile != "paper":
         raise RunError("its cell was trained by a short protocol, whose errors do not compare with these")
-    name, _ = named_architecture(str(folder))
+    name, _ = named_architecture(str(search.folder))
     trainings = sorted((results / profile / "trainings" / "darts" / "cifar10" / name).glob("seed=*/result.json"))
     if not trainings:
         raise RunError(f"its cell is not trained: seki train --arch found --profile {profile}")
-    seconds = supernet["seconds"] + json.loads((folder / "result.json").read_text())["llm_seconds"]
-    seconds += sum(record["seconds"] for record in read_lines(folder / "history.jsonl"))
     error = statistics.fmean(json.loads(path.read_text())["last_test_error"] for path in trainings)
-    return Point("SEKI (ours)", seconds / DAY, error, "LLM", True)
+    return Point("SEKI (ours)", sum(seconds.values()) / DAY, error, "LLM", True)
 
 
 def figure1(results: Path, profile: str) -> Figure:

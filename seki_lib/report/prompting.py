@@ -93,7 +93,7 @@ def exchange(step: Step, before: NasBench201Cell, after: NasBench201Cell, titles
         blocks += [(f"{asked.stage}, asked", prompt, "user"), (f"{asked.stage}, answered", asked.reply, "llm")]
     texts = [_lines(text) for _, text, _ in blocks]
     lines = sum(text.count("\n") + 3.6 for text in texts)
-    width = 0.3 + LETTER * max(len(line) for text in texts for line in text.splitlines())  # inches
+    width = 0.3 + LETTER * max(len(line) for text in texts for line in text.split("\n"))  # inches
     height = max(2 * CELL[1], lines * LINE)
     figure = plt.figure(figsize=(width + CELL[0], height))
     axis = figure.add_axes((0, 0, width / (width + CELL[0]), 1))

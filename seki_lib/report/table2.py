@@ -4,34 +4,21 @@ Only the profile `paper` trains on ImageNet-1K. The others train small networks 
 compare with each other and with chance, and stand in columns of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from ..errors import AssetError
-from ..training.protocol import (
-    IMAGENET,
-    NO_IMAGENET,
-    TrainingSpec,
-    assets_at_hand,
-    get_protocol,
-    imagenet_tree,
-    named_architecture,
-)
+from ..paper import Edition
+from ..paper import table2 as declared
+from ..training.protocol import IMAGENET, get_protocol, images_missing
+from .ours import Row, found_rows, known_rows, notes_on
 from .paper import paper_table
-from .table1 import found_cells, found_results, trained_notes
 from .tables import Cell, Table, mean_std
 
 COLUMNS = ("imagenet_error", "search_cost", "params_m")
 HEADINGS = ("ImageNet-1K top-1 test error (%)", "Search cost (GPU-days)", "Params (M)")
 SHORT_HEADINGS = ("short, 200 classes: last error (%)", "short: best error (%)", "short: Params (M)")
-CELLS = {  # besides those that searches found; as `seki train --arch` takes them
-    "smoke": ("DARTS_V2",), "laptop": ("DARTS_V2", "random:0"),
-    "workstation": ("DARTS_V2", "PC_DARTS", "random:0"), "paper": ("DARTS_V2", "PC_DARTS"),
-}  # fmt: skip
-FOUND_ON = {"SEKI, ours": "", "SEKI†, ours": "imagenet"}  # row -> task of its search, as of `found_cells`
 NO_SEARCH = {
     "SEKI, ours": "no search of the DARTS space has finished in this profile",
     "SEKI†, ours": "no search on ImageNet itself has finished in this profile: seki supernet --dataset imagenet, then "
@@ -39,68 +26,34 @@ NO_SEARCH = {
 }
 
 
-def images_missing(profile: str) -> str:
-    """Why this profile cannot train for Table 2 on this machine, or nothing."""
-    if IMAGENET[profile] == "imagenet":
-        return "" if imagenet_tree() else NO_IMAGENET
-    try:
-        here = assets_at_hand("imagenet_sample")
-    except AssetError as error:
-        return str(error)
-    return "" if here else "the sample is not on this machine: seki data fetch imagenet_sample (from a mirror)"
+def trainings(edition: Edition, results: Path) -> list[Row]:
+    """Every training of Table 2; cells that LLMs found come first, on CIFAR-10 and on photographs (†)."""
+    return [*found_rows(declared.found, edition, results), *known_rows(declared.known(edition), edition)]
 
 
-def trainings2(results: Path, profile: str) -> list[tuple[str, TrainingSpec]]:
-    """Every training of this profile's Table 2 with the name of its row; none where the images are not at hand.
-
-    First the best cell found on CIFAR-10, and that found on ImageNet itself (†), if there are such.
-    """
-    if images_missing(profile):
-        return []
-    found = [(row, str(f)) for row, task in FOUND_ON.items() for f in found_cells(results, profile, task=task)[:1]]
-    rows = found + [(f"{cell.replace(':', '-')}, ours", cell) for cell in CELLS[profile]]
-    return [(row, TrainingSpec(*named_architecture(cell), IMAGENET[profile], profile)) for row, cell in rows]
-
-
-def searches2(results: Path, profile: str) -> dict[str, list[dict[str, Any]]]:
-    """The name of a row -> `result.json` of the search behind it, for `table2`."""
-    return {row: found_results(results, profile, task=task) for row, task in FOUND_ON.items()}
-
-
-def table2(
-    done: Sequence[tuple[str, dict[str, Any]]],
-    profile: str,
-    searched: Mapping[str, Sequence[dict[str, Any]]] = MappingProxyType({}),
-) -> Table:
-    """The table. done: the name of the row and the result of each finished training of one profile.
-
-    searched: the name of a row -> `found_results` of the search behind it.
-    """
+def table2(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str) -> Table:
+    """The table. rows and results: finished trainings of one profile, in the same order."""
     full = IMAGENET[profile] == "imagenet"
     short = () if full else SHORT_HEADINGS
     table = Table("table2", f"Table 2. ImageNet-1K on the DARTS space, profile {profile}", (*HEADINGS, *short))
     blank = Cell("", "paper")
-    for row in paper_table(2):
-        table.add(row["architecture"], [Cell(row[c], "paper") for c in COLUMNS] + [blank] * len(short))
+    for printed in paper_table(2):
+        table.add(printed["architecture"], [Cell(printed[c], "paper") for c in COLUMNS] + [blank] * len(short))
     why = images_missing(profile)
     for label, reason in NO_SEARCH.items():
-        if label not in dict(done):
+        if not any(row.label.startswith(label) for row in rows):
             missing = Cell("not run", "not run", why or reason)
             table.add(label, [missing, Cell("", "not run"), missing] + [missing] * len(short))
-    for label, result in done:
+    for row, result in zip(rows, results, strict=True):
         params = Cell(
             f"{result['paper_params_m']:.2f}", "measured", "counted: 48 channels, 14 cells, no auxiliary head"
         )
         full_error = Cell("not run", "not run", "250 epochs on GPUs: seki train --dataset imagenet --profile paper")
-        cells = [_error(result, "last") if full else full_error, Cell("", "not run"), params]
+        cells = [_error(result, "last") if full else full_error, row.cost, params]
         own = Cell(f"{result['params_m']:.3f}", "measured", "of the small network")
-        table.add(
-            label,
-            cells if full else [*cells, _error(result, "last"), _error(result, "best"), own],
-            1,
-            searched.get(label, ()),
-        )
-    table.notes = _notes(done, profile, why)
+        short_cells = [] if full else [_error(result, "last"), _error(result, "best"), own]
+        table.add(row.label, [*cells, *short_cells], 1, row.searched)
+    table.notes = [*_notes(results, profile, why), *notes_on(rows, results)]
     return table
 
 
@@ -109,18 +62,17 @@ def _error(result: dict[str, Any], which: str) -> Cell:
     return Cell(mean_std([result[f"{which}_test_error"]]), "measured", detail)
 
 
-def _notes(done: Sequence[tuple[str, dict[str, Any]]], profile: str, why: str) -> list[str]:
+def _notes(results: Sequence[dict[str, Any]], profile: str, why: str) -> list[str]:
     full = IMAGENET[profile] == "imagenet"
     notes = [
         f"† searched on ImageNet itself{'' if full else ', ours on the sample of it'}; the others on CIFAR-10.",
         "The paper prints 24.5 % here (75.5 % accuracy), 75.8 % in its introduction, and 75.58 and 75.68 % in Table 7.",
         "Validation: the 50,000 images of val/, shorter side 256, centre 224, the last epoch.",
     ]
-    notes += trained_notes([result for _, result in done])
     if why:
         return [*notes, f"Not run: {why}"]
-    if done and not full:
-        config, result = asdict(get_protocol(profile, IMAGENET[profile])), done[0][1]
+    if results and not full:
+        config, result = asdict(get_protocol(profile, IMAGENET[profile])), results[0]
         n = result["test_images"]
         notes += [
             f"Short protocol on {result['data']}: {result['train_images']:,} training and {n:,} test images, "

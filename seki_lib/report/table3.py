@@ -9,7 +9,8 @@ from ..baseline_runs import BaselineRuns
 from ..errors import RunError
 from ..evaluators.base import DataSource
 from ..evaluators.nas201_table import COLUMNS
-from ..runs import RunSpec, differences, is_finished
+from ..results import RunSpec, is_finished
+from ..runs import differences
 from .how import how_notes
 from .paper import paper_table
 from .tables import Cell, Table, describe_cost, mean_std

@@ -18,6 +18,7 @@ from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
+from ..results import by_llm, finished_searches
 from ..spaces import get_space
 from ..training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 from .how import how_notes, words
@@ -31,7 +32,7 @@ OURS = (
     "tokens", "seconds", "dollars",
 )  # fmt: skip
 SHORT = "short: DARTS, test"  # the same cells by the short protocol of a profile that is not `paper`
-DATASETS = {"cifar10_test": "cifar10", "cifar100_test": "cifar100"}  # the paper's columns that ours can stand in
+DATASETS = {"cifar10_test": "cifar10", "cifar100_test": "cifar100", "imagenet_test": "imagenet"}
 KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5-5", *(
     f"local:{name}" for name in reversed(GGUFS) if name != "qwen2.5-32b"
@@ -39,14 +40,10 @@ EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5
 """LLMs that stand in the table even without a search: the paper's two first."""
 
 
-def finished_by_llm(
-    results: Path, profile: str, *, space: str = "nas201", task: str = "cifar10"
-) -> dict[str, list[Path]]:
+def searched_by_llm(results: Path, profile: str, space: str = "nas201") -> dict[str, list[Path]]:
     """The folders of finished searches with default settings, by the name of their LLM."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted((results / profile / "searches" / space / task).glob("*/default/seed=*/result.json")):
-        found.setdefault(_config(path.parent)["llm"]["name"], []).append(path.parent)
-    return found
+    found = by_llm(finished_searches(results, profile, space, "cifar10"))
+    return {llm: [search.folder for search in searches] for llm, searches in found.items()}
 
 
 def reply_counts(folder: Path) -> dict[str, float]:
@@ -92,8 +89,7 @@ def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
 
 def table7(results: Path, profile: str) -> Table:
     """The table of a profile's finished searches."""
-    searches = finished_by_llm(results, profile)
-    darts_searches = finished_by_llm(results, profile, space="darts")
+    searches, darts_searches = (searched_by_llm(results, profile, space) for space in ("nas201", "darts"))
     short = [] if profile == "paper" else [SHORT]
     columns = [*(f"{name} (DARTS)" for name in PAPER_COLUMNS.values()), *short, *OURS]
     table = Table("table7", f"Table 7. Different LLMs, top-1 test accuracy (%), profile {profile}", columns)
@@ -143,9 +139,7 @@ def darts_cells(results: Path, profile: str, llm: str, searches: Sequence[Path])
     short = profile != "paper"
     paper = "600 epochs on a GPU: make reproduce PROFILE=paper"
     cells = [
-        Cell("not run", "not run", paper)
-        if short or key not in DATASETS
-        else _trained(results, profile, llm, searches, DATASETS[key])
+        Cell("not run", "not run", paper) if short else _trained(results, profile, llm, searches, DATASETS[key])
         for key in PAPER_COLUMNS
     ]
     if short:

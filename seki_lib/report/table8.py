@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..paper import Edition
+from ..paper import table8 as declared
 from ..spaces import get_space
 from ..training.language_protocol import LanguageModelConfig, language_protocol
-from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture
+from ..training.protocol import SupernetSpec, TrainingSpec
+from .ours import BLANK, Row, found_rows, known_rows, notes_on
 from .paper import paper_table
-from .table1 import found_cells, trained_notes
 from .tables import Cell, Table
 
 COLUMNS = ("valid", "test", "params_m", "search_method")
@@ -23,48 +25,31 @@ SHORT_HEADINGS = (
     "short: test perplexity of the unigram model",
     "short: Params (M)",
 )
-BLANK = Cell("", "not run")  # a column that does not apply
-CELLS: dict[str, tuple[str, ...]] = {
-    "smoke": ("DARTS_V2",),
-    "laptop": ("DARTS_V2",),
-    "workstation": ("DARTS_V1", "DARTS_V2"),
-    "paper": ("DARTS_V1", "DARTS_V2", "ENAS"),
-}
-"""What a profile trains for Table 8, besides the cell that its searches found."""
-
 PAPER_PARAMS_M = {8: 22.96, 11: 27.295}  # by nodes, at 850 units and 10,000 words; tests/nn/test_rnn.py counts them
 
 
-def trainings(results: Path, profile: str) -> list[TrainingSpec]:
-    """Every training that this profile's Table 8 wants; the best cell of its searches comes first, if there is one."""
-    found = found_cells(results, profile, "darts_rnn")
-    cells = [*(str(folder) for folder in found[:1]), *CELLS[profile]]
-    dataset = dataset_at_hand("ptb", language_protocol(profile))
-    named = [named_architecture(cell, "darts_rnn") for cell in cells]
-    return [TrainingSpec(name, text, dataset, profile, space="darts_rnn") for name, text in named]
+def trainings(edition: Edition, results: Path) -> list[Row]:
+    """Every training of Table 8; the cells that LLMs found come first."""
+    return [*found_rows(declared.found, edition, results), *known_rows(declared.known(edition), edition)]
 
 
-def table8(
-    specs: Sequence[TrainingSpec],
-    results: Sequence[dict[str, Any]],
-    profile: str,
-    searched: Sequence[dict[str, Any]] = (),
-) -> Table:
-    """The table. specs and results: finished trainings of one profile, in the same order; searched: `found_results`."""
+def table8(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str) -> Table:
+    """The table. rows and results: finished trainings of one profile, in the same order."""
     full, config = profile == "paper", language_protocol(profile)
     title = f"Table 8. Language models on the Penn Treebank, profile {profile}"
     table = Table("table8", title, HEADINGS if full else (*HEADINGS, *SHORT_HEADINGS))
-    for row in paper_table(8):
-        cells = [Cell(row[column], "paper") for column in COLUMNS]
-        table.add(row["architecture"], cells + ([] if full else [Cell("", "paper")] * 4))
-    if not any(spec.name.startswith("searched") for spec in specs):
+    for printed in paper_table(8):
+        cells = [Cell(printed[column], "paper") for column in COLUMNS]
+        table.add(printed["architecture"], cells + ([] if full else [Cell("", "paper")] * 4))
+    if not any(row.label.startswith("SEKI") for row in rows):
         missing = Cell("not run", "not run", f"no search of recurrent cells has finished; {_how_to_search(profile)}")
         table.add("SEKI, ours", [missing] * 3 + [Cell("LLM", "not run")] + ([] if full else [missing] * 4))
-    for spec, result in zip(specs, results, strict=True):
-        own = spec.name.startswith("searched")
-        cells = _full(result) if full else _unpaid(spec) + _short(result, config)
-        table.add(f"{'SEKI' if own else spec.name}, ours", cells, 1, searched if own else ())
-    table.notes = [*_notes(results[0], config, profile), *trained_notes(results)]
+    for row, result in zip(rows, results, strict=True):
+        cells = _full(result) if full else _unpaid(row.spec) + _short(result, config)
+        table.add(
+            row.label, [*cells[:3], Cell("LLM", "measured") if row.search else BLANK, *cells[4:]], 1, row.searched
+        )
+    table.notes = [*_notes(results[0], config, profile), *notes_on(rows, results)]
     return table
 
 

@@ -21,7 +21,7 @@ def trust_table(
     judges: Mapping[str, str],
     trained: Mapping[str, Mapping[str, Any]],
 ) -> Table:
-    """Kendall's τ and regret. rankings: (space, BN mode) -> ranking; trained: `result.json` of each space's supernet."""
+    """Kendall's τ and regret. rankings: of (space, BN mode); trained: `result.json` of each space's supernet."""
     columns = ["judged by", "cells", "Kendall's τ [95 %]", "regret of f's top ten, points [95 %]", "supernet (s)"]
     table = Table("trust", f"How far f(α) can be trusted, profile {profile}", columns)
     for (space, bn), found in rankings.items():

@@ -68,8 +68,8 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
     """Run `trainer(job, *arguments)` to its end, or go on with it, in `job.folder`; returns what `result.json` holds.
 
     A finished training is read, not repeated; one that other code made is set aside and repeated. Raises TrainingError
-    with the next step, RunError if the folder was made with other settings or is in use, KeyboardInterrupt after Ctrl-C,
-    when all is saved.
+    with the next step, RunError if the folder was made with other settings or is in use, KeyboardInterrupt after
+    Ctrl-C, when all is saved.
     """
     world = join(job.where)
     job = job if world.first else replace(job, say=lambda line: None)

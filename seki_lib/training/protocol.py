@@ -333,6 +333,17 @@ NO_IMAGENET = (
 )
 
 
+def images_missing(profile: str) -> str:
+    """Why this profile cannot train for Table 2 on this machine, or nothing."""
+    if IMAGENET[profile] == "imagenet":
+        return "" if imagenet_tree() else NO_IMAGENET
+    try:
+        here = assets_at_hand("imagenet_sample")
+    except AssetError as error:
+        return str(error)
+    return "" if here else "the sample is not on this machine: seki data fetch imagenet_sample (from a mirror)"
+
+
 @dataclass(frozen=True)
 class TrainingSpec:
     """One training: which cell on which images, in which profile, with which seed."""

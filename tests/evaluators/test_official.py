@@ -394,7 +394,7 @@ def copied(content):
     return pickle.loads(pickle.dumps(content))
 
 
-@pytest.mark.parametrize("value", [*WRONG, Odd])
+@pytest.mark.parametrize("value", [*WRONG, Odd], ids=lambda value: repr(value)[:12])
 @pytest.mark.parametrize("name", ["eval_acc1es", "train_acc1es"])
 def test_one_cell_with_an_impossible_accuracy_is_named_and_nothing_is_imported(cache, content, name, value):
     bad, file = copied(content), cache / "official.pth"
@@ -446,7 +446,7 @@ def test_a_cell_of_a_wrong_kind_is_refused(cache, content, what):
     assert not nas201_official.path().exists()
 
 
-@pytest.mark.parametrize("value", [*WRONG, Odd])
+@pytest.mark.parametrize("value", [*WRONG, Odd], ids=lambda value: repr(value)[:12])
 @pytest.mark.parametrize("metric", ["valid_top1", "test_top1"])
 def test_one_transnas_cell_with_an_impossible_value_is_named(cache, trans_content, metric, value):
     bad, file = copied(trans_content), cache / "f.pth"

@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from kept import searched
 
 from seki_lib.report.how import ASKED_AGAIN, how_notes, how_of, words
+from seki_lib.report.ours import Row
 from seki_lib.report.table1 import table1
 from seki_lib.report.tables import BY_CHANCE, BY_CHANCE_NOTE, Cell, Table
+from seki_lib.results import best_search
 from seki_lib.search.repository import HOW
 from seki_lib.training.machine import trained_on
 from seki_lib.training.protocol import TrainingSpec
@@ -71,12 +74,16 @@ def test_a_row_of_a_search_that_chance_led_is_marked_in_every_form_of_a_table(tm
     assert BY_CHANCE_NOTE in table.legend()
 
 
-def test_a_trained_cell_carries_the_mark_of_the_search_that_found_it():
+def test_a_trained_cell_carries_the_mark_of_the_search_that_found_it(tmp_path):
     made = dict.fromkeys(("last_test_error", "best_test_error", "paper_params_m", "params_m"), 5.0)
     made |= {"data": "toy", "train_images": 10, "test_images": 10, "epochs": 1, "cpu": "a CPU, AVX2", "torch": "2"}
-    specs = [TrainingSpec(name, "text", "cifar10", "laptop") for name in ("searched-0", "DARTS_V2")]
-    table = table1(specs, [made, made], "laptop", [{"mostly_fallback": True}])
-    assert [label for label, *_ in table.rows[-2:]] == [f"SEKI, ours{BY_CHANCE}", "DARTS_V2, ours"]
+    searched(tmp_path, "laptop", "darts", "cifar10", "a:1", 8, "text", 80.0)
+    search = best_search(tmp_path, "laptop")
+    search.result["mostly_fallback"] = True
+    spec = TrainingSpec("DARTS_V2", "text", "cifar10", "laptop")
+    rows = [Row("SEKI, ours, a:1", spec, search), Row("DARTS_V2, ours", spec)]
+    table = table1(rows, [made, made], "laptop")
+    assert [label for label, *_ in table.rows[-2:]] == [f"SEKI, ours, a:1{BY_CHANCE}", "DARTS_V2, ours"]
     assert any("Trained on a CPU, AVX2, torch 2." in note for note in table.notes)
 
 

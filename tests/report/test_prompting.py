@@ -4,12 +4,12 @@ import warnings
 from xml.etree import ElementTree
 
 import pytest
-from seki_lib.repository import Record
 
 from seki_lib.prompts import Prompts
 from seki_lib.report.plots import save
 from seki_lib.report.prompting import exchange, framework
 from seki_lib.search import Exchange, Step
+from seki_lib.search.repository import Record
 
 REPLIES = (
     r"The answer is $\boxed{x}$.", r"$\frac{1}{2", "cost: $5 and $6_", "$$", r"\( x^2 \)", "$\\begin{array}$",

@@ -4,11 +4,19 @@ import json
 import re
 
 import pytest
+from kept import searched
 
+from seki_lib.jsonl import append_line
+from seki_lib.paper import Edition
+from seki_lib.paper.table1 import CELLS
+from seki_lib.profiles import get_profile
+from seki_lib.report.ours import Row
 from seki_lib.report.paper import paper_table
-from seki_lib.report.table1 import COLUMNS, PLANS, SHORT_HEADINGS, found_cells, table1, trainings
+from seki_lib.report.search_cost import search_cost
+from seki_lib.report.table1 import COLUMNS, SHORT_HEADINGS, table1, trainings
+from seki_lib.results import best_search
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
-from seki_lib.training.protocol import PROTOCOLS, TrainingSpec
+from seki_lib.training.protocol import PROTOCOLS, SupernetSpec, TrainingSpec
 
 
 def test_table1_of_the_paper_is_typed_to_the_last_digit():
@@ -37,8 +45,8 @@ def result(error, seed=0, **changes):
 
 
 def test_short_trainings_never_stand_in_the_columns_of_the_paper():
-    specs = [TrainingSpec("DARTS_V2", "", "cifar10", "laptop"), TrainingSpec("random-0", "", "cifar10", "laptop")]
-    table = table1(specs, [result(55.4), result(60.5)], "laptop")
+    rows = [Row(f"{name}, ours", TrainingSpec(name, "", "cifar10", "laptop")) for name in ("DARTS_V2", "random-0")]
+    table = table1(rows, [result(55.4), result(60.5)], "laptop")
     assert table.columns[-3:] == SHORT_HEADINGS
     ours = {label: cells for label, _, cells in table.rows if label.endswith(", ours")}
     assert list(ours) == ["SEKI, ours", "DARTS_V2, ours", "random-0, ours"]
@@ -54,23 +62,38 @@ def test_short_trainings_never_stand_in_the_columns_of_the_paper():
 def test_full_trainings_stand_beside_the_paper_with_their_spread_over_seeds():
     specs = [TrainingSpec("searched-1", "", d, "paper", s) for d in ("cifar10", "cifar100") for s in range(4)]
     results = [result(2.5 + 0.1 * s.seed + 14 * (s.dataset == "cifar100"), s.seed, epochs=600) for s in specs]
-    table = table1(specs, results, "paper")
+    table = table1([Row("SEKI, ours", spec) for spec in specs], results, "paper")
     assert len(table.columns) == len(COLUMNS)
     label, n, cells = table.rows[-1]
     assert (label, n) == ("SEKI, ours", "4")
     assert cells[0].text == "2.65±0.13" and cells[1].text == "16.65±0.13"
 
 
-def test_each_profile_has_its_trainings_and_a_found_cell_comes_first(tmp_path):
-    assert set(PLANS) == set(PROTOCOLS)
-    names = [spec.name for spec in trainings(tmp_path, "laptop")]
-    assert names == ["DARTS_V2", "PC_DARTS", "random-0", "random-1", "random-2"]
-    assert len(trainings(tmp_path, "paper")) == 2 * 2 * 4
-    for seed, score in ((0, 80.0), (1, 90.0)):
-        folder = tmp_path / "laptop" / "searches" / "darts" / "cifar10" / "llm" / "default" / f"seed={seed}"
-        folder.mkdir(parents=True)
-        content = {"architecture": PUBLIC_GENOTYPES["DARTS_V1"], "score": score}
-        (folder / "result.json").write_text(json.dumps(content))
-    assert [folder.name for folder in found_cells(tmp_path, "laptop")] == ["seed=1", "seed=0"]
-    first = trainings(tmp_path, "laptop")[0]
-    assert first.name.startswith("searched-") and first.architecture == PUBLIC_GENOTYPES["DARTS_V1"]
+def test_each_profile_has_its_trainings_and_the_best_cell_of_each_llm_comes_first(tmp_path):
+    assert CELLS.keys() == PROTOCOLS.keys()
+    laptop, paper = (Edition(get_profile(name), "a:1", (8,), (8,)) for name in ("laptop", "paper"))
+    labels = [row.label for row in trainings(laptop, tmp_path)]
+    assert labels == [f"{cell}, ours" for cell in ("DARTS_V2", "PC_DARTS", "random-0", "random-1", "random-2")]
+    assert len(trainings(paper, tmp_path)) == 2 * 2 * 4
+    names = ("DARTS_V2", "DARTS_V1", "PC_DARTS")
+    for llm, seed, score, name in (("a:1", 8, 80.0, 0), ("a:1", 9, 90.0, 1), ("b:2", 8, 85.0, 2)):
+        cell = PUBLIC_GENOTYPES[names[name]]
+        searched(tmp_path, "laptop", "darts", "cifar10", llm, seed, cell, score)
+    first, second = trainings(laptop, tmp_path)[:2]
+    assert (first.label, second.label) == ("SEKI, ours, a:1", "SEKI, ours, b:2")
+    assert first.spec.architecture == PUBLIC_GENOTYPES["DARTS_V1"] and "seeds 8, 9" in first.chosen
+    assert first.cost.text == "not known" and "no longer there" in first.cost.detail
+    assert second.spec.architecture == PUBLIC_GENOTYPES["PC_DARTS"]
+
+
+def test_the_cost_of_a_search_is_its_seconds_by_part_on_a_cpu_and_gpu_days_on_a_gpu(tmp_path):
+    searched(tmp_path, "laptop", "darts", "cifar10", "a:1", 8, PUBLIC_GENOTYPES["DARTS_V1"], 80.0)
+    search = best_search(tmp_path, "laptop")
+    search.result["llm_seconds"] = 43_200.0
+    supernet = SupernetSpec("darts", "cifar10", "laptop").folder(tmp_path)
+    supernet.mkdir(parents=True)
+    append_line(search.folder / "history.jsonl", {"seconds": 20.0})
+    for device, text in (("cpu", "supernet 100 s, f 20 s, LLM 43200 s"), ("Some GPU", "0.501")):
+        content = {"weights_sha256": "gone", "seconds": 100.0, "device": device}
+        (supernet / "result.json").write_text(json.dumps(content))
+        assert search_cost(search, tmp_path, "laptop").text == text

@@ -1,15 +1,19 @@
 """Table 2: the paper's rows typed, a sample never in the paper's columns, what is missing named."""
 
-import json
 import re
 
 import pytest
+from kept import searched
 
+from seki_lib.paper import Edition
+from seki_lib.paper.table2 import CELLS
+from seki_lib.profiles import get_profile
 from seki_lib.report import table2
+from seki_lib.report.ours import Row
 from seki_lib.report.paper import paper_table
-from seki_lib.report.table2 import CELLS, HEADINGS, SHORT_HEADINGS, images_missing, trainings2
+from seki_lib.report.table2 import HEADINGS, SHORT_HEADINGS, trainings
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
-from seki_lib.training.protocol import IMAGENET, IMAGENET_PROTOCOLS
+from seki_lib.training.protocol import IMAGENET, IMAGENET_PROTOCOLS, images_missing
 
 
 def test_table2_of_the_paper_is_typed_to_the_last_digit():
@@ -30,18 +34,22 @@ def result(error, **changes):
     } | changes  # fmt: skip
 
 
+def rows(*labels):
+    return [Row(label, None) for label in labels]
+
+
 def ours(table):
     return {label: cells for label, _, cells in table.rows if label.endswith("ours")}
 
 
 def test_the_sample_never_stands_in_the_columns_of_the_paper(monkeypatch):
     monkeypatch.setattr(table2, "images_missing", lambda profile: "")
-    table = table2.table2([("DARTS_V2, ours", result(96.8)), ("random-0, ours", result(97.5))], "laptop")
+    table = table2.table2(rows("DARTS_V2, ours", "random-0, ours"), [result(96.8), result(97.5)], "laptop")
     assert tuple(table.columns) == HEADINGS + SHORT_HEADINGS
-    rows = ours(table)
-    assert list(rows) == ["SEKI, ours", "SEKI†, ours", "DARTS_V2, ours", "random-0, ours"]
-    assert all(cells[0].text == "not run" for cells in rows.values())
-    assert [str(cell) for cell in rows["DARTS_V2, ours"][2:]] == ["4.72 [M]", "96.80 [M]", "95.80 [M]", "0.030 [M]"]
+    own = ours(table)
+    assert list(own) == ["SEKI, ours", "SEKI†, ours", "DARTS_V2, ours", "random-0, ours"]
+    assert all(cells[0].text == "not run" for cells in own.values())
+    assert [str(cell) for cell in own["DARTS_V2, ours"][2:]] == ["4.72 [M]", "96.80 [M]", "95.80 [M]", "0.030 [M]"]
     theirs = [cells for label, _, cells in table.rows if not label.endswith("ours")]
     assert len(theirs) == 23 and all(cell.text == "" for cells in theirs for cell in cells[3:])
     assert any("Chance is 99.5 % ± 0.22" in note for note in table.notes)
@@ -49,7 +57,7 @@ def test_the_sample_never_stands_in_the_columns_of_the_paper(monkeypatch):
 
 def test_real_trainings_stand_beside_the_paper(monkeypatch):
     monkeypatch.setattr(table2, "images_missing", lambda profile: "")
-    table = table2.table2([("SEKI, ours", result(24.61, epochs=250))], "paper")
+    table = table2.table2(rows("SEKI, ours"), [result(24.61, epochs=250)], "paper")
     assert tuple(table.columns) == HEADINGS
     assert [str(cell) for cell in ours(table)["SEKI, ours"]] == ["24.61 [M]", "", "4.72 [M]"]
 
@@ -61,21 +69,20 @@ def test_without_images_the_rows_say_why(monkeypatch, tmp_path, profile):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     why = images_missing(profile)
     assert ("SEKI_IMAGENET" if profile == "paper" else "seki data fetch imagenet_sample") in why
-    assert trainings2(tmp_path, profile) == []
-    table = table2.table2([], profile)
+    edition = Edition(get_profile(profile), "a:1", (8,), (8,), photographs="")
+    assert trainings(edition, tmp_path) == []
+    table = table2.table2([], [], profile)
     cell = ours(table)["SEKI, ours"][0]
     assert (cell.text, cell.detail) == ("not run", why) and any(why in note for note in table.notes)
 
 
-def test_each_profile_has_its_trainings_and_found_cells_come_first(monkeypatch, tmp_path):
-    monkeypatch.setattr(table2, "images_missing", lambda profile: "")
+def test_each_profile_has_its_trainings_and_found_cells_come_first(tmp_path):
     assert CELLS.keys() == IMAGENET.keys() == IMAGENET_PROTOCOLS.keys()
-    assert [row for row, _ in trainings2(tmp_path, "laptop")] == ["DARTS_V2, ours", "random-0, ours"]
+    laptop, paper = (Edition(get_profile(name), "a:1", (8,), (8,)) for name in ("laptop", "paper"))
+    assert [row.label for row in trainings(laptop, tmp_path)] == ["DARTS_V2, ours", "random-0, ours"]
     for task, cell in (("cifar10", "DARTS_V1"), ("imagenet", "PC_DARTS")):
-        folder = tmp_path / "paper" / "searches" / "darts" / task / "llm" / "default" / "seed=0"
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text(json.dumps({"architecture": PUBLIC_GENOTYPES[cell], "score": 90.0}))
-    specs = dict(trainings2(tmp_path, "paper"))
-    assert list(specs) == ["SEKI, ours", "SEKI†, ours", "DARTS_V2, ours", "PC_DARTS, ours"]
-    assert specs["SEKI†, ours"].architecture == PUBLIC_GENOTYPES["PC_DARTS"]
-    assert specs["SEKI, ours"].dataset == "imagenet"
+        searched(tmp_path, "paper", "darts", task, "a:1", 8, PUBLIC_GENOTYPES[cell], 90.0)
+    specs = {row.label: row.spec for row in trainings(paper, tmp_path)}
+    assert list(specs) == ["SEKI, ours, a:1", "SEKI†, ours, a:1", "DARTS_V2, ours", "PC_DARTS, ours"]
+    assert specs["SEKI†, ours, a:1"].architecture == PUBLIC_GENOTYPES["PC_DARTS"]
+    assert specs["SEKI, ours, a:1"].dataset == "imagenet"

@@ -10,7 +10,7 @@ from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
 from seki_lib.report.paper import paper_table
 from seki_lib.report.prompting import changed_edges, parts
-from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, finished_by_llm, reply_counts, table7, what_it_takes
+from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, reply_counts, searched_by_llm, table7, what_it_takes
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
@@ -48,12 +48,12 @@ def test_table7_of_the_paper_is_typed_to_the_last_digit():
 
 
 def test_only_finished_searches_stand_in_the_table(results):
-    assert {llm: len(folders) for llm, folders in finished_by_llm(results, "smoke").items()} == {"fake:llm": 2}
-    assert finished_by_llm(results, "paper") == {}
+    assert {llm: len(folders) for llm, folders in searched_by_llm(results, "smoke").items()} == {"fake:llm": 2}
+    assert searched_by_llm(results, "paper") == {}
 
 
 def test_replies_are_counted_as_the_transcript_has_them(results):
-    for folder in finished_by_llm(results, "smoke")["fake:llm"]:
+    for folder in searched_by_llm(results, "smoke")["fake:llm"]:
         counts = reply_counts(folder)
         calls = [c for c in read_lines(folder / "transcript.jsonl") if c["stage"] in ("refine", "inspire")]
         unreadable = [call for call in calls if call["reply"] == "not a cell"]
@@ -71,8 +71,9 @@ def test_a_reply_is_a_known_cell_only_if_an_earlier_round_evaluated_it(tmp_path,
     write_json(tmp_path / "config.json", config)
     rounds = [{"round": i, "canonical": cell, "how": "llm"} for i, cell in enumerate(cells)]
     replies = [*cells[1:3], cells[0]]  # two new ones, and α0 again
+    took = {"key": "k", "usage": {}, "seconds": 0.0}
     calls = [
-        {"round": i, "stage": "refine", "attempt": 0, "reply": cell, "messages": []}
+        {"round": i, "stage": "refine", "attempt": 0, "reply": cell, "messages": [], **took}
         for i, cell in enumerate(replies, start=1)
     ]
     for name, lines in (("history", rounds), ("transcript", calls)):

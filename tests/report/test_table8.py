@@ -1,11 +1,14 @@
 """Table 8: typed as printed, short trainings in columns of their own, and what a missing row takes."""
 
-import json
+from kept import searched
 
 from seki_lib.nn import build_language_model
 from seki_lib.nn.count import parameters
+from seki_lib.paper import Edition
+from seki_lib.paper.table8 import CELLS
+from seki_lib.profiles import get_profile
 from seki_lib.report.paper import paper_table
-from seki_lib.report.table8 import CELLS, HEADINGS, PAPER_PARAMS_M, SHORT_HEADINGS, table8, trainings
+from seki_lib.report.table8 import HEADINGS, PAPER_PARAMS_M, SHORT_HEADINGS, table8, trainings
 from seki_lib.spaces.darts_rnn import PUBLIC_GENOTYPES
 
 RESULT = {
@@ -16,8 +19,8 @@ RESULT = {
 
 
 def made(tmp_path, profile):
-    specs = trainings(tmp_path, profile)
-    return table8(specs, [RESULT] * len(specs), profile)
+    rows = trainings(Edition(get_profile(profile), "a:1", (8,), (8,)), tmp_path)
+    return table8(rows, [RESULT] * len(rows), profile)
 
 
 def test_the_paper_rows_are_typed_as_printed():
@@ -45,12 +48,12 @@ def test_without_a_search_the_row_says_what_it_takes_and_with_one_its_cell_is_tr
     (row,) = [cells for label, _, cells in made(tmp_path, "laptop").rows if label == "SEKI, ours"]
     assert row[0].text == "not run" and "seki supernet --space darts_rnn --dataset ptb" in row[0].detail
     assert "seki search --space darts_rnn --task ptb --profile laptop" in row[0].detail
-    folder = tmp_path / "laptop" / "searches" / "darts_rnn" / "ptb" / "llm" / "default" / "seed=0"
-    folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps({"architecture": PUBLIC_GENOTYPES["DARTS_V1"], "score": -500.0}))
-    specs = trainings(tmp_path, "laptop")
-    assert specs[0].name.startswith("searched-") and specs[0].architecture == PUBLIC_GENOTYPES["DARTS_V1"]
-    assert [label for label, n, _ in made(tmp_path, "laptop").rows if n] == ["SEKI, ours", "DARTS_V2, ours"]
+    searched(tmp_path, "laptop", "darts_rnn", "ptb", "a:1", 8, PUBLIC_GENOTYPES["DARTS_V1"], -500.0)
+    rows = trainings(Edition(get_profile("laptop"), "a:1", (8,), (8,)), tmp_path)
+    assert rows[0].spec.name.startswith("searched-") and rows[0].spec.architecture == PUBLIC_GENOTYPES["DARTS_V1"]
+    table = made(tmp_path, "laptop")
+    assert [label for label, n, _ in table.rows if n] == ["SEKI, ours, a:1", "DARTS_V2, ours"]
+    assert str(next(cells for label, _, cells in table.rows if label == "SEKI, ours, a:1")[3]) == "LLM [M]"
 
 
 def test_the_parameters_of_the_papers_size_are_counted():
