@@ -87,6 +87,8 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
     _seed(str(values["seed"]))
     profile = get_profile(values["profile"])
     split_name(values["llm"])
+    if "seed" not in known:
+        values["seed"] = profile.seeds[0]
     seeds = parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds
     results = ROOT / user_path(values["results"] or "results")
     prompts = prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES})
