@@ -76,7 +76,7 @@ class Need(ABC):
 
 @dataclass(frozen=True)
 class Supernet(Need):
-    """A supernet, from which f(α) is read. alone: in its place short trainings of single cells, by which f is judged."""
+    """A supernet, from which f(α) is read. alone: instead, short trainings of single cells, by which f is judged."""
 
     space: str
     dataset: str
