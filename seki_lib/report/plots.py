@@ -158,7 +158,7 @@ def data_flow(evaluator: type = Tabular) -> Figure:
 
 
 def ablation(panels: Panels) -> Figure:
-    """Table 5: differences to the best λ of the paper, a row for each other one: mean, 95 % interval, a point a seed."""
+    """Table 5: differences to the best λ of the paper, a row for each other one: mean, interval, a point a seed."""
     rows = max(len(values) for _, values in panels.values())
     figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.5 + 0.4 * rows), squeeze=False)
     for axes, (title, (best, values)) in zip(grid[0], panels.items(), strict=True):
