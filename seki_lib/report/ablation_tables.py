@@ -141,18 +141,20 @@ def paper_settings(number: int) -> list[Setting]:
 
 def differences(
     spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], *, table: int
-) -> dict[str, dict[Setting, np.ndarray]]:
-    """For the figures: panel -> setting -> (seeds,) values minus those of the setting that the paper finds best."""
+) -> dict[str, tuple[Setting, dict[Setting, np.ndarray]]]:
+    """For the figures: panel -> the setting compared with, and setting -> (seeds,) values minus those of that one."""
     ours = lambda_settings(profile) if table == 5 else k_xi_settings(profile)
     best = Setting.of(profile)
     outcomes = read_outcomes(spec, profile, results, [*paper_settings(table), *ours, best])
     return {
-        f"DARTS, {spec.llm}: f (points)": {
-            setting: paired(outcomes, setting, best) for setting in outcomes if setting != best
-        },
-        "NAS-Bench-201 without an LLM: test accuracy (points)": {
-            setting: values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST
-        },
+        f"DARTS, {spec.llm}: f (points)": (
+            best,
+            {setting: paired(outcomes, setting, best) for setting in outcomes if setting != best},
+        ),
+        "NAS-Bench-201 without an LLM: test accuracy (points)": (
+            PAPER_BEST,
+            {setting: values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST},
+        ),
     }
 
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from ..baseline_runs import BaselineRuns
 from ..evaluators.tabular import Tabular
 from ..llm import LLM
-from ..paper.settings import PAPER_BEST, Setting
+from ..paper.settings import Setting
 from ..prompts import Prompts
 from ..search.repository import Repository
 from ..spaces import SearchSpace
@@ -26,7 +26,8 @@ from ..spaces.six_edges import EDGES, SixEdgeCell
 from .intervals import interval, interval_text
 from .style import BASELINES, BLACK, BLUE, GREEN, GREY, ORANGE, OURS, SKY
 
-Panels = Mapping[str, Mapping[Setting, np.ndarray]]  # title -> setting -> (seeds,) paired differences
+Panels = Mapping[str, tuple[Setting, Mapping[Setting, np.ndarray]]]
+# title -> the setting compared with, and setting -> (seeds,) paired differences to it
 
 OPERATION_STYLE = {  # operation -> (colour, line style)
     "none": ("#BBBBBB", (0, (1, 3))),
@@ -157,10 +158,10 @@ def data_flow(evaluator: type = Tabular) -> Figure:
 
 
 def ablation(panels: Panels) -> Figure:
-    """Table 5: differences to the paper's best λ, a row for each other one: mean, 95 % interval, a point each seed."""
-    rows = max(map(len, panels.values()))
+    """Table 5: differences to the best λ of the paper, a row for each other one: mean, interval, a point a seed."""
+    rows = max(len(values) for _, values in panels.values())
     figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.5 + 0.4 * rows), squeeze=False)
-    for axes, (title, values) in zip(grid[0], panels.items(), strict=True):
+    for axes, (title, (best, values)) in zip(grid[0], panels.items(), strict=True):
         frame = pd.DataFrame([(str(s.lam), d) for s, seeds in values.items() for d in seeds], columns=["λ", "d"])
         seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, ax=axes)
         seaborn.pointplot(
@@ -168,7 +169,7 @@ def ablation(panels: Panels) -> Figure:
             errorbar=lambda seeds: interval(seeds) if len(seeds) > 1 else (np.nan, np.nan),
         )  # fmt: skip
         axes.axvline(0, color=BLACK, linewidth=0.8)
-        axes.set_xlabel(f"{title}\nminus that of λ = {PAPER_BEST.lam}; {_seeds(values)}")
+        axes.set_xlabel(f"{title}\nminus that of λ = {best.lam}; {_seeds(values)}")
     figure.tight_layout()
     return figure
 
@@ -176,9 +177,9 @@ def ablation(panels: Panels) -> Figure:
 def heat_map(panels: Panels) -> Figure:
     """Table 6: k against the share ξ/k that is shown; mean difference to the paper's best setting, and its interval."""
     figure, grid = plt.subplots(1, len(panels), figsize=(6 * len(panels), 4.2), squeeze=False)
-    for axes, (title, values) in zip(grid[0], panels.items(), strict=True):
+    for axes, (title, (best, values)) in zip(grid[0], panels.items(), strict=True):
         known = [(s, f"ξ = {s.xi}\n{interval_text(d, sign=True)}", d.mean()) for s, d in values.items() if len(d)]
-        known.append((PAPER_BEST, f"ξ = {PAPER_BEST.xi}\ncompared with", 0.0))
+        known.append((best, f"ξ = {best.xi}\ncompared with", 0.0))
         table = pd.DataFrame([(s.k, s.xi / s.k, *cell) for s, *cell in known], columns=["k", "ξ/k", "text", "mean"])
         texts, means = (table.pivot(index="k", columns="ξ/k", values=column) for column in ("text", "mean"))
         largest = float(np.nanmax(np.abs(means.to_numpy()))) or 1.0
@@ -188,8 +189,7 @@ def heat_map(panels: Panels) -> Figure:
         )  # fmt: skip
         axes.set_xticklabels([f"{share:.0%}" for share in means.columns])
         axes.set(xlabel="share of the k cells that is shown, ξ/k", ylabel="cells kept, k")
-        best = f"k = {PAPER_BEST.k}, ξ = {PAPER_BEST.xi}"
-        axes.set_title(f"{title}\nminus that of {best}; ± 95 % interval; {_seeds(values)}")
+        axes.set_title(f"{title}\nminus that of k = {best.k}, ξ = {best.xi}; ± 95 % interval; {_seeds(values)}")
         axes.tick_params(axis="y", rotation=0)
     figure.tight_layout()
     return figure

@@ -57,7 +57,7 @@ def test_the_heat_map_says_every_setting_its_difference_and_its_interval():
     rng = np.random.default_rng(0)
     settings = [Setting(35, k, round(k * share)) for k in (8, 16, 24) for share in (1, 0.5, 0.25)]
     values = {setting: rng.normal(size=4) for setting in settings if setting != PAPER_BEST}
-    figure = plots.heat_map({"f (points)": values})
+    figure = plots.heat_map({"f (points)": (PAPER_BEST, values)})
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert len(texts) == 9 and "ξ = 8\ncompared with" in texts
     expected = f"ξ = 2\n{values[Setting(35, 8, 2)].mean():+.2f} ± "
@@ -67,10 +67,11 @@ def test_the_heat_map_says_every_setting_its_difference_and_its_interval():
 
 
 def test_one_seed_has_a_point_and_no_interval():
-    figure = plots.ablation({"f (points)": {Setting(15, 16, 8): np.array([0.5]), Setting(25, 16, 8): np.array([-0.5])}})
+    values = {Setting(15, 16, 8): np.array([0.5]), Setting(25, 16, 8): np.array([-0.5])}
+    figure = plots.ablation({"f (points)": (Setting(4, 16, 8), values)})
+    assert "minus that of λ = 4; n = 1" in figure.axes[0].get_xlabel()
     drawn = [line.get_xdata() for line in figure.axes[0].get_lines() if line.get_linestyle() != "None"]
     assert not any(len(x) == 2 and np.ptp(x) > 0 for x in drawn)
-    assert "n = 1" in figure.axes[0].get_xlabel()
     plt.close(figure)
 
 
