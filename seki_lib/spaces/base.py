@@ -1,16 +1,15 @@
 """What may be searched. A space knows its architectures as values and as text, and nothing of LLMs or scores."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import InvalidArchitecture, look_up
+from .reading import simple
 
 __all__ = ["Architecture", "InvalidArchitecture", "Notation", "RandomSource", "ReplySchema", "SearchSpace"]
-
-
-LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 
 
 class RandomSource(Protocol):
@@ -62,8 +61,11 @@ class ReplySchema(dict[str, Any]):
         )
 
     def choice(self, reply: str) -> str | None:
-        """The choice that a reply names, or None."""
-        return reply.strip() if reply.strip() in self.get("enum", ()) else None
+        """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
+        choices = {simple(choice): choice for choice in self.get("enum", ())}
+        texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
+        named = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
+        return choices[named[-1]] if named else None
 
 
 def gbnf_literal(text: str) -> str:

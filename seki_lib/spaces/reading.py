@@ -1,6 +1,21 @@
-"""What every space shares when it reads a reply: thoughts are taken out first."""
+"""One reader of architectures for all spaces, however a reply spells them: the last complete one counts.
 
+A reply is not parsed as JSON, Python, YAML or Markdown. What all of them share is read: an operation and, beside it,
+the edge or node that it belongs to, with nothing but punctuation and a few known words in between.
+"""
+
+import ast
+import html
 import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeVar
+
+from ..errors import InvalidArchitecture
+
+LONGEST_READ = 2_000_000  # characters of a reply, from its end, in which an architecture is looked for
 
 _NAMES = r"think|thinking|thought|thoughts|reasoning|reflection"
 _OPEN = rf"<(?:{_NAMES})(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>"
@@ -27,9 +42,348 @@ def split_thoughts(text: str) -> tuple[str, str]:
             thoughts.append(part)
             depth -= 1
         else:  # all that stands before was thought
-            thoughts = [*thoughts, *reply, part]
-            reply = []
+            thoughts += [*reply, part]
+            reply.clear()
     (thoughts if depth else reply).append(text[position:])
     if not thoughts and not position:
         return text, ""
     return "".join(reply).strip(), "\n".join(filter(None, (thought.strip() for thought in thoughts)))
+
+
+def clip(text: object) -> str:
+    """A text short enough for an error message."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+_ARROW = re.compile(r"\s?(?:→|⟶|➔|➜|⇒|-->|=>|->|\\(?:long)?(?:right)?arrow\b|\\to\b)\s?")
+
+
+def plain(reply: str) -> str:
+    """The reply without thoughts, escapes, smart quotes, bold type and backticks; every arrow is `->`."""
+    text = split_thoughts(reply)[0][-LONGEST_READ:]
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), html.unescape(text))
+    text = re.sub(r"\\(?=[\"'_/{}|\[\]])", "", re.sub(r"\\n(?![a-z])|\\[rt](?![a-z])", "\n", text))
+    text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$"))
+    return _ARROW.sub("->", text)
+
+
+def simple(text: str) -> str:
+    """The plain text in lower case, single quotes and single blanks."""
+    return " ".join(plain(text).lower().replace('"', "'").split())
+
+
+class Named(NamedTuple):
+    """An operation that a reply names; the node that it comes from and the one that it leads to, if it says so."""
+
+    operation: str
+    source: int | None
+    target: int | None
+    start: int
+    end: int
+
+
+@dataclass
+class Run:
+    """Operations that follow each other without prose in between, under a heading such as `normal`."""
+
+    head: str = ""
+    named: list[Named] = field(default_factory=list)
+    concat: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a space's architectures look like in a reply."""
+
+    labels: tuple[Any, ...]  # of a cell's operations, in their order
+    label: Callable[[Named], Any]  # None where a reply does not say
+    called: str  # how an error names a label, such as "edge {}"
+    per_node: int = 0  # operations that belong to a node's name; 0: nodes are never named
+    heads: tuple[str, ...] = ()  # one a cell
+
+    @property
+    def cells(self) -> int:
+        """How many cells an architecture has."""
+        return max(1, len(self.heads))
+
+
+_KEYWORDS = (
+    "operations?|operators?|ops?|types?|names?|edges?|nodes?|steps?|inputs?|from|sources?|src|prev|index|first|second|"
+    "is|use|uses|and|with|cells?|on|of|to|target|applied|e[0-9]|(?:node|edge|step)_?[0-9](?:_[0-9])?"
+)
+_FILLER = re.compile(rf"(?:[\W_0-9]|\b(?:{_KEYWORDS})(?![a-z])){{0,300}}", re.IGNORECASE)
+_BESIDE = 300  # characters between two operations of one cell
+
+
+@lru_cache(maxsize=64)
+def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.Pattern[str]:
+    """What matters in a reply. bare: an operation may stand alone, without edge and node. No words: any word is one."""
+    spelled = "|".join(re.escape(word).replace("_", r"\\?[_ -]?") for word in sorted(words, key=len, reverse=True))
+    word = (
+        rf"(?<![a-z0-9_])(?:{spelled})(?![a-z_])"
+        if words
+        else rf"(?<![a-z0-9_])(?!(?:{_KEYWORDS}|normal|reduce)\b)[a-z][a-z_]*(?:[0-9]x[0-9])?[a-z_]*"
+    )
+    between = r"\s?(?:->|-|_|,|to)\s?|\W{1,6}(?:to|target)\W{1,6}"
+    apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
+    key = r"(?:(?:op|operation|operator|type|name|use|uses|is|layer)\W{1,9})?"
+    edge = rf"{apart}(?P<{{0}}a>[0-9])(?:{between})(?P<{{0}}b>[0-9])(?![\w-])"
+    origin = r"(?:[^\w\n})\]]{0,9}|\W{1,60}(?:(?:from|input|source|src|prev|node|index|to|of|on|applied)\W{1,9}){1,3})"
+    record = rf"(?:(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})\W{{1,60}}){{3}}"
+    parts = [
+        rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)})(?![a-z0-9]|_?concat))" if heads else "",
+        r"concat[\"']?\s{0,9}[=:]\s{0,9}(?P<concat>(?:list|tuple|range|[\[(]|\s){0,9}[-0-9,\s]{1,200})",
+        rf"(?P<record>(?<![a-z])(?=inputs?|first|second){record})" if heads and words else "",
+        rf"{edge.format('l')}[^\w}}]{{0,60}}{key}(?P<lop>{word})",
+        rf"(?<![a-z])from\W{{1,9}}(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
+        r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60})(?P<node>[0-9])[\"']?\s?[:=](?!=)",
+        rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.format('r')}",
+        rf"(?P<op>{word}){origin}(?P<source>[0-9])(?![\w.]|\s?->|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
+        rf"(?P<alone>{word})" if words and bare else "",
+    ]
+    return re.compile("|".join(filter(None, parts)), re.IGNORECASE | re.MULTILINE)
+
+
+def _named(match: re.Match[str], nodes: list[int]) -> Iterator[Named]:
+    """The operations of a match. nodes: what the operations to come lead to, if a node was named before them."""
+    start, end = match.span()
+    found = match.groupdict()
+    if record := found.get("record"):
+        first, second = (re.search(rf"(?<![a-z]){key}\W+(\w+)", record, re.IGNORECASE) for key in ("first", "second"))
+        sources = re.search(r"inputs?\W+([0-9])\W+([0-9])", record, re.IGNORECASE)
+        if first and second and sources:
+            for operation, source in ((first[1], sources[1]), (second[1], sources[2])):
+                yield Named(operation, int(source), nodes.pop() if nodes else None, start, end)
+        return
+    for side in ("l", "r"):
+        if operation := found[f"{side}op"]:
+            yield Named(operation, int(found[f"{side}a"]), int(found[f"{side}b"]), start, end)
+            return
+    source = found["from"] or found["source"]
+    operation = found["fromop"] or found["op"] or found["alone"]
+    yield Named(operation, int(source) if source else None, nodes.pop() if nodes else None, start, end)
+
+
+Event = tuple[int, int, str | tuple[int, ...] | Named]  # start, end; a heading, a concat or an operation
+
+
+def _events(text: str, form: Form, words: tuple[str, ...]) -> Iterator[Event]:
+    """Headings, concats and operations, as they come."""
+    nodes: list[int] = []
+    for match in _scanner(words, form.heads, not form.per_node).finditer(text):
+        found = match.groupdict()
+        if found.get("head"):
+            nodes = []
+            yield (*match.span(), found["head"].lower())
+        elif found["concat"]:
+            numbers = [int(number) for number in re.findall("[0-9]{1,4}", found["concat"])]
+            ranged = "range" in found["concat"].lower() and len(numbers) == 2
+            yield (*match.span(), tuple(range(*numbers) if ranged else numbers))
+        elif found["node"]:
+            nodes = [int(found["node"])] * form.per_node
+        else:
+            for named in _named(match, nodes):
+                yield (*match.span(), named)
+
+
+def _runs(text: str, events: Sequence[Event], form: Form, labelled: bool) -> list[Run]:
+    """The operations whose edge or node is named, or those where it is not, parted by headings and prose."""
+    runs, end = [Run()], 0
+    for start, stop, event in events:
+        run, gap = runs[-1], text[end:start] if start - end <= _BESIDE else None
+        beside = gap is not None and _FILLER.fullmatch(gap) is not None
+        if isinstance(event, str):
+            if not (beside and event == run.head and 0 < len(run.named) < len(form.labels)):
+                runs.append(Run(event))
+            end = stop
+        elif not isinstance(event, Named):
+            run.concat = event
+            runs.append(Run())
+        elif (form.label(event) is not None) == labelled:
+            opens = bool(run.head) and not run.named
+            if gap is None or not (beside or opens or (labelled and not set(gap) & set("{}[]"))):
+                runs.append(Run())
+            runs[-1].named.append(event)
+            end = stop
+    return [run for run in runs if run.named]
+
+
+def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
+    """Every complete cell of a run: in the order of its labels, else in any order, else by their number alone."""
+    count, order = len(form.labels), list(form.labels)
+    found = [form.label(named) for named in run.named]
+    if found and found[0] is None:
+        if len(run.named) == count:
+            return [run.named]
+        lines: list[list[Named]] = [[]]
+        for before, named in zip([None, *run.named], run.named, strict=False):
+            if before and "\n" in text[before.end : named.start]:
+                lines.append([])
+            lines[-1].append(named)
+        return [line for line in lines if len(line) == count]
+    wanted = Counter(order)
+    for in_order in (True, False):
+        cells, at = [], 0
+        while at + count <= len(found):
+            labels = found[at : at + count]
+            if labels == order or (not in_order and Counter(labels) == wanted):
+                cells.append(sorted(run.named[at : at + count], key=lambda named: order.index(form.label(named))))
+                at += count - 1
+            at += 1
+        if cells:
+            return cells
+    return []
+
+
+def _architectures(text: str, form: Form, words: tuple[str, ...]) -> tuple[list[tuple[int, list[Run]]], list[Run]]:
+    """(where it ends, its cells) of every complete architecture, and all runs, from first to last."""
+    events = list(_events(text, form, words))
+    found, seen = [], []
+    for labelled in (False, True):
+        runs = _runs(text, events, form, labelled)
+        seen += runs
+        cells = [Run(run.head, cell, run.concat) for run in runs for cell in _complete(text, run, form)[-1:] or [[]]]
+        if form.cells == 1:
+            cells = [Run(run.head, cell, run.concat) for run in runs for cell in _complete(text, run, form)]
+        at = 0
+        while at + form.cells <= len(cells):
+            group = cells[at : at + form.cells]
+            heads = sorted(cell.head for cell in group)
+            if all(cell.named for cell in group) and (form.cells == 1 or heads == sorted(form.heads)):
+                found.append((max(named.end for cell in group for named in cell.named), group))
+                at += form.cells - 1
+            at += 1
+    return found, sorted(seen, key=lambda run: run.named[-1].end)
+
+
+def _key(word: str) -> str:
+    return re.sub(r"[\s_\\-]", "", word.lower())
+
+
+A = TypeVar("A")
+
+
+def last(
+    space: str,
+    reply: str,
+    form: Form,
+    operation_of: dict[str, str],
+    build: Callable[[list[Run]], A],
+    parse: Callable[[str], A] | None = None,
+    field_text: str = "(?!)",
+) -> A:
+    """The last complete architecture in a reply. Raises InvalidArchitecture that says what the last attempt lacks.
+
+    operation_of: the operation that a word spells. build: the architecture of its cells, with the operations by name.
+    parse: reads what matches `field_text`.
+    """
+    if not isinstance(reply, str):
+        raise InvalidArchitecture(f"{space}: a text is expected, not {type(reply).__name__}")
+    text, spelled = plain(reply), {_key(word): operation for word, operation in operation_of.items()}
+
+    def built(cells: list[Run]) -> A:
+        return build(
+            [
+                replace(
+                    cell,
+                    named=[
+                        named._replace(operation=spelled.get(_key(named.operation), named.operation))
+                        for named in cell.named
+                    ],
+                )
+                for cell in cells
+            ]
+        )
+
+    found, runs = _architectures(text, form, tuple(operation_of))
+    attempts: list[tuple[int, Callable[[], A]]] = [(end, partial(built, cells)) for end, cells in found]
+    if parse:
+        attempts += [(match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)]
+    if not attempts:
+        unknown, _ = _architectures(text, form, ())
+        attempts = [(end, partial(built, cells)) for end, cells in unknown]
+    error = None
+    for _, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):
+        try:
+            return attempt()
+        except InvalidArchitecture as wrong:
+            error = error or wrong
+    raise error or InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
+
+
+def _missing(text: str, runs: list[Run], form: Form) -> str:
+    """What the last attempt at an architecture lacks."""
+    heads = form.heads if form.cells > 1 else ("",)
+    long = [run for run in runs if len(run.named) > 1 and (form.cells == 1 or run.head in heads)]
+    if not long:
+        return f"no cell found in the reply {clip(text[-200:])}"
+    incomplete = [run for run in long if not _complete(text, run, form)]
+    if not incomplete:
+        absent = next((head for head in heads if head not in {run.head for run in long}), heads[-1])
+        return f"the reply has no complete {absent} cell beside the other"
+    run = incomplete[-1]
+    where = f"{run.head} cell: " if form.cells > 1 else ""
+    labels = [form.label(named) for named in run.named]
+    left = list((Counter(form.labels) - Counter(labels)).elements())
+    if labels[0] is not None and left:
+        return f"{where}the reply names no operation for {form.called.format(left[0])}"
+    return f"{where}{len(form.labels)} operations expected, {len(labels)} found in the reply"
+
+
+def genotype(space: str, text: str, fields: tuple[str, ...], example: str) -> list[Any]:
+    """The fields of `Genotype(…)` as public code prints it: after a name or a time stamp, with comments inside.
+
+    Nothing is evaluated: lists and tuples of texts and numbers are read, and `range`. Raises InvalidArchitecture.
+    """
+    if not isinstance(text, str):
+        raise InvalidArchitecture(f"{space}: a text is expected, not {type(text).__name__}")
+    if len(text) > 5000:
+        raise InvalidArchitecture(f"{space}: {len(text)} characters are no genotype: {clip(text)}")
+    whole = re.fullmatch(r"[^()\n]{0,200}?\b(Genotype\s?\(.*\))\s*(?:#[^\n]*)?", text.strip(), re.DOTALL)
+    if not whole or "\\" in text:
+        raise InvalidArchitecture(f"{space}: {example} expected, found {clip(text)}")
+    try:
+        call = ast.parse(whole[1], mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        place = getattr(error, "text", None) or whole[1]
+        raise InvalidArchitecture(
+            f"{space}: cannot read {clip(place[max(0, (error.offset or 1) - 1) :] if isinstance(error, SyntaxError) else place)}"
+        ) from None
+    if not isinstance(call, ast.Call) or call.args:
+        raise InvalidArchitecture(f"{space}: {example} expected, found {clip(text)}")
+    values = {keyword.arg: keyword.value for keyword in call.keywords}
+    if missing := [name for name in fields if name not in values]:
+        raise InvalidArchitecture(f"{space}: no {missing[0]}=… found: {example} expected, found {clip(text)}")
+    if foreign := [name for name in values if name not in fields]:
+        raise InvalidArchitecture(f"{space}: unexpected {clip(foreign[0])} in the genotype")
+    return [(_nodes if "concat" in name else _edges)(space, name, values[name]) for name in fields]
+
+
+def _items(value: ast.expr) -> list[ast.expr] | None:
+    return value.elts if isinstance(value, (ast.List, ast.Tuple)) else None
+
+
+def _edges(space: str, name: str, value: ast.expr) -> tuple[tuple[str, int], ...]:
+    """`[('sep_conv_3x3', 0), …]`."""
+    edges = []
+    for count, item in enumerate(_items(value) or [value], start=1):
+        pair = [part.value if isinstance(part, ast.Constant) else None for part in _items(item) or ()]
+        if len(pair) != 2 or type(pair[0]) is not str or type(pair[1]) is not int:
+            raise InvalidArchitecture(f"{space}: {name}, edge {count}: cannot read {clip(ast.unparse(item))}")
+        edges.append((pair[0], pair[1]))
+    return tuple(edges)
+
+
+def _nodes(space: str, name: str, value: ast.expr) -> tuple[int, ...]:
+    """`[2, 3, 4, 5]`, `(2, 3, 4, 5)`, `range(2, 6)` or `list(range(2, 6))`."""
+    call, ranged = value, False
+    while isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.keywords and not ranged:
+        ranged = call.func.id == "range"
+        if not ranged and not (call.func.id in ("list", "tuple") and len(call.args) == 1):
+            break
+        call = ast.List(call.args) if ranged else call.args[0]
+    numbers = [part.value if isinstance(part, ast.Constant) else None for part in _items(call) or [call]]
+    if any(type(number) is not int or number > 9999 for number in numbers) or (ranged and len(numbers) > 2):
+        raise InvalidArchitecture(f"{space}: {name}: a list of nodes expected, found {clip(ast.unparse(value))}")
+    return tuple(range(*numbers) if ranged else numbers)
