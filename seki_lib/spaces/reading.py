@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..errors import InvalidArchitecture
 
-LONGEST_READ = 2_000_000  # characters of a reply, from its end, in which an architecture is looked for
+LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 
 _NAMES = r"think|thinking|thought|thoughts|reasoning|reflection"
 _OPEN = rf"<(?:{_NAMES})(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>"
@@ -128,18 +128,19 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     between = r"\s?(?:->|-|_|,|to)\s?|\W{1,6}(?:to|target)\W{1,6}"
     apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
     key = r"(?:(?:op|operation|operator|type|name|use|uses|is|layer)\W{1,9})?"
-    edge = rf"{apart}(?P<{{0}}a>[0-9])(?:{between})(?P<{{0}}b>[0-9])(?![\w-])"
+    edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
     origin = r"(?:[^\w\n})\]]{0,9}|\W{1,60}(?:(?:from|input|source|src|prev|node|index|to|of|on|applied)\W{1,9}){1,3})"
-    record = rf"(?:(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})\W{{1,60}}){{3}}"
+    part = rf"(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})"
+    record = rf"(?<![a-z])(?=inputs?|first|second){part}\W{{1,60}}{part}\W{{1,60}}{part}"
     parts = [
         rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)})(?![a-z0-9]|_?concat))" if heads else "",
         r"concat[\"']?\s{0,9}[=:]\s{0,9}(?P<concat>(?:list|tuple|range|[\[(]|\s){0,9}[-0-9,\s]{1,200})",
-        rf"(?P<record>(?<![a-z])(?=inputs?|first|second){record})" if heads and words else "",
-        rf"{edge.format('l')}[^\w}}]{{0,60}}{key}(?P<lop>{word})",
+        rf"(?P<record>{record})" if heads and words else "",
+        rf"{edge.replace('SIDE', 'l')}[^\w}}]{{0,60}}{key}(?P<lop>{word})",
         rf"(?<![a-z])from\W{{1,9}}(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
         r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60})(?P<node>[0-9])[\"']?\s?[:=](?!=)",
-        rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.format('r')}",
-        rf"(?P<op>{word}){origin}(?P<source>[0-9])(?![\w.]|\s?->|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
+        rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.replace('SIDE', 'r')}",
+        rf"(?P<op>{word}){origin}(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
         rf"(?P<alone>{word})" if words and bare else "",
     ]
     return re.compile("|".join(filter(None, parts)), re.IGNORECASE | re.MULTILINE)
