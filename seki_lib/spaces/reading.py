@@ -64,6 +64,7 @@ def plain(reply: str) -> str:
     text = split_thoughts(reply)[0][-LONGEST_READ:]
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), html.unescape(text))
     text = re.sub(r"\\(?=[\"'_/{}|\[\]])", "", re.sub(r"\\n(?![a-z])|\\[rt](?![a-z])", "\n", text))
+    text = re.sub(r"\\[a-z]{2,9}(?=\{)|(?<=[\[\](),])[ \t]{0,9}#[^\n]*", "", text)  # LaTeX and Python comments
     text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$"))
     return _ARROW.sub("->", text)
 
@@ -129,7 +130,7 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
     key = r"(?:(?:op|operation|operator|type|name|use|uses|is|layer)\W{1,9})?"
     edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
-    origin = r"(?:[^\w\n})\]]{0,9}|\W{1,60}(?:(?:from|input|source|src|prev|node|index|to|of|on|applied)\W{1,9}){1,3})"
+    origin = r"(?:[^\w\n})\]]{0,9}|[\"']?\s{0,9},\s{0,60}|\W{1,60}(?:(?:from|input|source|src|prev|node|index|to|of|on|applied)\W{1,9}){1,3})"
     part = rf"(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})"
     record = rf"(?<![a-z])(?=inputs?|first|second){part}\W{{1,60}}{part}\W{{1,60}}{part}"
     parts = [
@@ -302,7 +303,8 @@ def last(
     if parse:
         attempts += [(match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)]
     if not attempts:
-        unknown, _ = _architectures(text, form, ())
+        unknown, others = _architectures(text, form, ())
+        runs = runs if any(len(run.named) > 1 for run in runs) else others
         attempts = [(end, partial(built, cells)) for end, cells in unknown]
     error = None
     for _, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):

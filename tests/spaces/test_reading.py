@@ -148,7 +148,9 @@ def edges_of(arch):
 
 
 GENOTYPE_FORMS = {
-    "lists of pairs": lambda arch: json.dumps({cell: [list(e) for e in edges] for cell, edges in edges_of(arch).items()}),
+    "lists of pairs": lambda arch: json.dumps(
+        {cell: [list(e) for e in edges] for cell, edges in edges_of(arch).items()}
+    ),
     "tuples": lambda arch: str(edges_of(arch)),
     "bold headings": lambda arch: "\n".join(f"**{cell}**: {list(edges)}" for cell, edges in edges_of(arch).items()),
     "headings": lambda arch: "\n".join(
@@ -207,7 +209,8 @@ def test_genotypes_of_public_logs_are_read_by_parse_and_by_read(name, form):
 
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize(
-    "reply", ["<think>CELL", "<think>CELL</think>", "CELL</think>", "[THINK]CELL[/THINK]no", "", "skip and none", "pool"]
+    "reply",
+    ["<think>CELL", "<think>CELL</think>", "CELL</think>", "[THINK]CELL[/THINK]no", "", "skip and none", "pool"],
 )
 @pytest.mark.parametrize("write", [as_json, lambda name, arch: SPACES[name].format(arch)])
 def test_thoughts_and_words_in_prose_are_no_architecture(name, reply, write):
@@ -231,7 +234,7 @@ def test_what_a_permuted_notation_shows_is_read_back(name, notation):
     [
         ("nas201", '{"0->1": "none", "0->2": "none"}', "no operation for edge 1->2"),
         ("nas201", "|none~0|+|none~0|conv_9x9~1|+|none~0|none~1|none~2|", "edge 1->2: operation 'conv_9x9'"),
-        ("trans101", '{"0->1": "none", "0->2": "avg_pool_3x3"}', "no operation for edge 0->2"),
+        ("trans101", '{"0->1": "none", "0->2": "avg_pool_3x3"}', "no operation for edge 1->2"),
         ("darts", "normal=[('max_pool_3x3', 0), ('max_pool_3x3', 1)]", "normal cell: 8 operations expected, 2 found"),
         ("darts_rnn", '{"recurrent": {"1": {"operation": "tanh", "from": 0}, "2": {"operation": "tanh", "from": 0}}}',
          "no operation for node 3"),
