@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import InvalidArchitecture, look_up
-from .reading import simple
+from .reading import Form, Run, last, simple
 
 __all__ = ["Architecture", "InvalidArchitecture", "Notation", "RandomSource", "ReplySchema", "SearchSpace"]
 
@@ -80,6 +80,8 @@ class SearchSpace(ABC, Generic[Architecture]):
     size: int
     operations: tuple[str, ...]
     notations: dict[str, Notation]
+    form: Form  # of its architectures in a reply
+    field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none
 
     def notation(self, notation: str | Notation) -> Notation:
         """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
@@ -115,9 +117,18 @@ class SearchSpace(ABC, Generic[Architecture]):
     def show(self, arch: Architecture, notation: str | Notation) -> str:
         """The architecture as a prompt spells it; `read(show(a, n), n) == a`."""
 
-    @abstractmethod
     def read(self, reply: str, notation: str | Notation) -> Architecture:
-        """The last architecture spelled in an LLM's reply. Raises InvalidArchitecture saying what is wrong."""
+        """The last complete architecture in an LLM's reply, in whatever form it is spelled; thoughts hold none.
+
+        Raises InvalidArchitecture saying what the last attempt lacks.
+        """
+        words = dict(zip(self.operations, self.operations, strict=True))
+        words |= dict(zip(self.notation(notation).spelling, self.operations, strict=True))
+        return last(self.name, reply, self.form, words, self.built, self.parse, self.field_text)
+
+    @abstractmethod
+    def built(self, cells: list[Run]) -> Architecture:
+        """The architecture of cells that were found complete in a reply. Raises InvalidArchitecture."""
 
     @abstractmethod
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:

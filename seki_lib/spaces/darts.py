@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 from typing import Any
 
 from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
-from .reading import Form, Run, clip, genotype, last
+from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = (
     "none",
@@ -103,6 +103,7 @@ class Darts(SearchSpace[DartsGenotype]):
     size = 1_037_664_180**2  # a cell: 7² operations and C(n, 2) pairs of earlier nodes for each n = 2, 3, 4, 5
     operations = OPERATIONS
     notations = NOTATIONS
+    form = Form((2, 2, 3, 3, 4, 4, 5, 5), lambda named: named.target, "node {}", per_node=2, heads=CELLS)
 
     def parse(self, text: str) -> DartsGenotype:
         """The genotype of the field's text as public code prints it, without `eval` (`reading.genotype`).
@@ -177,17 +178,7 @@ class Darts(SearchSpace[DartsGenotype]):
         self.require(arch)
         return " ".join(f"{cell} {_show_words(getattr(arch, cell), n)}" for cell in CELLS)
 
-    def read(self, reply: str, notation: str | Notation) -> DartsGenotype:
-        words = dict(zip(OPERATIONS, OPERATIONS, strict=True))
-        return last(
-            self.name,
-            reply,
-            FORM,
-            words | dict(zip(self.notation(notation).spelling, OPERATIONS, strict=True)),
-            self._built,
-        )
-
-    def _built(self, cells: list[Run]) -> DartsGenotype:
+    def built(self, cells: list[Run]) -> DartsGenotype:
         built = {}
         for run in cells:
             if run.concat and sorted(run.concat) != list(NODES):
@@ -266,7 +257,6 @@ PUBLIC_GENOTYPES: dict[str, str] = {
 """Cells that the papers of DARTS and PC-DARTS found on CIFAR-10, as their code prints them."""
 
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
-FORM = Form((2, 2, 3, 3, 4, 4, 5, 5), lambda named: named.target, "node {}", per_node=2, heads=CELLS)
 
 
 def _has_shape(genotype: DartsGenotype) -> bool:

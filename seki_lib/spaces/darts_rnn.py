@@ -13,7 +13,7 @@ from math import factorial
 from typing import Any
 
 from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
-from .reading import Form, Run, clip, genotype, last
+from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
 """The candidates of the supernet, in the order of its weights."""
@@ -75,6 +75,7 @@ class DartsRnn(SearchSpace[RnnGenotype]):
     size = len(OPERATIONS) ** len(NODES) * factorial(len(NODES))  # node n comes from one of n earlier nodes
     operations = OPERATIONS
     notations = NOTATIONS
+    form = Form(tuple(NODES), lambda named: named.target, "node {}", per_node=1, heads=("recurrent",))
 
     def parse(self, text: str) -> RnnGenotype:
         """The genotype of the field's text as public code prints it, without `eval` (`reading.genotype`).
@@ -134,17 +135,7 @@ class DartsRnn(SearchSpace[RnnGenotype]):
             return self.format(arch)
         return " ".join(_show_edge(edge, n) for edge in self.require(arch).recurrent)
 
-    def read(self, reply: str, notation: str | Notation) -> RnnGenotype:
-        words = dict(zip(OPERATIONS, OPERATIONS, strict=True))
-        return last(
-            self.name,
-            reply,
-            FORM,
-            words | dict(zip(self.notation(notation).spelling, OPERATIONS, strict=True)),
-            self._built,
-        )
-
-    def _built(self, cells: list[Run]) -> RnnGenotype:
+    def built(self, cells: list[Run]) -> RnnGenotype:
         (run,) = cells
         edges = tuple((named.operation, named.source) for named in run.named)
         return self.require(RnnGenotype(edges, run.concat or tuple(NODES)))
@@ -196,8 +187,6 @@ PUBLIC_GENOTYPES: dict[str, str] = {
     ),
 }
 """Cells that the papers of DARTS and ENAS found on Penn Treebank, as the code of DARTS prints them."""
-
-FORM = Form(tuple(NODES), lambda named: named.target, "node {}", per_node=1, heads=("recurrent",))
 
 
 def _has_shape(genotype: RnnGenotype) -> bool:

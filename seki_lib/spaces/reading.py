@@ -9,7 +9,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -75,11 +75,11 @@ def simple(text: str) -> str:
 
 
 class Named(NamedTuple):
-    """An operation that a reply names; the node that it comes from and the one that it leads to, if it says so."""
+    """An operation that a reply names; the node that it comes from and the one that it leads to."""
 
     operation: str
-    source: int | None
-    target: int | None
+    source: int  # -1 where it does not say
+    target: int | None  # None where it does not say
     start: int
     end: int
 
@@ -130,7 +130,8 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
     key = r"(?:(?:op|operation|operator|type|name|use|uses|is|layer)\W{1,9})?"
     edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
-    origin = r"(?:[^\w\n})\]]{0,9}|[\"']?\s{0,9},\s{0,60}|\W{1,60}(?:(?:from|input|source|src|prev|node|index|to|of|on|applied)\W{1,9}){1,3})"
+    beside = r"(?:from|input|source|src|prev|node|index|to|of|on|applied)"
+    origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|\W{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
     part = rf"(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})"
     record = rf"(?<![a-z])(?=inputs?|first|second){part}\W{{1,60}}{part}\W{{1,60}}{part}"
     parts = [
@@ -164,7 +165,7 @@ def _named(match: re.Match[str], nodes: list[int]) -> Iterator[Named]:
             return
     source = found["from"] or found["source"]
     operation = found["fromop"] or found["op"] or found["alone"]
-    yield Named(operation, int(source) if source else None, nodes.pop() if nodes else None, start, end)
+    yield Named(operation, int(source) if source else -1, nodes.pop() if nodes else None, start, end)
 
 
 Event = tuple[int, int, str | tuple[int, ...] | Named]  # start, end; a heading, a concat or an operation
@@ -245,17 +246,16 @@ def _architectures(text: str, form: Form, words: tuple[str, ...]) -> tuple[list[
     for labelled in (False, True):
         runs = _runs(text, events, form, labelled)
         seen += runs
-        cells = [Run(run.head, cell, run.concat) for run in runs for cell in _complete(text, run, form)[-1:] or [[]]]
-        if form.cells == 1:
-            cells = [Run(run.head, cell, run.concat) for run in runs for cell in _complete(text, run, form)]
+        cells = [Run(run.head, cell, run.concat) for run in runs for cell in _complete(text, run, form) or [[]]]
         at = 0
         while at + form.cells <= len(cells):
             group = cells[at : at + form.cells]
-            heads = sorted(cell.head for cell in group)
-            if all(cell.named for cell in group) and (form.cells == 1 or heads == sorted(form.heads)):
+            at += 1
+            if all(cell.named for cell in group) and (
+                form.cells == 1 or {cell.head for cell in group} == set(form.heads)
+            ):
                 found.append((max(named.end for cell in group for named in cell.named), group))
                 at += form.cells - 1
-            at += 1
     return found, sorted(seen, key=lambda run: run.named[-1].end)
 
 
@@ -272,8 +272,8 @@ def last(
     form: Form,
     operation_of: dict[str, str],
     build: Callable[[list[Run]], A],
-    parse: Callable[[str], A] | None = None,
-    field_text: str = "(?!)",
+    parse: Callable[[str], A],
+    field_text: str,
 ) -> A:
     """The last complete architecture in a reply. Raises InvalidArchitecture that says what the last attempt lacks.
 
@@ -282,30 +282,23 @@ def last(
     """
     if not isinstance(reply, str):
         raise InvalidArchitecture(f"{space}: a text is expected, not {type(reply).__name__}")
-    text, spelled = plain(reply), {_key(word): operation for word, operation in operation_of.items()}
+    text, operation = plain(reply), {_key(word): operation for word, operation in operation_of.items()}
 
     def built(cells: list[Run]) -> A:
-        return build(
-            [
-                replace(
-                    cell,
-                    named=[
-                        named._replace(operation=spelled.get(_key(named.operation), named.operation))
-                        for named in cell.named
-                    ],
-                )
-                for cell in cells
+        for run in cells:
+            run.named = [
+                named._replace(operation=operation.get(_key(named.operation), named.operation)) for named in run.named
             ]
-        )
+        return build(cells)
 
-    found, runs = _architectures(text, form, tuple(operation_of))
-    attempts: list[tuple[int, Callable[[], A]]] = [(end, partial(built, cells)) for end, cells in found]
-    if parse:
-        attempts += [(match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)]
-    if not attempts:
-        unknown, others = _architectures(text, form, ())
-        runs = runs if any(len(run.named) > 1 for run in runs) else others
-        attempts = [(end, partial(built, cells)) for end, cells in unknown]
+    attempts: list[tuple[int, Callable[[], A]]] = [
+        (match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)
+    ]
+    for words in (tuple(operation_of), ()):  # the unknown words are read where there is no other attempt, for its error
+        found, runs = _architectures(text, form, words)
+        attempts += [(end, partial(built, cells)) for end, cells in found]
+        if attempts or any(len(run.named) > 1 for run in runs):
+            break
     error = None
     for _, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):
         try:
@@ -334,6 +327,9 @@ def _missing(text: str, runs: list[Run], form: Form) -> str:
     return f"{where}{len(form.labels)} operations expected, {len(labels)} found in the reply"
 
 
+_RANGE = r"range\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*,?\s*\)"
+
+
 def genotype(space: str, text: str, fields: tuple[str, ...], example: str) -> list[Any]:
     """The fields of `Genotype(…)` as public code prints it: after a name or a time stamp, with comments inside.
 
@@ -346,47 +342,31 @@ def genotype(space: str, text: str, fields: tuple[str, ...], example: str) -> li
     whole = re.fullmatch(r"[^()\n]{0,200}?\b(Genotype\s?\(.*\))\s*(?:#[^\n]*)?", text.strip(), re.DOTALL)
     if not whole or "\\" in text:
         raise InvalidArchitecture(f"{space}: {example} expected, found {clip(text)}")
+    listed = re.sub(  # nothing is called: a range is written out as a list
+        rf"\b(?:list|tuple)\(\s*{_RANGE}\s*\)|\b{_RANGE}",
+        lambda ends: str(list(range(*(int(end) for end in ends.groups() if end)))),
+        whole[1],
+    )
     try:
-        call = ast.parse(whole[1], mode="eval").body
+        call = ast.parse(listed, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        place = getattr(error, "text", None) or whole[1]
-        raise InvalidArchitecture(
-            f"{space}: cannot read {clip(place[max(0, (error.offset or 1) - 1) :] if isinstance(error, SyntaxError) else place)}"
-        ) from None
-    if not isinstance(call, ast.Call) or call.args:
-        raise InvalidArchitecture(f"{space}: {example} expected, found {clip(text)}")
-    values = {keyword.arg: keyword.value for keyword in call.keywords}
+        raise InvalidArchitecture(f"{space}: cannot read {clip(whole[1])}: {str(error)[:60]}") from None
+    values = {keyword.arg: keyword.value for keyword in call.keywords} if isinstance(call, ast.Call) else {}
     if missing := [name for name in fields if name not in values]:
         raise InvalidArchitecture(f"{space}: no {missing[0]}=… found: {example} expected, found {clip(text)}")
     if foreign := [name for name in values if name not in fields]:
         raise InvalidArchitecture(f"{space}: unexpected {clip(foreign[0])} in the genotype")
-    return [(_nodes if "concat" in name else _edges)(space, name, values[name]) for name in fields]
+    return [_items(space, name, values[name]) for name in fields]
 
 
-def _items(value: ast.expr) -> list[ast.expr] | None:
-    return value.elts if isinstance(value, (ast.List, ast.Tuple)) else None
-
-
-def _edges(space: str, name: str, value: ast.expr) -> tuple[tuple[str, int], ...]:
-    """`[('sep_conv_3x3', 0), …]`."""
-    edges = []
-    for count, item in enumerate(_items(value) or [value], start=1):
-        pair = [part.value if isinstance(part, ast.Constant) else None for part in _items(item) or ()]
-        if len(pair) != 2 or type(pair[0]) is not str or type(pair[1]) is not int:
-            raise InvalidArchitecture(f"{space}: {name}, edge {count}: cannot read {clip(ast.unparse(item))}")
-        edges.append((pair[0], pair[1]))
-    return tuple(edges)
-
-
-def _nodes(space: str, name: str, value: ast.expr) -> tuple[int, ...]:
-    """`[2, 3, 4, 5]`, `(2, 3, 4, 5)`, `range(2, 6)` or `list(range(2, 6))`."""
-    call, ranged = value, False
-    while isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.keywords and not ranged:
-        ranged = call.func.id == "range"
-        if not ranged and not (call.func.id in ("list", "tuple") and len(call.args) == 1):
-            break
-        call = ast.List(call.args) if ranged else call.args[0]
-    numbers = [part.value if isinstance(part, ast.Constant) else None for part in _items(call) or [call]]
-    if any(type(number) is not int or number > 9999 for number in numbers) or (ranged and len(numbers) > 2):
-        raise InvalidArchitecture(f"{space}: {name}: a list of nodes expected, found {clip(ast.unparse(value))}")
-    return tuple(range(*numbers) if ranged else numbers)
+def _items(space: str, name: str, value: ast.expr) -> list[Any]:
+    """`[('sep_conv_3x3', 0), …]`, or the nodes of a concat, as list or tuple."""
+    one, kinds = ("a node", [int]) if "concat" in name else ("('operation', node)", [str, int])
+    for count, item in enumerate(value.elts if isinstance(value, ast.List | ast.Tuple) else [value], start=1):
+        parts = item.elts if isinstance(item, ast.List | ast.Tuple) and len(kinds) > 1 else [item]
+        if [type(getattr(part, "value", None)) for part in parts] != kinds:
+            raise InvalidArchitecture(
+                f"{space}: {name}, entry {count}: {one} expected, cannot read {clip(ast.unparse(item))}"
+            )
+    items: list[Any] = ast.literal_eval(value)
+    return items

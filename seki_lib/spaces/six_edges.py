@@ -12,7 +12,7 @@ from itertools import product
 from typing import ClassVar, TypeVar
 
 from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
-from .reading import Form, Run, clip, last
+from .reading import Form, Run, clip
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
 EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
@@ -43,11 +43,11 @@ FORM = Form(EDGE_NAMES, lambda named: None if named.target is None else f"{named
 
 
 class SixEdgeSpace(SearchSpace[Cell]):
-    """All cells over a set of operations. `field_text` matches the text of the field inside an LLM's reply."""
+    """All cells over a set of operations."""
 
     cell: type[Cell]
     meanings: tuple[str, ...]  # of the operations, for prompts
-    field_text: str
+    form = FORM
 
     def random(self, rng: RandomSource) -> Cell:
         return self.cell(tuple(self.operations[int(rng.random() * len(self.operations))] for _ in EDGES))
@@ -78,15 +78,10 @@ class SixEdgeSpace(SearchSpace[Cell]):
             return self.format(arch)
         return " ".join(n.spelling[self.operations.index(operation)] for operation in arch.edges)
 
-    def read(self, reply: str, notation: str | Notation) -> Cell:
-        words = dict(zip(self.operations, self.operations, strict=True))
-        words |= dict(zip(self.notation(notation).spelling, self.operations, strict=True))
-        return last(self.name, reply, FORM, words, self._built, self.parse, self.field_text)
-
-    def _built(self, cells: list[Run]) -> Cell:
+    def built(self, cells: list[Run]) -> Cell:
         (run,) = cells
         for (source, target), named in zip(EDGES, run.named, strict=True):
-            if named.source not in (source, None):
+            if named.source not in (source, -1):
                 raise InvalidArchitecture(f"{self.name}: edge {source}->{target} must come from node {source}")
         return self.cell(tuple(named.operation for named in run.named))
 
