@@ -65,6 +65,7 @@ def plain(reply: str) -> str:
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), html.unescape(text))
     text = re.sub(r"\\(?=[\"'_/{}|\[\]])", "", re.sub(r"\\n(?![a-z])|\\[rt](?![a-z])", "\n", text))
     text = re.sub(r"\\[a-z]{2,9}(?=\{)|(?<=[\[\](),])[ \t]{0,9}#[^\n]*", "", text)  # LaTeX and Python comments
+    text = re.sub(r"</?[a-z][^<>]{0,40}>", " | ", text)
     text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$"))
     return _ARROW.sub("->", text)
 
@@ -126,23 +127,24 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
         if words
         else rf"(?<![a-z0-9_])(?!(?:{_KEYWORDS}|normal|reduce)\b)[a-z][a-z_]*(?:[0-9]x[0-9])?[a-z_]*"
     )
-    between = r"\s?(?:->|-|_|,|to)\s?|\W{1,6}(?:to|target)\W{1,6}"
+    between = r"\s?(?:->|-|_|,|to)\s?|\W{1,6}(?:to|target)\W{1,6}(?:node\W{0,3})?"
     apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
     key = r"(?:(?:op|operation|operator|type|name|use|uses|is|layer)\W{1,9})?"
     edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
     beside = r"(?:from|input|source|src|prev|node|index|to|of|on|applied)"
     origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|\W{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
+    changed = rf"(?:(?:from\W)?{word}[^\w\n]{{0,3}}(?:->|\||\bto\b)[^\w\n]{{0,3}})?" if words else ""
     part = rf"(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})"
     record = rf"(?<![a-z])(?=inputs?|first|second){part}\W{{1,60}}{part}\W{{1,60}}{part}"
     parts = [
-        rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)})(?![a-z0-9]|_?concat))" if heads else "",
+        rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)}|reduction)(?![a-z0-9]|_?concat))" if heads else "",
         r"concat[\"']?\s{0,9}[=:]\s{0,9}(?P<concat>(?:list|tuple|range|[\[(]|\s){0,9}[-0-9,\s]{1,200})",
         rf"(?P<record>{record})" if heads and words else "",
-        rf"{edge.replace('SIDE', 'l')}[^\w}}]{{0,60}}{key}(?P<lop>{word})",
-        rf"(?<![a-z])from\W{{1,9}}(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
+        rf"{edge.replace('SIDE', 'l')}[^\w}}]{{0,60}}{key}{changed}(?P<lop>{word})",
+        rf"(?:(?<![a-z])from\W{{1,9}}|[\[(]\s?(?=[0-9]\s?,))(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
         r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60})(?P<node>[0-9])[\"']?\s?[:=](?!=)",
         rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.replace('SIDE', 'r')}",
-        rf"(?P<op>{word}){origin}(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
+        rf"(?P<op>{word}){origin}(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s{{0,3}}to\b|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
         rf"(?P<alone>{word})" if words and bare else "",
     ]
     return re.compile("|".join(filter(None, parts)), re.IGNORECASE | re.MULTILINE)
@@ -178,7 +180,7 @@ def _events(text: str, form: Form, words: tuple[str, ...]) -> Iterator[Event]:
         found = match.groupdict()
         if found.get("head"):
             nodes = []
-            yield (*match.span(), found["head"].lower())
+            yield (*match.span(), found["head"].lower().replace("tion", "e"))
         elif found["concat"]:
             numbers = [int(number) for number in re.findall("[0-9]{1,4}", found["concat"])]
             ranged = "range" in found["concat"].lower() and len(numbers) == 2
@@ -205,7 +207,7 @@ def _runs(text: str, events: Sequence[Event], form: Form, labelled: bool) -> lis
             runs.append(Run())
         elif (form.label(event) is not None) == labelled:
             opens = bool(run.head) and not run.named
-            if gap is None or not (beside or opens or (labelled and not set(gap) & set("{}[]"))):
+            if gap is None or not (beside or opens or (labelled and not set(gap) & set("{["))):
                 runs.append(Run())
             runs[-1].named.append(event)
             end = stop

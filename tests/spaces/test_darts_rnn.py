@@ -70,7 +70,7 @@ def test_cells_of_the_literature_outside_the_space_are_read_but_not_searched():
         ("range(1, 9)", "range(0, 9)", "concat"),
         ("range(1, 9)", "[1, 1]", "concat"),
         ("range(1, 9)", "[]", "concat"),
-        ("range(1, 9)", "eval('1')", "expected, found"),
+        ("range(1, 9)", "eval('1')", "concat, entry 1: a node expected, cannot read"),
         (", concat=range(1, 9)", "", "expected, found"),
         ("recurrent=[", "recurrent=[(", "cannot read"),
         ("Genotype", "eval", "expected, found"),
