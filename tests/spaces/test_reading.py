@@ -115,7 +115,10 @@ LINES = ["{a}->{b}: {op}", "- {a} -> {b}: {op}", "{i}. {a}->{b}: {op}", "{i}. Ed
          '"{a}-{b}": "{op}",', "{i}. {op}", "- {op}", "{op}", "'{op}',", "{a}->{b} = {op}", "* **{a}->{b}**: {op}",
          '{{"edge": "{a}->{b}", "operation": "{op}"}},', '{{"from": {a}, "to": {b}, "op": "{op}"}},',
          '{{"op": "{op}", "edge": "{a}->{b}"}},', "{op} on edge {a}->{b}", "- edge: {a}->{b}\n  op: {op}",
-         r"${a} \rightarrow {b}$: \text{{{op}}}", "{a} to {b}: {op}", "('{op}', {a}),"]  # fmt: skip
+         r"${a} \rightarrow {b}$: \text{{{op}}}", "{a} to {b}: {op}", "('{op}', {a}),",
+         "<tr><td>{a}->{b}</td><td>{op}</td></tr>", "from node {a} to node {b}: {op}", "| {a}->{b} | none | {op} |",
+         "- {a}->{b}: skip_connect → {op}", "cell['{a}->{b}'] = '{op}'", "e{a}{b}='{op}',", "{a}->{b}\t{op}",
+         '"{a}->{b}": "{op}",  // keep none here', '"{a}->{b}": {{"op": "{op}", "why": "it pools, skip is bad"}},']  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SIX)
@@ -167,6 +170,13 @@ GENOTYPE_FORMS = {
         f"{cell}:\n" + "\n".join(f"  - op: {op}\n    from: {s}" for op, s in edges)
         for cell, edges in edges_of(arch).items()
     ),
+    "node before operation": lambda arch: json.dumps(
+        {c: [[s, op] for op, s in edges] for c, edges in edges_of(arch).items()}
+    ),
+    "arrows": lambda arch: "\n".join(
+        f"{cell}: " + ", ".join(f"{op} <- {s}" for op, s in edges) for cell, edges in edges_of(arch).items()
+    ),
+    "reduction": lambda arch: str(edges_of(arch)).replace("reduce", "reduction_cell"),
     "a table": lambda arch: "\n".join(
         f"| {cell} | {op} | {s} |" for cell, edges in edges_of(arch).items() for op, s in edges
     ),
@@ -196,6 +206,44 @@ PRINTED = {
     "double quotes": lambda text: text.replace("'", '"'),
     "lines": lambda text: text.replace(", ", ",\n    "),
 }
+
+
+NODE_FORMS = {
+    "nodes as keys, last first": lambda nodes: json.dumps({str(n): pairs for n, pairs in reversed(nodes.items())}),
+    "named nodes, last first": lambda nodes: json.dumps({f"node_{n}": p for n, p in reversed(nodes.items())}),
+    "lines with reasons": lambda nodes: "\n".join(
+        f"- Node {n}: " + ", ".join(f"{op} from {s}" for op, s in pairs) + " since it is good"
+        for n, pairs in nodes.items()
+    ),
+    "arrows": lambda nodes: "\n".join(f"- {s}->{n}: {op}" for n, pairs in nodes.items() for op, s in pairs),
+    "a table": lambda nodes: "\n".join(
+        f"| {n} | " + " | ".join(f"{op} | {s}" for op, s in pairs) + " |" for n, pairs in nodes.items()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GENOTYPES)
+@pytest.mark.parametrize("form", NODE_FORMS)
+def test_nodes_of_a_genotype_are_read_by_their_names(name, form):
+    per_node = 2 if name == "darts" else 1
+    for arch in cells(name):
+        written = []
+        for cell, edges in edges_of(arch).items():
+            starts = range(0, len(edges), per_node)
+            nodes = {per_node + i // per_node: [list(e) for e in edges[i : i + per_node]] for i in starts}
+            written.append(f"{cell}:\n{NODE_FORMS[form](nodes)}")
+        assert SPACES[name].read("\n".join(written), "names") == arch
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("first", [as_json, lambda name, arch: SPACES[name].format(arch)])
+@pytest.mark.parametrize("second", [as_json, lambda name, arch: SPACES[name].format(arch)])
+def test_the_last_of_two_cells_is_read_and_a_half_one_is_none(name, first, second):
+    old, new, _ = cells(name)
+    text = second(name, new)
+    assert same(name, new, SPACES[name].read(f"Old: {first(name, old)}\nNew: {text}", "names"))
+    half = text[: len(text) * 2 // 3]
+    assert same(name, old, SPACES[name].read(f"Old: {first(name, old)}\nNew: {half}", "names"))
 
 
 @pytest.mark.parametrize("name", GENOTYPES)
