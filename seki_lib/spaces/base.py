@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import InvalidArchitecture, look_up
-from .reading import Form, Run, last, simple
+from .reading import LONGEST_READ, Form, Run, last, simple
 
-__all__ = ["Architecture", "InvalidArchitecture", "Notation", "RandomSource", "ReplySchema", "SearchSpace"]
+__all__ = [
+    "LONGEST_READ",
+    "Architecture",
+    "InvalidArchitecture",
+    "Notation",
+    "RandomSource",
+    "ReplySchema",
+    "SearchSpace",
+]
 
 
 class RandomSource(Protocol):
@@ -66,6 +74,12 @@ class ReplySchema(dict[str, Any]):
         texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
         named = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
         return choices[named[-1]] if named else None
+
+
+def record(properties: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of an object with all of these properties and no other."""
+    required = list(properties)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def gbnf_literal(text: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import combinations, permutations
 from typing import Any
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
+from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
 from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = (
@@ -201,11 +201,6 @@ class Darts(SearchSpace[DartsGenotype]):
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         n = self.notation(notation)
-
-        def record(properties: dict[str, Any]) -> dict[str, Any]:
-            required = list(properties)
-            return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
         word = {"type": "string", "enum": list(n.spelling)}
         cell = record(
             {

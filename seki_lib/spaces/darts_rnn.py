@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import factorial
 from typing import Any
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
+from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
 from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
@@ -151,11 +151,6 @@ class DartsRnn(SearchSpace[RnnGenotype]):
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         n = self.notation(notation)
-
-        def record(properties: dict[str, Any]) -> dict[str, Any]:
-            required = list(properties)
-            return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
         word = {"type": "string", "enum": list(n.spelling)}
         nodes = {
             str(node): record({"operation": word, "from": {"type": "integer", "enum": list(range(node))}})

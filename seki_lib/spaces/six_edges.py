@@ -11,7 +11,7 @@ from functools import cache
 from itertools import product
 from typing import ClassVar, TypeVar
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
+from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
 from .reading import Form, Run, clip
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
@@ -97,12 +97,7 @@ class SixEdgeSpace(SearchSpace[Cell]):
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         n = self.notation(notation)
-        schema = {
-            "type": "object",
-            "properties": {edge: {"type": "string", "enum": list(n.spelling)} for edge in EDGE_NAMES},
-            "required": list(EDGE_NAMES),
-            "additionalProperties": False,
-        }
+        schema = record({edge: {"type": "string", "enum": list(n.spelling)} for edge in EDGE_NAMES})
         return ReplySchema(schema, self.reply_grammar(n))
 
     def reply_grammar(self, notation: str | Notation) -> str:

@@ -118,7 +118,8 @@ LINES = ["{a}->{b}: {op}", "- {a} -> {b}: {op}", "{i}. {a}->{b}: {op}", "{i}. Ed
          r"${a} \rightarrow {b}$: \text{{{op}}}", "{a} to {b}: {op}", "('{op}', {a}),",
          "<tr><td>{a}->{b}</td><td>{op}</td></tr>", "from node {a} to node {b}: {op}", "| {a}->{b} | none | {op} |",
          "- {a}->{b}: skip_connect → {op}", "cell['{a}->{b}'] = '{op}'", "e{a}{b}='{op}',", "{a}->{b}\t{op}",
-         '"{a}->{b}": "{op}",  // keep none here', '"{a}->{b}": {{"op": "{op}", "why": "it pools, skip is bad"}},']  # fmt: skip
+         '"{a}->{b}": "{op}",  // keep none here',
+         '"{a}->{b}": {{"op": "{op}", "why": "it pools, skip is bad"}},']  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SIX)
