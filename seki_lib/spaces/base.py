@@ -1,16 +1,23 @@
 """What may be searched. A space knows its architectures as values and as text, and nothing of LLMs or scores."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import InvalidArchitecture, look_up
+from .reading import LONGEST_READ, Form, Run, last, simple
 
-__all__ = ["Architecture", "InvalidArchitecture", "Notation", "RandomSource", "ReplySchema", "SearchSpace"]
-
-
-LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
+__all__ = [
+    "LONGEST_READ",
+    "Architecture",
+    "InvalidArchitecture",
+    "Notation",
+    "RandomSource",
+    "ReplySchema",
+    "SearchSpace",
+]
 
 
 class RandomSource(Protocol):
@@ -62,8 +69,17 @@ class ReplySchema(dict[str, Any]):
         )
 
     def choice(self, reply: str) -> str | None:
-        """The choice that a reply names, or None."""
-        return reply.strip() if reply.strip() in self.get("enum", ()) else None
+        """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
+        choices = {simple(choice): choice for choice in self.get("enum", ())}
+        texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
+        named = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
+        return choices[named[-1]] if named else None
+
+
+def record(properties: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of an object with all of these properties and no other."""
+    required = list(properties)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def gbnf_literal(text: str) -> str:
@@ -78,6 +94,8 @@ class SearchSpace(ABC, Generic[Architecture]):
     size: int
     operations: tuple[str, ...]
     notations: dict[str, Notation]
+    form: Form  # of its architectures in a reply
+    field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none
 
     def notation(self, notation: str | Notation) -> Notation:
         """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
@@ -113,9 +131,18 @@ class SearchSpace(ABC, Generic[Architecture]):
     def show(self, arch: Architecture, notation: str | Notation) -> str:
         """The architecture as a prompt spells it; `read(show(a, n), n) == a`."""
 
-    @abstractmethod
     def read(self, reply: str, notation: str | Notation) -> Architecture:
-        """The last architecture spelled in an LLM's reply. Raises InvalidArchitecture saying what is wrong."""
+        """The last complete architecture in an LLM's reply, in whatever form it is spelled; thoughts hold none.
+
+        Raises InvalidArchitecture saying what the last attempt lacks.
+        """
+        words = dict(zip(self.operations, self.operations, strict=True))
+        words |= dict(zip(self.notation(notation).spelling, self.operations, strict=True))
+        return last(self.name, reply, self.form, words, self.built, self.parse, self.field_text)
+
+    @abstractmethod
+    def built(self, cells: list[Run]) -> Architecture:
+        """The architecture of cells that were found complete in a reply. Raises InvalidArchitecture."""
 
     @abstractmethod
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:

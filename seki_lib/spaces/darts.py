@@ -6,16 +6,13 @@ Nodes 0 and 1 of a cell are the outputs of the two cells before it. Each of the 
 from two different earlier nodes; the cell's output is the nodes of `concat`, side by side.
 """
 
-import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, permutations
-from typing import Any
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
-from .nas201 import clip
+from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
+from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = (
     "none",
@@ -105,33 +102,17 @@ class Darts(SearchSpace[DartsGenotype]):
     size = 1_037_664_180**2  # a cell: 7² operations and C(n, 2) pairs of earlier nodes for each n = 2, 3, 4, 5
     operations = OPERATIONS
     notations = NOTATIONS
+    form = Form((2, 2, 3, 3, 4, 4, 5, 5), lambda named: named.target, "node {}", per_node=2, heads=CELLS)
 
     def parse(self, text: str) -> DartsGenotype:
-        """The genotype of the field's text, without `eval`; `range(2, 6)` may stand for a list.
+        """The genotype of the field's text as public code prints it, without `eval` (`reading.genotype`).
 
         Cells of another shape than the space's (more nodes, another concat, such as NASNet-A) are read too, so that
         they can be built and counted; `require` tells them from cells of the space.
         """
-        if not isinstance(text, str):
-            raise InvalidArchitecture(f"darts: a text is expected, not {type(text).__name__}")
-        if len(text) > 5000:
-            raise InvalidArchitecture(f"darts: {len(text)} characters are no genotype: {clip(text)}")
-        if not (whole := re.fullmatch(r"Genotype\((.*)\)", text.strip(), re.DOTALL)):
-            raise InvalidArchitecture(f"darts: Genotype(normal=[…], …) expected, found {clip(text)}")
-        fields, end = _fields(whole[1], 0)
-        if missing := [name for name in _FIELDS if name not in fields]:
-            raise InvalidArchitecture(f"darts: no {missing[0]}=… found in {clip(text)}")
-        if whole[1][end:].strip():
-            raise InvalidArchitecture(f"darts: unexpected {clip(whole[1][end:])} in the genotype")
-        genotype = DartsGenotype(
-            _edges("normal", fields["normal"]),
-            _edges("reduce", fields["reduce"]),
-            _concat("normal", fields["normal_concat"]),
-            _concat("reduce", fields["reduce_concat"]),
-        )
-        if _has_shape(genotype):
-            self.require(genotype)
-        return genotype
+        normal, normal_concat, reduce, reduce_concat = genotype("darts", text, _FIELDS, "Genotype(normal=[…], …)")
+        arch = DartsGenotype(normal, reduce, normal_concat, reduce_concat)
+        return self.require(arch) if _has_shape(arch) else arch
 
     def format(self, arch: DartsGenotype) -> str:
         return (
@@ -196,22 +177,15 @@ class Darts(SearchSpace[DartsGenotype]):
         self.require(arch)
         return " ".join(f"{cell} {_show_words(getattr(arch, cell), n)}" for cell in CELLS)
 
-    def read(self, reply: str, notation: str | Notation) -> DartsGenotype:
-        """The last genotype in a reply: the field's text, the JSON of `reply_schema`, or a row of words."""
-        n = self.notation(notation)
-        if not isinstance(reply, str):
-            raise InvalidArchitecture(f"darts: a text is expected, not {type(reply).__name__}")
-        operation_of = dict(zip(n.spelling, OPERATIONS, strict=True))
-        end = len(reply)
-        for _ in range(1000):  # "normal" stands in every form; prose may hold it too, so go back from the last one
-            end = reply.rfind("normal", 0, end)
-            if end < 0:
-                break
-            for read in (_read_text, _read_json, _read_words):
-                if cells := read(reply, end, n):
-                    normal, reduce = ([(operation_of.get(op, op), source) for op, source in cell] for cell in cells)
-                    return self.require(DartsGenotype(tuple(normal), tuple(reduce)))
-        raise InvalidArchitecture(f"darts: no genotype found in the reply {clip(reply[-200:])}")
+    def built(self, cells: list[Run]) -> DartsGenotype:
+        built = {}
+        for run in cells:
+            if run.concat and sorted(run.concat) != list(NODES):
+                raise InvalidArchitecture(
+                    f"darts: {run.head}_concat must be [2, 3, 4, 5], not {clip(list(run.concat))}"
+                )
+            built[run.head] = tuple((named.operation, named.source) for named in run.named)
+        return self.require(DartsGenotype(built["normal"], built["reduce"]))
 
     def edits(self, arch: DartsGenotype, notation: str | Notation) -> dict[str, DartsGenotype]:
         n = self.notation(notation)
@@ -226,11 +200,6 @@ class Darts(SearchSpace[DartsGenotype]):
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         n = self.notation(notation)
-
-        def record(properties: dict[str, Any]) -> dict[str, Any]:
-            required = list(properties)
-            return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
         word = {"type": "string", "enum": list(n.spelling)}
         cell = record(
             {
@@ -282,32 +251,6 @@ PUBLIC_GENOTYPES: dict[str, str] = {
 """Cells that the papers of DARTS and PC-DARTS found on CIFAR-10, as their code prints them."""
 
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
-_FIELD = re.compile(r"\s*(\w{1,20})\s*=\s*(\[[^\[\]]*\]|range\([^()]*\))\s*,?")
-_EDGE = re.compile(r"""\(\s*(['"])([^'"]*)\1\s*,\s*([0-9]{1,4})\s*\)""")
-
-
-def _fields(text: str, start: int) -> tuple[dict[str, str], int]:
-    """The keyword arguments from `start` on, and where they end."""
-    fields: dict[str, str] = {}
-    while (match := _FIELD.match(text, start)) and match[1] in _FIELDS and match[1] not in fields:
-        fields[match[1]], start = match[2], match.end()
-    return fields, start
-
-
-def _edges(cell: str, text: str) -> Edges:
-    """`[('sep_conv_3x3', 0), …]`."""
-    edges = tuple((match[2], int(match[3])) for match in _EDGE.finditer(text))
-    if left := _EDGE.sub("", text).strip("[] \n\t,"):
-        raise InvalidArchitecture(f"darts: {cell} cell, edge {len(edges) + 1}: cannot read {clip(left)}")
-    return edges
-
-
-def _concat(cell: str, text: str) -> tuple[int, ...]:
-    """`[2, 3, 4, 5]` or `range(2, 6)`."""
-    if not re.fullmatch(r"\[[0-9]{1,4}(\s*,\s*[0-9]{1,4})*\]|range\(\s*[0-9]{1,4}\s*,\s*[0-9]{1,4}\s*\)", text):
-        raise InvalidArchitecture(f"darts: {cell}_concat: a list of nodes expected, found {clip(text)}")
-    numbers = [int(number) for number in re.findall("[0-9]+", text)]
-    return tuple(range(*numbers)) if text.startswith("range") else tuple(numbers)
 
 
 def _has_shape(genotype: DartsGenotype) -> bool:
@@ -326,90 +269,6 @@ def _show_edge(edge: Edge, notation: Notation) -> str:
 def _show_words(edges: Edges, notation: Notation) -> str:
     """`small0 skip1 max0 far2 …`: a word and a digit are one token each, and nothing else is paid for."""
     return " ".join(_show_edge(edge, notation) for edge in edges)
-
-
-_Cells = tuple[Edges, Edges]
-
-
-def _read_text(reply: str, at: int, notation: Notation) -> _Cells | None:
-    """`normal=[…], …, reduce=[…]` at this place."""
-    if not re.compile(r"normal\s{0,9}=\s{0,9}\[").match(reply, at):
-        return None
-    fields, _ = _fields(reply[at : at + 5000], 0)
-    for name in ("normal", "reduce"):
-        if name not in fields:
-            raise InvalidArchitecture(f"darts: the genotype in the reply has no complete {name}=[…]")
-    for name in ("normal", "reduce"):
-        concat = fields.get(f"{name}_concat")
-        if concat and sorted(_concat(name, concat)) != list(NODES):
-            raise InvalidArchitecture(f"darts: {name}_concat must be [2, 3, 4, 5], not {clip(concat)}")
-    return _edges("normal", fields["normal"]), _edges("reduce", fields["reduce"])
-
-
-_KEY = re.compile(r'"\s{0,9}:\s{0,99}')
-
-
-def _read_json(reply: str, at: int, notation: Notation) -> _Cells | None:
-    """`"normal": …` at this place, and `"reduce": …` after or before it."""
-    start = _KEY.match(reply, at + len("normal"))
-    if reply[at - 1 : at] != '"' or not start:
-        return None
-    normal, end = _json_value("normal", reply, start.end())
-    place = reply.find('"reduce"', end, end + 200)
-    if place < 0:
-        place = reply.rfind('"reduce"', max(0, at - 5000), at)
-    key = _KEY.match(reply, place + len('"reduce')) if place >= 0 else None
-    if not key:
-        raise InvalidArchitecture("darts: the JSON in the reply has no cell 'reduce'")
-    reduce, _ = _json_value("reduce", reply, key.end())
-    return _json_edges("normal", normal), _json_edges("reduce", reduce)
-
-
-def _json_value(cell: str, reply: str, start: int) -> tuple[Any, int]:
-    try:
-        value, length = json.JSONDecoder().raw_decode(reply[start : start + 5000])
-    except (ValueError, RecursionError):
-        raise InvalidArchitecture(f"darts: {cell} cell: broken JSON {clip(reply[start : start + 60])}") from None
-    return value, start + length
-
-
-def _json_edges(cell: str, value: Any) -> Edges:
-    """`{"2": {"inputs": "0,1", "first": …, "second": …}, …}`, or a list of [operation, node] pairs."""
-    edges: list[Edge] = []
-    if isinstance(value, dict):
-        for node in map(str, NODES):
-            entry = value.get(node)
-            if not isinstance(entry, dict):
-                raise InvalidArchitecture(f"darts: {cell} cell: node {node} is missing")
-            inputs = re.fullmatch(r"\s?([0-9])\s?,\s?([0-9])\s?", str(entry.get("inputs"))[:20])
-            if not inputs:
-                raise InvalidArchitecture(f"darts: {cell} cell, node {node}: inputs must be two nodes such as '0,1'")
-            edges += [(str(entry.get(name)), int(inputs[i])) for i, name in ((1, "first"), (2, "second"))]
-    elif isinstance(value, list):
-        for pair in value:
-            if not isinstance(pair, list) or len(pair) != 2 or not re.fullmatch("[0-9]", str(pair[1])[:20]):
-                raise InvalidArchitecture(f"darts: {cell} cell, edge {len(edges) + 1}: [operation, node] expected")
-            edges.append((str(pair[0]), int(pair[1])))
-    else:
-        raise InvalidArchitecture(f"darts: {cell} cell: an object of nodes expected, found {clip(value)}")
-    return tuple(edges)
-
-
-def _read_words(reply: str, at: int, notation: Notation) -> _Cells | None:
-    """`normal small0 skip1 … reduce …` at this place."""
-    row = _words_row(notation.spelling).match(reply, at)
-    if not row:
-        return None
-    edge = re.compile(f"({'|'.join(map(re.escape, notation.spelling))}) ?([0-9])")
-    normal, reduce = (tuple((word, int(node)) for word, node in edge.findall(row[i])) for i in (1, 2))
-    return normal, reduce
-
-
-@lru_cache(maxsize=64)
-def _words_row(spelling: tuple[str, ...]) -> re.Pattern[str]:
-    edge = f"(?:{'|'.join(map(re.escape, spelling))}) ?[0-9]"
-    cell = rf"({edge}(?:[\s,]{{1,9}}{edge}){{0,19}})"
-    return re.compile(rf"normal\W{{1,9}}{cell}\W{{1,9}}reduce\W{{1,9}}{cell}")
 
 
 @lru_cache(maxsize=4096)

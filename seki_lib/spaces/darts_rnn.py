@@ -6,16 +6,13 @@ Node 0 mixes the word and the state before it. Each of the nodes 1-8 takes one e
 cell's output, which is its next state, is the mean of the nodes in `concat`: in this space all eight.
 """
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import factorial
-from typing import Any
 
-from .base import LONGEST_READ, InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
-from .nas201 import clip
+from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
+from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
 """The candidates of the supernet, in the order of its weights."""
@@ -77,23 +74,17 @@ class DartsRnn(SearchSpace[RnnGenotype]):
     size = len(OPERATIONS) ** len(NODES) * factorial(len(NODES))  # node n comes from one of n earlier nodes
     operations = OPERATIONS
     notations = NOTATIONS
+    form = Form(tuple(NODES), lambda named: named.target, "node {}", per_node=1, heads=("recurrent",))
 
     def parse(self, text: str) -> RnnGenotype:
-        """The genotype of the field's text, without `eval`; the concat as a range or a list.
+        """The genotype of the field's text as public code prints it, without `eval` (`reading.genotype`).
 
         Cells of another shape than the space's (ENAS) are read too, so that they can be built and counted; `require`
         tells them from cells of the space.
         """
-        if not isinstance(text, str):
-            raise InvalidArchitecture(f"darts_rnn: a text is expected, not {type(text).__name__}")
-        if len(text) > 5000:
-            raise InvalidArchitecture(f"darts_rnn: {len(text)} characters are no genotype: {clip(text)}")
-        whole = re.fullmatch(rf"Genotype\(\s*{_FIELDS}\s*,?\s*\)", text.strip())
-        if not whole:
-            raise InvalidArchitecture(
-                f"darts_rnn: Genotype(recurrent=[('tanh', 0), …], concat=range(1, 9)) expected, found {clip(text)}"
-            )
-        return RnnGenotype(_edges(whole[1]), _concat(whole[2]))
+        example = "Genotype(recurrent=[('tanh', 0), …], concat=range(1, 9))"
+        recurrent, concat = genotype("darts_rnn", text, ("recurrent", "concat"), example)
+        return RnnGenotype(recurrent, concat)
 
     def format(self, arch: RnnGenotype) -> str:
         first, last = arch.concat[0], arch.concat[-1]
@@ -143,25 +134,10 @@ class DartsRnn(SearchSpace[RnnGenotype]):
             return self.format(arch)
         return " ".join(_show_edge(edge, n) for edge in self.require(arch).recurrent)
 
-    def read(self, reply: str, notation: str | Notation) -> RnnGenotype:
-        """The last cell in a reply: the field's text, the JSON of `reply_schema`, or a row of eight words."""
-        n = self.notation(notation)
-        if not isinstance(reply, str):
-            raise InvalidArchitecture(f"darts_rnn: a text is expected, not {type(reply).__name__}")
-        reply = reply[-LONGEST_READ:]
-        at, found = _last_row(reply, n)
-        end = len(reply)
-        while (end := reply.rfind("recurrent", at, end)) >= 0:  # prose may hold the word too: go back from the last
-            edges = _read_text(reply, end) or _read_json(reply, end)
-            if edges is not None:
-                found = edges
-                break
-        if found is None:
-            raise InvalidArchitecture(f"darts_rnn: no cell found in the reply {clip(reply[-200:])}")
-        if len(found) != len(NODES):
-            raise InvalidArchitecture(f"darts_rnn: {len(NODES)} nodes expected, {len(found)} found in the reply")
-        operation_of = dict(zip(n.spelling, OPERATIONS, strict=True))
-        return RnnGenotype(tuple((operation_of.get(operation, operation), source) for operation, source in found))
+    def built(self, cells: list[Run]) -> RnnGenotype:
+        (run,) = cells
+        edges = tuple((named.operation, named.source) for named in run.named)
+        return self.require(RnnGenotype(edges, run.concat or tuple(NODES)))
 
     def edits(self, arch: RnnGenotype, notation: str | Notation) -> dict[str, RnnGenotype]:
         n = self.notation(notation)
@@ -174,11 +150,6 @@ class DartsRnn(SearchSpace[RnnGenotype]):
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         n = self.notation(notation)
-
-        def record(properties: dict[str, Any]) -> dict[str, Any]:
-            required = list(properties)
-            return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
         word = {"type": "string", "enum": list(n.spelling)}
         nodes = {
             str(node): record({"operation": word, "from": {"type": "integer", "enum": list(range(node))}})
@@ -211,30 +182,6 @@ PUBLIC_GENOTYPES: dict[str, str] = {
 }
 """Cells that the papers of DARTS and ENAS found on Penn Treebank, as the code of DARTS prints them."""
 
-_EDGE = re.compile(r"""\(\s{0,9}(['"])([^'"]{0,40})\1\s{0,9},\s{0,9}([0-9]{1,4})\s{0,9}\)""")
-_FIELDS = (
-    r"recurrent\s{0,9}=\s{0,9}(\[[^\[\]]{0,3000}\])\s{0,9},\s{0,9}"
-    r"concat\s{0,9}=\s{0,9}(\[[^\[\]]{0,300}\]|range\([^()]{0,40}\))"
-)
-
-
-def _edges(text: str) -> Edges:
-    """`[('sigmoid', 0), …]`."""
-    edges = tuple((match[2], int(match[3])) for match in _EDGE.finditer(text))
-    if left := _EDGE.sub("", text).strip("[] \n\t,"):
-        raise InvalidArchitecture(f"darts_rnn: node {len(edges) + 1}: cannot read {clip(left)}")
-    return edges
-
-
-def _concat(text: str) -> tuple[int, ...]:
-    """`range(1, 9)` or `[2, 5, 6]`."""
-    if not re.fullmatch(
-        r"\[\s*[0-9]{1,4}(\s*,\s*[0-9]{1,4})*\s*,?\s*\]|range\(\s*[0-9]{1,4}\s*,\s*[0-9]{1,4}\s*\)", text
-    ):
-        raise InvalidArchitecture(f"darts_rnn: concat: a list or range of nodes expected, found {clip(text)}")
-    numbers = [int(number) for number in re.findall("[0-9]+", text)]
-    return tuple(range(*numbers)) if text.startswith("range") else tuple(numbers)
-
 
 def _has_shape(genotype: RnnGenotype) -> bool:
     return len(genotype.recurrent) == len(NODES) and sorted(genotype.concat) == list(NODES)
@@ -243,67 +190,6 @@ def _has_shape(genotype: RnnGenotype) -> bool:
 def _show_edge(edge: Edge, notation: Notation) -> str:
     word = notation.spelling[OPERATIONS.index(edge[0])]
     return str((word, edge[1])) if notation.name == "names" else f"{word}{edge[1]}"
-
-
-def _last_row(reply: str, notation: Notation) -> tuple[int, Edges | None]:
-    """Where the last row of eight words stands and its edges; else 0 and the last row of another length, or None."""
-    edge, row = _row_patterns(notation.spelling)
-    at, last = 0, None  # type: tuple[int, Edges | None]
-    for match in row.finditer(reply):
-        edges = tuple((word, int(node)) for word, node in edge.findall(match[0]))
-        if len(edges) == len(NODES):
-            at, last = match.start(), edges
-        elif last is None or len(last) != len(NODES):
-            last = edges
-    return at, last
-
-
-@lru_cache(maxsize=64)
-def _row_patterns(spelling: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    word = f"({'|'.join(map(re.escape, spelling))})"
-    edge = rf"\b{word} ?([0-9])\b"
-    plain = edge.replace("(", "(?:").replace("(?:[0-9])", "[0-9]")
-    return re.compile(edge), re.compile(rf"{plain}(?:[\s,;]{{1,9}}{plain})*")
-
-
-def _read_text(reply: str, at: int) -> Edges | None:
-    """`recurrent=[…], concat=…` at this place."""
-    part = reply[at : at + 5000]
-    if not re.match(r"recurrent\s{0,9}=\s{0,9}\[", part):
-        return None
-    if not (fields := re.match(_FIELDS, part)):
-        if whole := re.match(r"recurrent\s{0,9}=\s{0,9}(\[[^\[\]]{0,3000}\])", part):
-            return _edges(whole[1])
-        raise InvalidArchitecture("darts_rnn: the genotype in the reply has no complete recurrent=[…]")
-    if sorted(_concat(fields[2])) != list(NODES):
-        raise InvalidArchitecture(f"darts_rnn: concat must be range(1, 9), not {clip(fields[2])}")
-    return _edges(fields[1])
-
-
-def _read_json(reply: str, at: int) -> Edges | None:
-    """`"recurrent": {"1": {"operation": …, "from": …}, …}` at this place, or a list of [operation, node] pairs."""
-    key = re.compile(r'recurrent"\s{0,9}:\s{0,99}').match(reply, at)
-    if reply[at - 1 : at] != '"' or not key:
-        return None
-    try:
-        value, _ = json.JSONDecoder().raw_decode(reply[key.end() : key.end() + 5000])
-    except (ValueError, RecursionError):
-        raise InvalidArchitecture(f"darts_rnn: broken JSON {clip(reply[key.end() : key.end() + 60])}") from None
-    if isinstance(value, dict):
-        if missing := [node for node in NODES if not isinstance(value.get(str(node)), dict)]:
-            raise InvalidArchitecture(f"darts_rnn: node {missing[0]} is missing")
-        entries = [value[str(node)] for node in NODES]
-        pairs: list[Any] = [[entry.get("operation"), entry.get("from")] for entry in entries]
-    elif isinstance(value, list):
-        pairs = value
-    else:
-        raise InvalidArchitecture(f"darts_rnn: an object of nodes expected, found {clip(value)}")
-    edges = []
-    for node, pair in enumerate(pairs, start=1):
-        if not isinstance(pair, list) or len(pair) != 2 or not re.fullmatch("[0-9]", str(pair[1])[:20], re.ASCII):
-            raise InvalidArchitecture(f"darts_rnn: node {node}: an operation and an earlier node expected")
-        edges.append((str(pair[0]), int(pair[1])))
-    return tuple(edges)
 
 
 @lru_cache(maxsize=4096)

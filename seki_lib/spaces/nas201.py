@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from .base import InvalidArchitecture, Notation
-from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace, choice_of, clip
+from .reading import clip
+from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace, choice_of
 
-__all__ = ["EDGES", "EDGE_NAMES", "OPERATIONS", "NasBench201", "NasBench201Cell", "clip"]
+__all__ = ["EDGES", "EDGE_NAMES", "OPERATIONS", "NasBench201", "NasBench201Cell"]
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NOTATIONS = {

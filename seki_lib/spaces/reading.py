@@ -1,6 +1,21 @@
-"""What every space shares when it reads a reply: thoughts are taken out first."""
+"""One reader of architectures for all spaces, however a reply spells them: the last complete one counts.
 
+A reply is not parsed as JSON, Python, YAML or Markdown. What all of them share is read: an operation and, beside it,
+the edge or node that it belongs to, with nothing but punctuation and a few known words in between.
+"""
+
+import ast
+import html
 import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeVar
+
+from ..errors import InvalidArchitecture
+
+LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 
 _NAMES = r"think|thinking|thought|thoughts|reasoning|reflection"
 _OPEN = rf"<(?:{_NAMES})(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>"
@@ -27,9 +42,333 @@ def split_thoughts(text: str) -> tuple[str, str]:
             thoughts.append(part)
             depth -= 1
         else:  # all that stands before was thought
-            thoughts = [*thoughts, *reply, part]
-            reply = []
+            thoughts += [*reply, part]
+            reply.clear()
     (thoughts if depth else reply).append(text[position:])
     if not thoughts and not position:
         return text, ""
     return "".join(reply).strip(), "\n".join(filter(None, (thought.strip() for thought in thoughts)))
+
+
+def clip(text: object) -> str:
+    """A text short enough for an error message."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+_ARROW = re.compile(r"\s?(?:→|⟶|➔|➜|⇒|-->|=>|->|\\(?:long)?(?:right)?arrow\b|\\to\b)\s?")
+
+
+def plain(reply: str) -> str:
+    """The reply without thoughts, escapes, smart quotes, bold type and backticks; every arrow is `->`."""
+    text = split_thoughts(reply)[0][-LONGEST_READ:]
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), html.unescape(text))
+    text = re.sub(r"\\(?=[\"'_/{}|\[\]])", "", re.sub(r"\\n(?![a-z])|\\[rt](?![a-z])", "\n", text))
+    text = re.sub(r"\\[a-z]{2,9}(?=\{)|(?<=[\[\](),])[ \t]{0,9}#[^\n]*", "", text)  # LaTeX and Python comments
+    text = re.sub(r"</?[a-z][^<>]{0,40}>", " | ", text)
+    text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$"))
+    return _ARROW.sub("->", text)
+
+
+def simple(text: str) -> str:
+    """The plain text in lower case, single quotes and single blanks."""
+    return " ".join(plain(text).lower().replace('"', "'").split())
+
+
+class Named(NamedTuple):
+    """An operation that a reply names; the node that it comes from and the one that it leads to."""
+
+    operation: str
+    source: int  # -1 where it does not say
+    target: int | None  # None where it does not say
+    start: int
+    end: int
+
+
+@dataclass
+class Run:
+    """Operations that follow each other without prose in between, under a heading such as `normal`."""
+
+    head: str = ""
+    named: list[Named] = field(default_factory=list)
+    concat: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a space's architectures look like in a reply."""
+
+    labels: tuple[Any, ...]  # of a cell's operations, in their order
+    label: Callable[[Named], Any]  # None where a reply does not say
+    called: str  # how an error names a label, such as "edge {}"
+    per_node: int = 0  # operations that belong to a node's name; 0: nodes are never named
+    heads: tuple[str, ...] = ()  # one a cell
+
+    @property
+    def cells(self) -> int:
+        """How many cells an architecture has."""
+        return max(1, len(self.heads))
+
+
+_KEYWORDS = (
+    "operations?|operators?|ops?|types?|names?|edges?|nodes?|steps?|inputs?|from|sources?|src|prev|index|first|second|"
+    "is|use|uses|and|with|cells?|on|of|to|target|applied|e[0-9]|(?:node|edge|step)_?[0-9](?:_[0-9])?"
+)
+_FILLER = re.compile(rf"(?:[\W_0-9]|\b(?:{_KEYWORDS})(?![a-z])){{0,300}}", re.IGNORECASE)
+_BESIDE = 300  # characters between two operations of one cell
+
+
+@lru_cache(maxsize=64)
+def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.Pattern[str]:
+    """What matters in a reply. bare: an operation may stand alone, without edge and node. No words: any word is one."""
+    spelled = "|".join(re.escape(word).replace("_", r"\\?[_ -]?") for word in sorted(words, key=len, reverse=True))
+    word = (
+        rf"(?<![a-z0-9_])(?:{spelled})(?![a-z_])"
+        if words
+        else rf"(?<![a-z0-9_])(?!(?:{_KEYWORDS}|normal|reduce)\b)[a-z][a-z_]*(?:[0-9]x[0-9])?[a-z_]*"
+    )
+    between = r"\s?(?:->|-|_|,|to)\s?|\W{1,6}(?:to|target)\W{1,6}(?:node\W{0,3})?"
+    apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
+    key = r"(?:(?:op|operation|operator|type|name|use|uses|is|layer)\W{1,9})?"
+    edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
+    beside = r"(?:from|input|source|src|prev|node|index|to|of|on|applied)"
+    origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|\W{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
+    changed = rf"(?:(?:from\W)?{word}[^\w\n]{{0,3}}(?:->|\||\bto\b)[^\w\n]{{0,3}})?" if words else ""
+    part = rf"(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})"
+    record = rf"(?<![a-z])(?=inputs?|first|second){part}\W{{1,60}}{part}\W{{1,60}}{part}"
+    parts = [
+        rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)}|reduction)(?![a-z0-9]|_?concat))" if heads else "",
+        r"concat[\"']?\s{0,9}[=:]\s{0,9}(?P<concat>(?:list|tuple|range|[\[(]|\s){0,9}[-0-9,\s]{1,200})",
+        rf"(?P<record>{record})" if heads and words else "",
+        rf"{edge.replace('SIDE', 'l')}[^\w}}]{{0,60}}{key}{changed}(?P<lop>{word})",
+        rf"(?:(?<![a-z])from\W{{1,9}}|[\[(]\s?(?=[0-9]\s?,))(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
+        r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60})(?P<node>[0-9])[\"']?\s?[:=](?!=)",
+        rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.replace('SIDE', 'r')}",
+        rf"(?P<op>{word}){origin}(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s{{0,3}}to\b|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
+        rf"(?P<alone>{word})" if words and bare else "",
+    ]
+    return re.compile("|".join(filter(None, parts)), re.IGNORECASE | re.MULTILINE)
+
+
+def _named(match: re.Match[str], nodes: list[int]) -> Iterator[Named]:
+    """The operations of a match. nodes: what the operations to come lead to, if a node was named before them."""
+    start, end = match.span()
+    found = match.groupdict()
+    if record := found.get("record"):
+        first, second = (re.search(rf"(?<![a-z]){key}\W+(\w+)", record, re.IGNORECASE) for key in ("first", "second"))
+        sources = re.search(r"inputs?\W+([0-9])\W+([0-9])", record, re.IGNORECASE)
+        if first and second and sources:
+            for operation, source in ((first[1], sources[1]), (second[1], sources[2])):
+                yield Named(operation, int(source), nodes.pop() if nodes else None, start, end)
+        return
+    for side in ("l", "r"):
+        if operation := found[f"{side}op"]:
+            yield Named(operation, int(found[f"{side}a"]), int(found[f"{side}b"]), start, end)
+            return
+    source = found["from"] or found["source"]
+    operation = found["fromop"] or found["op"] or found["alone"]
+    yield Named(operation, int(source) if source else -1, nodes.pop() if nodes else None, start, end)
+
+
+Event = tuple[int, int, str | tuple[int, ...] | Named]  # start, end; a heading, a concat or an operation
+
+
+def _events(text: str, form: Form, words: tuple[str, ...]) -> Iterator[Event]:
+    """Headings, concats and operations, as they come."""
+    nodes: list[int] = []
+    for match in _scanner(words, form.heads, not form.per_node).finditer(text):
+        found = match.groupdict()
+        if found.get("head"):
+            nodes = []
+            yield (*match.span(), found["head"].lower().replace("tion", "e"))
+        elif found["concat"]:
+            numbers = [int(number) for number in re.findall("[0-9]{1,4}", found["concat"])]
+            ranged = "range" in found["concat"].lower() and len(numbers) == 2
+            yield (*match.span(), tuple(range(*numbers) if ranged else numbers))
+        elif found["node"]:
+            nodes = [int(found["node"])] * form.per_node
+        else:
+            for named in _named(match, nodes):
+                yield (*match.span(), named)
+
+
+def _runs(text: str, events: Sequence[Event], form: Form, labelled: bool) -> list[Run]:
+    """The operations whose edge or node is named, or those where it is not, parted by headings and prose."""
+    runs, end = [Run()], 0
+    for start, stop, event in events:
+        run, gap = runs[-1], text[end:start] if start - end <= _BESIDE else None
+        beside = gap is not None and _FILLER.fullmatch(gap) is not None
+        if isinstance(event, str):
+            if not (beside and event == run.head and 0 < len(run.named) < len(form.labels)):
+                runs.append(Run(event))
+            end = stop
+        elif not isinstance(event, Named):
+            run.concat = event
+            runs.append(Run())
+        elif (form.label(event) is not None) == labelled:
+            opens = bool(run.head) and not run.named
+            if gap is None or not (beside or opens or (labelled and not set(gap) & set("{["))):
+                runs.append(Run())
+            runs[-1].named.append(event)
+            end = stop
+    return [run for run in runs if run.named]
+
+
+def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
+    """Every complete cell of a run: in the order of its labels, else in any order, else by their number alone."""
+    count, order = len(form.labels), list(form.labels)
+    found = [form.label(named) for named in run.named]
+    if found and found[0] is None:
+        if len(run.named) == count:
+            return [run.named]
+        lines: list[list[Named]] = [[]]
+        for before, named in zip([None, *run.named], run.named, strict=False):
+            if before and "\n" in text[before.end : named.start]:
+                lines.append([])
+            lines[-1].append(named)
+        return [line for line in lines if len(line) == count]
+    wanted = Counter(order)
+    for in_order in (True, False):
+        cells, at = [], 0
+        while at + count <= len(found):
+            labels = found[at : at + count]
+            if labels == order or (not in_order and Counter(labels) == wanted):
+                cells.append(sorted(run.named[at : at + count], key=lambda named: order.index(form.label(named))))
+                at += count - 1
+            at += 1
+        if cells:
+            return cells
+    return []
+
+
+def _architectures(text: str, form: Form, words: tuple[str, ...]) -> tuple[list[tuple[int, list[Run]]], list[Run]]:
+    """(where it ends, its cells) of every complete architecture, and all runs, from first to last."""
+    events = list(_events(text, form, words))
+    found, seen = [], []
+    for labelled in (False, True):
+        runs = _runs(text, events, form, labelled)
+        seen += runs
+        cells = [Run(run.head, cell, run.concat) for run in runs for cell in _complete(text, run, form) or [[]]]
+        at = 0
+        while at + form.cells <= len(cells):
+            group = cells[at : at + form.cells]
+            at += 1
+            if all(cell.named for cell in group) and (
+                form.cells == 1 or {cell.head for cell in group} == set(form.heads)
+            ):
+                found.append((max(named.end for cell in group for named in cell.named), group))
+                at += form.cells - 1
+    return found, sorted(seen, key=lambda run: run.named[-1].end)
+
+
+def _key(word: str) -> str:
+    return re.sub(r"[\s_\\-]", "", word.lower())
+
+
+A = TypeVar("A")
+
+
+def last(
+    space: str,
+    reply: str,
+    form: Form,
+    operation_of: dict[str, str],
+    build: Callable[[list[Run]], A],
+    parse: Callable[[str], A],
+    field_text: str,
+) -> A:
+    """The last complete architecture in a reply. Raises InvalidArchitecture that says what the last attempt lacks.
+
+    operation_of: the operation that a word spells. build: the architecture of its cells, with the operations by name.
+    parse: reads what matches `field_text`.
+    """
+    if not isinstance(reply, str):
+        raise InvalidArchitecture(f"{space}: a text is expected, not {type(reply).__name__}")
+    text, operation = plain(reply), {_key(word): operation for word, operation in operation_of.items()}
+
+    def built(cells: list[Run]) -> A:
+        for run in cells:
+            run.named = [
+                named._replace(operation=operation.get(_key(named.operation), named.operation)) for named in run.named
+            ]
+        return build(cells)
+
+    attempts: list[tuple[int, Callable[[], A]]] = [
+        (match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)
+    ]
+    for words in (tuple(operation_of), ()):  # the unknown words are read where there is no other attempt, for its error
+        found, runs = _architectures(text, form, words)
+        attempts += [(end, partial(built, cells)) for end, cells in found]
+        if attempts or any(len(run.named) > 1 for run in runs):
+            break
+    error = None
+    for _, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):
+        try:
+            return attempt()
+        except InvalidArchitecture as wrong:
+            error = error or wrong
+    raise error or InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
+
+
+def _missing(text: str, runs: list[Run], form: Form) -> str:
+    """What the last attempt at an architecture lacks."""
+    heads = form.heads if form.cells > 1 else ("",)
+    long = [run for run in runs if len(run.named) > 1 and (form.cells == 1 or run.head in heads)]
+    if not long:
+        return f"no cell found in the reply {clip(text[-200:])}"
+    incomplete = [run for run in long if not _complete(text, run, form)]
+    if not incomplete:
+        absent = next((head for head in heads if head not in {run.head for run in long}), heads[-1])
+        return f"the reply has no complete {absent} cell beside the other"
+    run = incomplete[-1]
+    where = f"{run.head} cell: " if form.cells > 1 else ""
+    labels = [form.label(named) for named in run.named]
+    left = list((Counter(form.labels) - Counter(labels)).elements())
+    if labels[0] is not None and left:
+        return f"{where}the reply names no operation for {form.called.format(left[0])}"
+    return f"{where}{len(form.labels)} operations expected, {len(labels)} found in the reply"
+
+
+_RANGE = r"range\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*,?\s*\)"
+
+
+def genotype(space: str, text: str, fields: tuple[str, ...], example: str) -> list[Any]:
+    """The fields of `Genotype(…)` as public code prints it: after a name or a time stamp, with comments inside.
+
+    Nothing is evaluated: lists and tuples of texts and numbers are read, and `range`. Raises InvalidArchitecture.
+    """
+    if not isinstance(text, str):
+        raise InvalidArchitecture(f"{space}: a text is expected, not {type(text).__name__}")
+    if len(text) > 5000:
+        raise InvalidArchitecture(f"{space}: {len(text)} characters are no genotype: {clip(text)}")
+    whole = re.fullmatch(r"[^()\n]{0,200}?\b(Genotype\s?\(.*\))\s*(?:#[^\n]*)?", text.strip(), re.DOTALL)
+    if not whole or "\\" in text:
+        raise InvalidArchitecture(f"{space}: {example} expected, found {clip(text)}")
+    listed = re.sub(  # nothing is called: a range is written out as a list
+        rf"\b(?:list|tuple)\(\s*{_RANGE}\s*\)|\b{_RANGE}",
+        lambda ends: str(list(range(*(int(end) for end in ends.groups() if end)))),
+        whole[1],
+    )
+    try:
+        call = ast.parse(listed, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InvalidArchitecture(f"{space}: cannot read {clip(whole[1])}: {str(error)[:60]}") from None
+    values = {keyword.arg: keyword.value for keyword in call.keywords} if isinstance(call, ast.Call) else {}
+    if missing := [name for name in fields if name not in values]:
+        raise InvalidArchitecture(f"{space}: no {missing[0]}=… found: {example} expected, found {clip(text)}")
+    if foreign := [name for name in values if name not in fields]:
+        raise InvalidArchitecture(f"{space}: unexpected {clip(foreign[0])} in the genotype")
+    return [_items(space, name, values[name]) for name in fields]
+
+
+def _items(space: str, name: str, value: ast.expr) -> list[Any]:
+    """`[('sep_conv_3x3', 0), …]`, or the nodes of a concat, as list or tuple."""
+    one, kinds = ("a node", [int]) if "concat" in name else ("('operation', node)", [str, int])
+    for count, item in enumerate(value.elts if isinstance(value, ast.List | ast.Tuple) else [value], start=1):
+        parts = item.elts if isinstance(item, ast.List | ast.Tuple) and len(kinds) > 1 else [item]
+        if [type(getattr(part, "value", None)) for part in parts] != kinds:
+            raise InvalidArchitecture(
+                f"{space}: {name}, entry {count}: {one} expected, cannot read {clip(ast.unparse(item))}"
+            )
+    items: list[Any] = ast.literal_eval(value)
+    return items

@@ -4,7 +4,6 @@ Node 0 is the input and node 3 the output. A space adds its operations, the text
 compute the same function.
 """
 
-import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from functools import cache
 from itertools import product
 from typing import ClassVar, TypeVar
 
-from .base import LONGEST_READ, InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal
+from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
+from .reading import Form, Run, clip
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
 EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
@@ -39,18 +39,15 @@ class SixEdgeCell:
 Cell = TypeVar("Cell", bound=SixEdgeCell)
 
 
-def clip(text: object) -> str:
-    """A text short enough for an error message."""
-    shown = repr(text)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
+FORM = Form(EDGE_NAMES, lambda named: None if named.target is None else f"{named.source}->{named.target}", "edge {}")
 
 
 class SixEdgeSpace(SearchSpace[Cell]):
-    """All cells over a set of operations. `field_text` matches the text of the field inside an LLM's reply."""
+    """All cells over a set of operations."""
 
     cell: type[Cell]
     meanings: tuple[str, ...]  # of the operations, for prompts
-    field_text: str
+    form = FORM
 
     def random(self, rng: RandomSource) -> Cell:
         return self.cell(tuple(self.operations[int(rng.random() * len(self.operations))] for _ in EDGES))
@@ -81,26 +78,12 @@ class SixEdgeSpace(SearchSpace[Cell]):
             return self.format(arch)
         return " ".join(n.spelling[self.operations.index(operation)] for operation in arch.edges)
 
-    def read(self, reply: str, notation: str | Notation) -> Cell:
-        n, reply = self.notation(notation), reply[-LONGEST_READ:]
-        operation_of = dict(zip(n.spelling, self.operations, strict=True))
-        if cells := re.findall(self.field_text, reply):
-            return self.parse(cells[-1])
-        if found := dict(re.findall(r'"(\d->\d)"\s*:\s*"([^"\n]*)"', reply)):  # the last value of an edge stands
-            if missing := [edge for edge in EDGE_NAMES if edge not in found]:
-                raise InvalidArchitecture(f"{self.name}: the reply names no operation for edge {missing[0]}")
-            words = [found[edge] for edge in EDGE_NAMES]
-        else:
-            word = "|".join(re.escape(w) for w in n.spelling)
-            rows = re.findall(rf"\b(?:{word})(?:[ ,]+(?:{word}))*\b", reply)
-            if not rows:
-                raise InvalidArchitecture(f"{self.name}: no cell found in the reply {clip(reply)}")
-            words = re.split(r"[ ,]+", rows[-1])
-            if len(words) != len(EDGES):
-                raise InvalidArchitecture(
-                    f"{self.name}: {len(EDGES)} operations expected, {len(words)} found in the reply"
-                )
-        return self.cell(tuple(operation_of.get(w, w) for w in words))
+    def built(self, cells: list[Run]) -> Cell:
+        (run,) = cells
+        for (source, target), named in zip(EDGES, run.named, strict=True):
+            if named.source not in (source, -1):
+                raise InvalidArchitecture(f"{self.name}: edge {source}->{target} must come from node {source}")
+        return self.cell(tuple(named.operation for named in run.named))
 
     def edits(self, arch: Cell, notation: str | Notation) -> dict[str, Cell]:
         n = self.notation(notation)
@@ -114,12 +97,7 @@ class SixEdgeSpace(SearchSpace[Cell]):
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         n = self.notation(notation)
-        schema = {
-            "type": "object",
-            "properties": {edge: {"type": "string", "enum": list(n.spelling)} for edge in EDGE_NAMES},
-            "required": list(EDGE_NAMES),
-            "additionalProperties": False,
-        }
+        schema = record({edge: {"type": "string", "enum": list(n.spelling)} for edge in EDGE_NAMES})
         return ReplySchema(schema, self.reply_grammar(n))
 
     def reply_grammar(self, notation: str | Notation) -> str:

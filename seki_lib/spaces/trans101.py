@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from .base import InvalidArchitecture, Notation
-from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace, clip
+from .reading import clip
+from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")  # an operation's digit is its place here
 BACKBONE = "64-41414"
