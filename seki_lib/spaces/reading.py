@@ -198,7 +198,7 @@ def _events(text: str, form: Form, words: tuple[str, ...]) -> Iterator[Event]:
 
 def _runs(text: str, events: Sequence[Event], form: Form, labelled: bool) -> list[Run]:
     """The operations whose edge or node is named, or those where it is not, parted by headings and prose."""
-    runs, end, wanted = [Run()], 0, Counter(form.labels)
+    runs, end = [Run()], 0
     for start, stop, event in events:
         run, gap = runs[-1], text[end:start] if start - end <= _BESIDE else None
         beside = gap is not None and _FILLER.fullmatch(gap) is not None
@@ -211,8 +211,7 @@ def _runs(text: str, events: Sequence[Event], form: Form, labelled: bool) -> lis
             runs.append(Run())
         elif (form.label(event) is not None) == labelled:
             opens = bool(run.head) and not run.named
-            whole = labelled and Counter(map(form.label, run.named)) == wanted  # what follows is another cell
-            if whole or gap is None or not (beside or opens or (labelled and not set(gap) & set("{["))):
+            if gap is None or not (beside or opens or (labelled and not set(gap) & set("{["))):
                 runs.append(Run())
             runs[-1].named.append(event)
             end = stop
@@ -234,7 +233,8 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
         full = [line for line in lines if line and len(line) % count == 0]  # several cells may stand on one line
         return [line[at : at + count] for line in full for at in range(0, len(line), count)]
     wanted = Counter(order)
-    for in_order in (True, False):
+    parted = all(Counter(found[at : at + count]) == wanted for at in range(0, len(found), count))
+    for in_order in (False,) if parted else (True, False):
         cells, at = [], 0
         while at + count <= len(found):
             labels = found[at : at + count]
