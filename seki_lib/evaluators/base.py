@@ -1,8 +1,9 @@
 """What a cell is worth: f(alpha). Higher is better, always."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from ..files.source import DataSource
 
 
 class Evaluation(NamedTuple):
@@ -11,16 +12,6 @@ class Evaluation(NamedTuple):
     score: float
     metrics: dict[str, float]
     seconds: float
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """Where numbers come from: a short name for the run's config, and a sentence for readers."""
-
-    name: str
-    sentence: str
-    licence: str
-    sha256: str
 
 
 class Evaluator(ABC):

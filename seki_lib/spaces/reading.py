@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from ..errors import InvalidArchitecture
+from ..files.errors import InvalidArchitecture
 
 LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 

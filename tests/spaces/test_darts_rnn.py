@@ -8,8 +8,9 @@ from math import prod
 
 import pytest
 
-from seki_lib.errors import AssetError, InvalidArchitecture
-from seki_lib.evaluators.base import DataSource, Evaluation, Evaluator
+from seki_lib.evaluators.base import Evaluation, Evaluator
+from seki_lib.files.errors import AssetError, InvalidArchitecture
+from seki_lib.files.source import DataSource
 from seki_lib.llm import get_llm
 from seki_lib.prompts import Prompts
 from seki_lib.search import Search, SearchConfig, run
