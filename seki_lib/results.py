@@ -17,6 +17,7 @@ from typing import Any
 
 from .files.errors import RunError
 from .files.jsonl import read_if_whole, read_json, read_lines
+from .spaces import get_space
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,6 @@ def by_llm(searches: Iterable[SearchResult]) -> dict[str, list[SearchResult]]:
     return found
 
 
-SEARCHED_ON = {"darts": "cifar10", "darts_rnn": "ptb", "nas201": "cifar10"}
-"""The task that the cells of a space are searched on, unless another one is named."""
-
-
 def best_search(
     results: Path, profile: str, space: str = "darts", task: str = "", llm: str = ""
 ) -> SearchResult | None:
@@ -125,7 +122,7 @@ def best_search(
 
     Forks of the ablations are left out: together they are many searches, and the best of many is no search's result.
     """
-    searches = finished_searches(results, profile, space, task or SEARCHED_ON.get(space, ""), llm)
+    searches = finished_searches(results, profile, space, task or get_space(space).task, llm)
     return min(searches, key=lambda search: (-search.score, str(search.folder)), default=None)
 
 
@@ -135,7 +132,7 @@ def require_best_search(
     """As `best_search`. Raises RunError that names the next steps if none has finished."""
     if found := best_search(results, profile, space, task, llm):
         return found
-    task = task or SEARCHED_ON.get(space, "")
+    task = task or get_space(space).task
     where = f"--space {space} --dataset {task} --profile {profile}"
     asked = f" --llm {llm}" if llm else ""
     raise RunError(

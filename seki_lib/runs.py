@@ -23,7 +23,6 @@ from typing import Any
 
 from . import __version__
 from .evaluators import Evaluator, get_evaluator
-from .evaluators.tabular import TABLES
 from .files.errors import LLMError, RunError
 from .files.fingerprint import fingerprint, set_aside
 from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
@@ -218,12 +217,13 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
 
 def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
-    if spec.space in TABLES:
-        return get_evaluator("tabular", space=spec.space, task=spec.task)
+    kind = get_space(spec.space).evaluator
+    if kind == "tabular":
+        return get_evaluator(kind, space=spec.space, task=spec.task)
     options: dict[str, Any] = {"profile": spec.profile, "results": results, "supernet": spec.supernet}
-    if spec.space == "darts_rnn":
-        return get_evaluator("rnn", space=spec.space, task=spec.task, **options)
-    return get_evaluator("oneshot", space=spec.space, task=spec.task, bn=spec.bn or "batch", **options)
+    if kind == "oneshot":
+        options["bn"] = spec.bn or "batch"
+    return get_evaluator(kind, space=spec.space, task=spec.task, **options)
 
 
 def _prepare(

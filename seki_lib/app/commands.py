@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from ..evaluators.tabular import TABLES
 from ..files.errors import SettingError, look_up
 from ..files.user_input import variant_of
 from ..forks import run_settings, run_trunk
@@ -29,6 +28,7 @@ from ..report.trust import alone_specs
 from ..results import RunSpec, require_best_search
 from ..runs import search_run
 from ..search import SearchConfig, Step
+from ..spaces import get_space
 from . import options as option
 from .data import ACTIONS
 from .notebook import ROOT, execute, find_notebook, read_parameters
@@ -78,7 +78,8 @@ class Searched(Bounded):
 
     def spec(self, variant: str) -> RunSpec:
         """The run that this command makes. Raises SettingError for options that its space would pass over."""
-        if (self.supernet and self.space in TABLES) or (self.bn and self.space != "darts"):
+        kind = get_space(self.space).evaluator
+        if (self.supernet and kind == "tabular") or (self.bn and kind != "oneshot"):
             raise SettingError("--supernet is of spaces without a table, and --bn of the space darts")
         return RunSpec(self.space, self.task, self.llm, self.profile, self.seed, variant, self.supernet, self.bn)
 
@@ -166,7 +167,7 @@ class Trained(Command):
     @property
     def wanted(self) -> str:
         """The data set that was asked for."""
-        return self.dataset or ("ptb" if self.space == "darts_rnn" else "cifar10")
+        return self.dataset or get_space(self.space).task
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -201,7 +202,8 @@ class Trained(Command):
         from ..training.loop import choose_device
 
         choose_device(self.device)
-        name = "language_model" if self.space == "darts_rnn" else name
+        trains = get_space(self.space).trainer
+        name = trains if trains == "language_model" else name
         return importlib.import_module(f"seki_lib.training.{name}")
 
     def say(self, line: str) -> None:
@@ -250,7 +252,7 @@ class Train(Trained):
             arch = str(require_best_search(self.results, self.profile, self.space, task, self.llm).folder)
         else:
             arch = self.arch
-        is_text = self.space == "darts_rnn"
+        is_text = get_space(self.space).trainer == "language_model"
         config = self.changed(language_protocol(self.profile) if is_text else get_protocol(self.profile, self.wanted))
         trainer, dataset = self.trainer("classifier"), self.at_hand(config)
         name, text = named_architecture(arch, self.space)

@@ -24,6 +24,7 @@ from ..profiles import Profile, get_profile
 from ..prompts import Prompts
 from ..results import RunSpec
 from ..runs import search_config
+from ..spaces import SPACES
 from ..training.language_protocol import language_protocol
 from ..training.protocol import SUPERNETS, get_protocol, images_missing
 from .notebook import ROOT, absolute_llm
@@ -191,10 +192,10 @@ def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
         "prompts": Prompts.load(asked.templates).hashes,
         "search": asdict(search_config(profile, asked, 0)),
     }
-    kinds = {"nas201": "tabular", "trans101": "tabular", "darts": "oneshot", "darts_rnn": "rnn"}
     found: dict[str, dict[str, Any]] = {
-        f"search-{space}": search | {"code": fingerprint("search.algorithm", f"spaces.{space}", f"evaluators.{kind}")}
-        for space, kind in kinds.items()
+        f"search-{name}": search
+        | {"code": fingerprint("search.algorithm", f"spaces.{name}", f"evaluators.{space.evaluator}")}
+        for name, space in SPACES.items()
     }
     for space, config in SUPERNETS[profile.name].items():
         module = "training.language_model" if space == "darts_rnn" else "training.supernet"

@@ -94,6 +94,9 @@ class SearchSpace(ABC, Generic[Architecture]):
     size: int
     operations: tuple[str, ...]
     notations: dict[str, Notation]
+    task: str = "cifar10"  # that it is searched for unless another one is named
+    evaluator: str = "tabular"  # kind that scores its cells, a key of seki_lib.evaluators.EVALUATORS
+    trainer: str = "classifier"  # module of seki_lib.training that trains a cell from scratch
     form: Form  # of its architectures in a reply
     field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none
 

@@ -98,7 +98,7 @@ def _check(cell: str, edges: Edges, concat: tuple[int, ...]) -> None:
 class Darts(SearchSpace[DartsGenotype]):
     """The DARTS space. `size` counts genotypes up to the order of a node's two edges."""
 
-    name = "darts"
+    name, evaluator = "darts", "oneshot"
     size = 1_037_664_180**2  # a cell: 7² operations and C(n, 2) pairs of earlier nodes for each n = 2, 3, 4, 5
     operations = OPERATIONS
     notations = NOTATIONS

@@ -70,7 +70,7 @@ class RnnGenotype:
 class DartsRnn(SearchSpace[RnnGenotype]):
     """The recurrent DARTS space."""
 
-    name = "darts_rnn"
+    name, task, evaluator, trainer = "darts_rnn", "ptb", "rnn", "language_model"
     size = len(OPERATIONS) ** len(NODES) * factorial(len(NODES))  # node n comes from one of n earlier nodes
     operations = OPERATIONS
     notations = NOTATIONS

@@ -33,7 +33,7 @@ class TransNasBench101Cell(SixEdgeCell):
 class TransNasBench101(SixEdgeSpace[TransNasBench101Cell]):
     """The micro (cell) space of TransNAS-Bench-101."""
 
-    name = "trans101"
+    name, task = "trans101", "class_object"
     size = len(OPERATIONS) ** len(EDGES)
     operations = OPERATIONS
     meanings = ("no connection", "identity", "1x1 convolution", "3x3 convolution")
