@@ -13,6 +13,7 @@ import pytest
 
 from seki_lib.commands import read
 from seki_lib.forks import first_questions
+from seki_lib.paper import REPORTS, Edition, Search, Supernet, Training, needs_of
 from seki_lib.paper.settings import k_xi_settings, lambda_settings
 from seki_lib.profiles import PROFILES
 from seki_lib.search.repository import HOW
@@ -75,7 +76,7 @@ def test_a_shell_line_can_be_given(words):
     program, *rest = words
     if program.endswith("torchrun"):
         rest = rest[rest.index("-m") :]
-    if rest[:2] == ["-m", "seki_lib.cli"]:
+    if rest[:1] == ["-m"] and re.fullmatch(r"seki_lib(\.app)?\.cli", rest[1]):
         program, rest = "seki", rest[2:]
     if program == "make":
         done = subprocess.run(["make", "-n", *rest], cwd=ROOT, capture_output=True, text=True, timeout=60)  # noqa: S607
@@ -90,10 +91,24 @@ def test_a_shell_line_can_be_given(words):
         assert program in FOREIGN, f"nobody knows how to try: {shlex.join(words)}"
 
 
-def test_the_lines_of_the_readme_are_found():
+def test_the_lines_of_the_pages_are_found():
     words = list(shell_lines(text_of(ROOT / "README.md")))
-    assert ["make", "test"] in words and any(line[0].endswith("torchrun") for line in words)
-    assert sum(line[0].endswith("seki") for line in words) > 10
+    assert ["make", "reproduce"] in words and ["make", "test"] in words
+    words = list(shell_lines(text_of(ROOT / "docs" / "settings.md")))
+    assert any(line[0].endswith("torchrun") for line in words)
+    assert sum(line[0].endswith("seki") for line in words) > 9
+
+
+def test_the_readme_is_read_in_minutes():
+    text = text_of(ROOT / "README.md")
+    assert text.count("\n") <= 100 and "https://arxiv.org/abs/2502.20422" in text
+
+
+def test_the_python_of_the_readme_runs(embedded, evaluator, capsys):
+    [block] = re.findall(r"```python\n(.*?)```", text_of(ROOT / "README.md"), re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7 and "alpha0" in lines[0] and "knowledge_inspiration" in lines[-1]
 
 
 @pytest.mark.parametrize("line", ["make reproduse", ".venv/bin/seki serch", ".venv/bin/seki search --sede 1"])
@@ -118,3 +133,48 @@ def test_forks_never_ask_more_than_separate_searches_and_never_less_than_nothing
     forked, separate = first_questions([*lambda_settings(profile), *k_xi_settings(profile)], profile)
     assert 0 < forked < separate
     assert "full_grid" not in text_of(ROOT / "notebooks" / "15_table5_lambda.ipynb")  # of smoke it is -32 questions
+
+
+def table_row(name, report_of):
+    """A row of docs/tables.md, as seki_lib.paper declares it."""
+    editions = [Edition(profile, "scripted:", profile.seeds, profile.trans101_seeds) for profile in PROFILES.values()]
+    report = report_of(editions[-1])
+    figures = ", ".join(figure.partition("_")[0] if figure.startswith("figure") else figure for figure in report.figures)
+    counts = []
+    for edition in editions:
+        needs = needs_of(edition, name)
+        searches = sum(isinstance(need, Search) and need.until is None for need in needs)
+        trainings = sum(isinstance(need, Training) for need in needs)
+        supernets = sum(isinstance(need, Supernet) and not need.alone for need in needs)
+        counts.append(f"{searches} · {trainings} · {supernets}" if needs else "–")
+    return f"| {' | '.join([name, report.notebook, ', '.join(report.tables) or '–', figures or '–', *counts])} |"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_table_of_tables_says_what_the_paper_module_declares(name):
+    row = table_row(name, REPORTS[name])
+    assert row in text_of(ROOT / "docs" / "tables.md").splitlines(), f"docs/tables.md lacks: {row}"
+
+
+def test_the_table_of_tables_has_no_other_rows_and_a_column_for_each_profile():
+    lines = text_of(ROOT / "docs" / "tables.md").splitlines()
+    assert f"| report | notebook | tables | figures | {' | '.join(PROFILES)} |" in lines
+    assert sum(" · " in line or line.startswith("| setup ") for line in lines if line.startswith("| ")) == len(REPORTS)
+
+
+def test_the_plan_in_the_docs_is_the_one_that_is_made_today(tmp_path, trans101_table):
+    """All columns but the disk's, which leaves out the data that are here."""
+    from seki_lib.cost import as_text, plan
+
+    def rows(text):
+        lines = [line.split("|")[1:-1] for line in text.splitlines() if re.match(r"\| (\d|all) ", line)]
+        return [[cell.strip() for number, cell in enumerate(line) if number != 9] for line in lines if len(line) == 11]
+
+    made = as_text(plan("paper", "a100", 8, "openai:gpt-4o-mini", tmp_path))
+    assert rows(made) and rows(text_of(ROOT / "docs" / "cost.md")) == rows(made)
+
+
+def test_every_page_and_notebook_is_in_the_navigation_of_the_site():
+    navigation = set(re.findall(r": ([\w./-]+\.(?:md|ipynb))$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    pages = {name(path) for path in [*PAGES, *NOTEBOOKS]}
+    assert navigation == pages
