@@ -139,7 +139,7 @@ def table_row(name, report_of):
     """A row of docs/tables.md, as seki_lib.paper declares it."""
     editions = [Edition(profile, "scripted:", profile.seeds, profile.trans101_seeds) for profile in PROFILES.values()]
     report = report_of(editions[-1])
-    figures = ", ".join(figure.partition("_")[0] if figure.startswith("figure") else figure for figure in report.figures)
+    figures = ", ".join(re.sub(r"^(figure\d+)_.*", r"\1", figure) for figure in report.figures)
     counts = []
     for edition in editions:
         needs = needs_of(edition, name)

@@ -13,19 +13,16 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "*.cff", "LICENSE", "docs/*.md", "notebooks/*.ipynb", "benchmarks/results/*", "data/*.md",
-         "results/reference/*.md", "results/reference/figures/*.png", "results/reference/tables/*.html")  # fmt: skip
-EXECUTED = ROOT / "results" / "laptop" / "notebooks"
+         "results/reference/*.md", "results/reference/figures/*.png")  # fmt: skip
+EXECUTED = ROOT / "results" / "laptop"
 
 
 @event_priority(100)  # before the plugins, which look at what they are given
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The theme's files and the repository's pages."""
-    for file in list(files.documentation_pages()) + list(files.media_files()):
-        if file.src_dir == config.docs_dir:
-            files.remove(file)
+    kept = [file for file in files if file.src_dir != config.docs_dir]
     for path in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
         name = path.relative_to(ROOT).as_posix()
-        executed = EXECUTED / path.name
-        source = executed if name.startswith("notebooks/") and executed.exists() else path
-        files.append(File.generated(config, name, abs_src_path=str(source)))
-    return files
+        source = EXECUTED if path.suffix == ".ipynb" and (EXECUTED / name).exists() else ROOT
+        kept.append(File(name, str(source), config.site_dir, config.use_directory_urls))
+    return Files(kept)
