@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 from shlex import join
 
-from seki_lib.notebook import ROOT
+from seki_lib.app.notebook import ROOT
 from seki_lib.paper import needs_of, reports
 from seki_lib.report.table4 import table4_not_run
-from seki_lib.reproduce import read_edition
+from seki_lib.app.reproduce import read_edition
 
 EDITION, RESULTS = read_edition(config), config["results"]
 NEEDS = needs_of(EDITION)
 REPORTS = reports(EDITION)
-SEKI = [sys.executable, "-m", "seki_lib.cli"]
+SEKI = [sys.executable, "-m", "seki_lib.app.cli"]
 WHERE = ["--profile", EDITION.name, "--results", RESULTS]
 
 

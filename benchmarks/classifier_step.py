@@ -25,10 +25,10 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seki_lib.cost import cards
+from seki_lib.app.cost import cards
+from seki_lib.datasets.augment import augment
 from seki_lib.nn import build_network, count
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
-from seki_lib.training.augment import augment
 
 RESULTS = Path(__file__).parent / "results"
 COUNT = count("darts", PUBLIC_GENOTYPES["DARTS_V2"], channels=36, layers=20, classes=10)

@@ -11,8 +11,8 @@ import json
 import statistics
 from pathlib import Path
 
+from seki_lib.app.notebook import ROOT
 from seki_lib.evaluators import get_evaluator
-from seki_lib.notebook import ROOT
 from seki_lib.profiles import get_profile
 from seki_lib.search.baselines import BASELINES, run_baseline
 

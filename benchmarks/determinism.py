@@ -10,7 +10,7 @@ from random import Random
 
 import xllamacpp
 
-from seki_lib.assets import fetch
+from seki_lib.files.assets import fetch
 from seki_lib.llm.local import MODELS, after_space
 from seki_lib.spaces import get_space
 

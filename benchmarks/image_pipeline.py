@@ -29,9 +29,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from seki_lib.assets import locate
-from seki_lib.training.augment import PHOTOGRAPHS, augment_photographs
-from seki_lib.training.image_folder import Photographs, random_box
+from seki_lib.datasets.augment import PHOTOGRAPHS, augment_photographs
+from seki_lib.datasets.image_folder import Photographs, random_box
+from seki_lib.files.assets import locate
 from seki_lib.training.protocol import ImageNetConfig
 
 ROUNDS, BATCH = 7, 128

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "llm"))
 from fuzz import fuzzed_replies
 
 from seki_lib import get_llm, get_space, runs
-from seki_lib.errors import InvalidArchitecture
+from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.llm import CallSeed
 from seki_lib.llm.scripted import Scripted
 from seki_lib.profiles import Profile

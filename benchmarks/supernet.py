@@ -16,8 +16,8 @@ import torch
 from classifier_step import processor, timed
 from torch import nn
 
-from seki_lib.errors import RunError
 from seki_lib.evaluators import get_evaluator
+from seki_lib.files.errors import RunError
 from seki_lib.nn import build_supernet
 from seki_lib.spaces import get_space
 

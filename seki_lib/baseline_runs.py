@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .evaluators import get_evaluator
-from .fingerprint import fingerprint
-from .jsonl import written_at_once
+from .files.fingerprint import fingerprint
+from .files.jsonl import written_at_once
 from .profiles import Profile
 from .results import folder_name
 from .search.baselines import BASELINES, run_baseline

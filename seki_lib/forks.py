@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import SettingError
+from .files.errors import SettingError
 from .paper.settings import PAPER_BEST, Setting, longest
 from .profiles import Profile
 from .results import RunSpec

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .errors import SettingError, UnknownName, look_up
-from .user_input import whole_number
+from .files.errors import SettingError, UnknownName, look_up
+from .files.user_input import whole_number
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .errors import RunError
-from .jsonl import read_if_whole, read_json, read_lines
+from .files.errors import RunError
+from .files.jsonl import read_if_whole, read_json, read_lines
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .errors import LLMError, RunError
 from .evaluators import Evaluator, get_evaluator
 from .evaluators.tabular import TABLES
-from .fingerprint import fingerprint, set_aside
-from .jsonl import read_json, read_lines, write_json, write_lines, write_text
+from .files.errors import LLMError, RunError
+from .files.fingerprint import fingerprint, set_aside
+from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
+from .files.lock import locked
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
-from .lock import locked
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
 from .results import RunSpec, is_finished

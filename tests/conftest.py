@@ -3,8 +3,8 @@
 import pytest
 
 from seki_lib import get_evaluator, get_llm, get_space
-from seki_lib.assets import absolute_folders
 from seki_lib.evaluators.nas201_table import fetch_table
+from seki_lib.files.assets import absolute_folders
 
 absolute_folders()  # tests start processes in other folders
 
@@ -21,8 +21,8 @@ def table():
 
 @pytest.fixture(scope="session")
 def trans101_table():
-    from seki_lib.errors import AssetError
     from seki_lib.evaluators.trans101_table import fetch_table
+    from seki_lib.files.errors import AssetError
 
     try:
         return fetch_table()

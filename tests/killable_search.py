@@ -13,7 +13,7 @@ from fakes import FakeLLM
 import seki_lib.llm.transcript as transcript
 import seki_lib.runs as runs
 import seki_lib.search.repository as repository
-from seki_lib.jsonl import append_line
+from seki_lib.files.jsonl import append_line
 from seki_lib.profiles import Profile
 
 results, left, share = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])

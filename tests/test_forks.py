@@ -8,11 +8,11 @@ import pytest
 from fakes import FakeLLM
 
 from seki_lib import runs
-from seki_lib.errors import RunError, SettingError
 from seki_lib.evaluators import get_evaluator
+from seki_lib.files.errors import RunError, SettingError
+from seki_lib.files.jsonl import read_lines
+from seki_lib.files.lock import locked
 from seki_lib.forks import first_questions, run_settings, run_trunk, well_powered, without_llm
-from seki_lib.jsonl import read_lines
-from seki_lib.lock import locked
 from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from seki_lib.paper.settings import longest as trunk
 from seki_lib.profiles import Profile, get_profile

@@ -14,12 +14,12 @@ from fakes import FakeLLM
 
 from seki_lib import baseline_runs as runs_of_baselines
 from seki_lib import runs
+from seki_lib.app.notebook import ROOT
 from seki_lib.baseline_runs import baseline_runs
-from seki_lib.errors import LLMError, RunError, say_once
 from seki_lib.evaluators.base import Evaluation, Evaluator
-from seki_lib.jsonl import read_lines, write_lines
+from seki_lib.files.errors import LLMError, RunError, say_once
+from seki_lib.files.jsonl import read_lines, write_lines
 from seki_lib.llm.transcript import Recorder
-from seki_lib.notebook import ROOT
 from seki_lib.profiles import Profile
 from seki_lib.prompts import Prompts
 from seki_lib.runs import RunSpec, fork_run, locked, rerun, search_run, walk

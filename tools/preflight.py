@@ -21,11 +21,11 @@ def main(settings):
         stop("this Python has no venv module. On Debian or Ubuntu: apt install python3-venv")
 
     sys.path.insert(0, __file__.rsplit("/", 2)[0] if "/" in __file__ else "..")
-    from seki_lib.errors import SekiError
+    from seki_lib.files.errors import SekiError
+    from seki_lib.files.user_input import whole_number
     from seki_lib.llm import get_llm
     from seki_lib.llm.budget import Limits
     from seki_lib.profiles import get_profile, parse_seeds
-    from seki_lib.user_input import whole_number
 
     try:
         get_profile(settings["PROFILE"])

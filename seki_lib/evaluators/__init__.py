@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import look_up
-from .base import DataSource, Evaluation, Evaluator
+from ..files.errors import look_up
+from ..files.source import DataSource
+from .base import Evaluation, Evaluator
 from .oneshot import oneshot
 from .rnn import rnn
 from .tabular import tabular

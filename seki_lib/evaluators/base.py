@@ -1,8 +1,9 @@
 """What a cell is worth: f(alpha). Higher is better, always."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from ..files.source import DataSource
 
 
 class Evaluation(NamedTuple):
@@ -11,16 +12,6 @@ class Evaluation(NamedTuple):
     score: float
     metrics: dict[str, float]
     seconds: float
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """Where numbers come from: a short name for the run's config, and a sentence for readers."""
-
-    name: str
-    sentence: str
-    licence: str
-    sha256: str
 
 
 class Evaluator(ABC):
@@ -34,9 +25,9 @@ class Evaluator(ABC):
     def __call__(self, arch: Any) -> Evaluation:
         """f(alpha) as the search may see it (validation)."""
 
-    @abstractmethod
     def final(self, arch: Any) -> dict[str, float]:
         """Everything known of the final architecture, test values too. Read once, at the end of a run."""
+        return self(arch).metrics
 
     def load(self) -> None:  # noqa: B027 - most have nothing to load
         """Read now what scoring needs, so that a missing file is reported at once and no cell's seconds hold it."""

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AssetError
-from ..jsonl import written_at_once
-from ..plain_pickle import PickleReader
+from ..files.errors import AssetError
+from ..files.jsonl import written_at_once
 from ..spaces import get_space
 from .nas201_official import COLUMNS, SPLITS, path
 from .official_file import numbers, read_official
+from .plain_pickle import PickleReader
 
 IMAGES = {  # behind each of SPLITS: an accuracy is a multiple of 100 % / images, and a curve is kept in such steps
     "cifar10-valid": (0, 25_000, 0, 10_000),

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..assets import cache_dir
-from ..errors import AssetError, UnknownName
-from .base import DataSource
+from ..files.assets import cache_dir
+from ..files.errors import AssetError, UnknownName
+from ..files.source import DataSource
 from .table import Rows, Table, only
 
 SPLITS = ("train", "x-valid", "x-test", "ori-test")  # as the benchmark names them

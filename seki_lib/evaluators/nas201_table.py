@@ -10,7 +10,7 @@ import json
 import pickle
 from pathlib import Path
 
-from ..errors import AssetError
+from ..files.errors import AssetError
 from ..spaces import get_space
 from ..spaces.nas201 import EDGES, NasBench201Cell
 from . import nas201_official

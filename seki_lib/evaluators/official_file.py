@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ..assets import sha256_of
-from ..errors import AssetError
-from ..plain_pickle import PickleReader
+from ..files.assets import sha256_of
+from ..files.errors import AssetError
+from .plain_pickle import PickleReader
 
 OnDict = Callable[[PickleReader, dict[Any, Any]], None]
 UNPACKED = 100  # bytes that a packed byte may become: benchmarks become five to ten

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import look_up
+from ..files.errors import look_up
 from ..training.protocol import PAPER_SIZES, SupernetSpec
 from .supernet import SupernetEvaluator
 

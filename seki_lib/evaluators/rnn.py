@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import look_up
+from ..files.errors import look_up
 from ..training.protocol import SupernetSpec
 from .supernet import SupernetEvaluator
 
@@ -32,7 +32,7 @@ class Recurrent(SupernetEvaluator):
     @cached_property
     def text(self) -> Any:
         """The text that the supernet was trained on."""
-        from ..training.text import load_text
+        from ..datasets.text import load_text
 
         config = self.config
         text = load_text(self.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
@@ -42,7 +42,7 @@ class Recurrent(SupernetEvaluator):
     @cached_property
     def rows(self) -> Any:
         """The validation text, one column a row of the batch."""
-        from ..training.text import columns
+        from ..datasets.text import columns
 
         return columns(self.text.valid, self.config.eval_batch).to(self.device)
 

@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunError, look_up
-from ..jsonl import read_json
+from ..files.errors import RunError, look_up
+from ..files.jsonl import read_json
+from ..files.source import DataSource
 from ..spaces import get_space
 from ..training.machine import trained_on
 from ..training.protocol import SupernetSpec, dataset_at_hand
-from .base import DataSource, Evaluation, Evaluator
+from .base import Evaluation, Evaluator
 
 
 class SupernetEvaluator(Evaluator):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..assets import cache_dir, fetch, get_asset, locate, looked_in
-from ..errors import AssetError, UnknownName
-from ..jsonl import written_at_once
+from ..files.assets import cache_dir, fetch, get_asset, locate, looked_in
+from ..files.errors import AssetError, UnknownName
+from ..files.jsonl import written_at_once
+from ..files.source import DataSource
 from ..spaces import get_space
-from .base import DataSource
 
 Rows = dict[str, tuple[float, ...]]
 

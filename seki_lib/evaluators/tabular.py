@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from ..errors import AssetError, UnknownName, look_up
+from ..files.errors import AssetError, UnknownName, look_up
 from ..spaces import SearchSpace, get_space
 from . import nas201_table, trans101_table
 from .base import Evaluation, Evaluator

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from ..assets import cache_dir
-from ..errors import AssetError, UnknownName
-from ..jsonl import written_at_once
+from ..files.assets import cache_dir
+from ..files.errors import AssetError, UnknownName
+from ..files.jsonl import written_at_once
+from ..files.source import DataSource
 from ..spaces import get_space
-from .base import DataSource
 from .official_file import numbers, read_official
 from .table import Contents, only
 

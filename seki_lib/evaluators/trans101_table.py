@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import AssetError
+from ..files.errors import AssetError
 from ..spaces import get_space
 from ..spaces.trans101 import OPERATIONS, TransNasBench101Cell
 from . import trans101_official

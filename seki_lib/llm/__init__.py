@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from ..errors import UnknownName
+from ..files.errors import UnknownName
 from .base import LLM, CallSeed, Completion, Message, Question
 
 PROVIDERS: dict[str, str] = {  # provider -> module that has a function of the same name; imported when first asked for

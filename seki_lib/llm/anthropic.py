@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from .base import Message, Question
 from .hosted import HostedLLM, checked_key, checked_url, trimmed
 from .reply import as_object

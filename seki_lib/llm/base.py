@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from ..spaces.base import ReplySchema
 from ..spaces.reading import split_thoughts
 

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..errors import LLMError
-from ..jsonl import write_json
+from ..files.errors import LLMError
+from ..files.jsonl import write_json
 from .base import Message
 from .prices import FILE, OWN_VARIABLE, Price, as_of
 

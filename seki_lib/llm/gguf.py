@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..assets import cache_dir, sha256_of, without_credentials
-from ..errors import AssetError, LLMError, look_up
+from ..files.assets import cache_dir, sha256_of, without_credentials
+from ..files.errors import AssetError, LLMError, look_up
 
 HUB = "https://huggingface.co"  # HF_ENDPOINT names another one
 TRIES = 8  # requests in a row that bring no byte, before giving up

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from .base import LLM, Completion, Message, Question, Watch
 from .reply import TOO_LONG, in_words, is_hopeless, refused_parameters, unwrap
 from .secrets import redact

@@ -7,7 +7,7 @@ reply as behind any LLM's: what cannot be read is asked for again, with the reas
 import sys
 import time
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from .base import LLM, Completion, Question
 from .reply import in_words
 

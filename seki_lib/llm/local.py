@@ -20,8 +20,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..assets import fetch, get_asset
-from ..errors import LLMError, look_up
+from ..files.assets import fetch, get_asset
+from ..files.errors import LLMError, look_up
 from ..spaces.base import ReplySchema
 from .base import LLM, Completion, Message, Question
 from .gguf import GGUFS, check_gguf, fetch_gguf, free_memory, get_gguf, gigabytes
@@ -33,7 +33,7 @@ from .thinking import Room
 class LocalModel:
     """A model of the registry and how it likes to be asked (docs/embedded_llm.md)."""
 
-    asset: str  # a name of seki_lib.assets.ASSETS or of GGUFS, or the path of a file
+    asset: str  # a name of seki_lib.files.assets.ASSETS or of GGUFS, or the path of a file
     context: int  # tokens
     notation: str  # spelling of operations in prompts, a key of SearchSpace.notations
     templates: str  # set of prompt templates, a key of seki_lib.prompts.TEMPLATES

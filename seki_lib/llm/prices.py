@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 
 FILE = Path(__file__).with_name("prices.toml")
 FREE = ("local", "human", "replay", "scripted")  # providers that charge nothing a token

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from .transcript import Recorder
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from .base import LLM, CallSeed, Completion, Message, Question
 
 Script = Callable[[list[Message], dict[str, Any] | None, int | None], str]

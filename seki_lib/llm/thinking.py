@@ -7,7 +7,7 @@ every call from the first one on: 0 for none.
 
 import os
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from .base import Completion
 
 FIRST, MOST = 2048, 8192  # tokens above the limit of a call

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import LLMError
-from ..jsonl import append_line, read_lines, require_room
+from ..files.errors import LLMError
+from ..files.jsonl import append_line, read_lines, require_room
 from .base import LLM, Attempt, CallSeed, Completion, Message, Question, tidy
 from .budget import Budget, BudgetError, worst_usage
 from .prices import Price, price_of

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..errors import LLMError
+from ..files.errors import LLMError
 from .base import Attempt, Completion, Watch
 from .reply import error_in, error_words, is_hopeless, read_reply, refused_parameters
 from .secrets import LogFilter, redact

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UnknownName, look_up
+from ..files.errors import UnknownName, look_up
 from ..spaces import DartsGenotype, NasBench201Cell, SearchSpace, TransNasBench101Cell, get_space
 from ..spaces.nas201 import EDGES
 from .cells import CellShape, DartsCell, NasBench201CellModule, ResidualBlock

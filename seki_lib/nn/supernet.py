@@ -15,7 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from ..errors import UnknownName, look_up
+from ..files.errors import UnknownName, look_up
 from ..spaces import DartsGenotype, NasBench201Cell, SearchSpace, get_space
 from ..spaces import nas201 as nas201_space
 from ..spaces.darts import NODES, PRIMITIVES

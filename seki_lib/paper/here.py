@@ -1,7 +1,7 @@
 """Which edition this machine can make: it depends on the data that are here."""
 
-from ..errors import AssetError
 from ..evaluators.tabular import TABLES
+from ..files.errors import AssetError
 from ..llm import DEFAULT_LLM
 from ..profiles import Profile
 from ..training.language_protocol import language_protocol

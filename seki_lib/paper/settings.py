@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ..errors import SettingError
+from ..files.errors import SettingError
 from ..profiles import Profile
 from ..results import RunSpec
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from ..errors import SekiError, look_up
+from ..files.errors import SekiError, look_up
 from ..llm import get_llm
 from ..llm.base import Message
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files.jsonl import read_lines
 from ..forks import first_questions
-from ..jsonl import read_lines
 from ..paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
 from ..profiles import Profile
 from ..results import RunSpec, is_finished

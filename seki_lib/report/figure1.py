@@ -21,7 +21,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
-from ..errors import RunError
+from ..files.errors import RunError
 from ..results import best_search
 from ..training.protocol import named_architecture
 from .paper import paper_table

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..jsonl import read_lines
+from ..files.jsonl import read_lines
 from ..llm.transcript import recorded_calls
 from ..search.repository import HOW
 

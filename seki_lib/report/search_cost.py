@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..errors import RunError
-from ..jsonl import read_json
+from ..files.errors import RunError
+from ..files.jsonl import read_json
 from ..results import SearchResult
 from .tables import Cell
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..baseline_runs import BaselineRuns
-from ..errors import RunError
-from ..evaluators.base import DataSource
 from ..evaluators.nas201_table import COLUMNS
+from ..files.errors import RunError
+from ..files.source import DataSource
 from ..results import RunSpec, is_finished
 from ..runs import differences
 from .how import how_notes

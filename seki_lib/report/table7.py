@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidArchitecture
-from ..jsonl import read_lines
+from ..files.errors import InvalidArchitecture
+from ..files.jsonl import read_lines
 from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of

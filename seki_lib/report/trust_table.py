@@ -9,9 +9,9 @@ import seaborn
 from matplotlib.figure import Figure
 
 from ..training.machine import ELSEWHERE, trained_on
-from ..trust import Ranking
 from . import style  # noqa: F401 - of all figures
 from .tables import Cell, Table
+from .trust import Ranking
 
 
 def trust_table(

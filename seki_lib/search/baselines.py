@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from ..errors import look_up
 from ..evaluators.base import Evaluator
+from ..files.errors import look_up
 from ..spaces.base import SearchSpace
 from .state import initial_architecture
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import SettingError
+from ..files.errors import SettingError
 
 
 @dataclass(frozen=True)

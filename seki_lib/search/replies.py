@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import InvalidArchitecture, LLMError
+from ..files.errors import InvalidArchitecture, LLMError
 from ..llm.base import Question
 from ..spaces.base import ReplySchema
 from . import questions

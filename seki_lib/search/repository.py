@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..jsonl import append_line, read_lines
+from ..files.jsonl import append_line, read_lines
 
 HOW = {
     "alpha0": "the cell that the search starts from",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..errors import look_up
+from ..files.errors import look_up
 from .base import InvalidArchitecture, Notation, ReplySchema, SearchSpace
 from .darts import Darts, DartsGenotype
 from .darts_rnn import DartsRnn, RnnGenotype

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..errors import InvalidArchitecture, look_up
+from ..files.errors import InvalidArchitecture, look_up
 from .reading import LONGEST_READ, Form, Run, last, simple
 
 __all__ = [

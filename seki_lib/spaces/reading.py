@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from ..errors import InvalidArchitecture
+from ..files.errors import InvalidArchitecture
 
 LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 
-_NAMES = r"think|thinking|thought|thoughts|reasoning|reflection"
-_OPEN = rf"<(?:{_NAMES})(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>"
-_CLOSE = rf"</(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end\|>"
-_TAG = re.compile(rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})", re.IGNORECASE)
+_NAMES = r"think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad|seed:think"
+_OPEN = rf"<(?:{_NAMES})(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
+_CLOSE = rf"</(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>"
+_CHANNEL = r"<\|channel\|>analysis<\|message\|>"  # its end mark also ends replies, so it closes nothing else
+_CHANNEL_END = r"<\|end\|>|<\|start\|>assistant|<\|channel\|>final<\|message\|>"
+_TAG = re.compile(rf"(?P<open>{_OPEN}|{_CHANNEL})|(?P<close>{_CLOSE})|(?P<channel_end>{_CHANNEL_END})", re.IGNORECASE)
 
 
 def split_thoughts(text: str) -> tuple[str, str]:
@@ -41,9 +43,11 @@ def split_thoughts(text: str) -> tuple[str, str]:
         elif depth:
             thoughts.append(part)
             depth -= 1
+        elif tag["channel_end"]:
+            reply.append(part)
         else:  # all that stands before was thought
             thoughts += [*reply, part]
-            reply.clear()
+            reply = []
     (thoughts if depth else reply).append(text[position:])
     if not thoughts and not position:
         return text, ""
@@ -226,9 +230,11 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
             if before and "\n" in text[before.end : named.start]:
                 lines.append([])
             lines[-1].append(named)
-        return [line for line in lines if len(line) == count]
+        full = [line for line in lines if line and len(line) % count == 0]  # several cells may stand on one line
+        return [line[at : at + count] for line in full for at in range(0, len(line), count)]
     wanted = Counter(order)
-    for in_order in (True, False):
+    parted = all(Counter(found[at : at + count]) == wanted for at in range(0, len(found), count))
+    for in_order in (False,) if parted else (True, False):
         cells, at = [], 0
         while at + count <= len(found):
             labels = found[at : at + count]
@@ -296,6 +302,7 @@ def last(
     attempts: list[tuple[int, Callable[[], A]]] = [
         (match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)
     ]
+    text = re.sub(field_text, lambda match: _unless_read(parse, match[0]), text)
     for words in (tuple(operation_of), ()):  # the unknown words are read where there is no other attempt, for its error
         found, runs = _architectures(text, form, words)
         attempts += [(end, partial(built, cells)) for end, cells in found]
@@ -308,6 +315,15 @@ def last(
         except InvalidArchitecture as wrong:
             error = error or wrong
     raise error or InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
+
+
+def _unless_read(parse: Callable[[str], Any], text: str) -> str:
+    """A text of the field as prose of the same length, so that what stands beside it is no part of it."""
+    try:
+        parse(text)
+    except InvalidArchitecture:
+        return text
+    return "x" * len(text)
 
 
 def _missing(text: str, runs: list[Run], form: Form) -> str:
@@ -341,7 +357,8 @@ def genotype(space: str, text: str, fields: tuple[str, ...], example: str) -> li
         raise InvalidArchitecture(f"{space}: a text is expected, not {type(text).__name__}")
     if len(text) > 5000:
         raise InvalidArchitecture(f"{space}: {len(text)} characters are no genotype: {clip(text)}")
-    whole = re.fullmatch(r"[^()\n]{0,200}?\b(Genotype\s?\(.*\))\s*(?:#[^\n]*)?", text.strip(), re.DOTALL)
+    bare = re.sub(r"^\s*#[^\n]*\n", "", text, flags=re.MULTILINE).strip()
+    whole = re.fullmatch(r"[^()\n]{0,200}?\b(Genotype\s?\(.*\))\s*;?\s*(?:#[^\n]*)?", bare, re.DOTALL)
     if not whole or "\\" in text:
         raise InvalidArchitecture(f"{space}: {example} expected, found {clip(text)}")
     listed = re.sub(  # nothing is called: a range is written out as a list

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import RunError, TrainingError
-from ..jsonl import written_at_once
+from ..files.errors import RunError, TrainingError
+from ..files.jsonl import written_at_once
 
 NAME, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
 State = dict[str, Any]  # tensors, numbers, texts, and lists and dicts of these

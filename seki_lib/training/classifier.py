@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import TrainingError
+from ..datasets.augment import PHOTOGRAPHS, augment, augment_photographs, normalise
+from ..datasets.images import Dataset, LabelledImages, load_dataset
+from ..files.errors import TrainingError
 from ..nn import build_network, count
 from ..spaces import get_space
-from .augment import PHOTOGRAPHS, augment, augment_photographs, normalise
-from .images import Dataset, LabelledImages, load_dataset
 from .loop import ImageTraining, Job, train
 from .protocol import PAPER_SIZES, ClassifierConfig, ImageNetConfig, TrainingSpec, get_protocol
 
@@ -90,7 +90,7 @@ def run_training(
     """
     config = config or get_protocol(spec.profile, spec.dataset)
     if isinstance(config, ImageNetConfig):
-        from .image_folder import load_photographs
+        from ..datasets.image_folder import load_photographs
 
         data = load_photographs(spec.dataset, config, train=config.train_images, test=config.test_images)
     else:

@@ -1,6 +1,6 @@
 """Many processes train as one: they share out each batch, and add up gradients and batch statistics.
 
-    torchrun --nproc_per_node=8 -m seki_lib.cli train --arch DARTS_V2 --dataset imagenet --profile paper
+    torchrun --nproc_per_node=8 -m seki_lib.app.cli train --arch DARTS_V2 --dataset imagenet --profile paper
 
 `batch` stays the batch of the whole training, whatever the number of processes. The order of the images, the numbers
 that decide each image's view, and the statistics of batch normalisation are those of one process with the whole batch:
@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ..errors import SekiError
+from ..files.errors import SekiError
 
 T = TypeVar("T")
 N = TypeVar("N", bound=nn.Module)

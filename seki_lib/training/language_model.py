@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from ..errors import TrainingError
+from ..datasets.text import Text, columns, load_text
+from ..files.errors import TrainingError
 from ..nn import LanguageModel, build_language_model
 from ..nn.count import parameters
 from ..nn.rnn import Dropouts
@@ -28,7 +29,6 @@ from .language_protocol import LanguageModelConfig, language_protocol
 from .loop import Job, Training, train
 from .protocol import SupernetSpec, TrainingSpec
 from .supernet import weights_hash
-from .text import Text, columns, load_text
 
 PROBES = 3  # cells whose mean validation loss stands for a single-path supernet
 READ = 35  # words that evaluation reads at once; the state goes on, so only memory depends on it

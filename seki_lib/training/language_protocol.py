@@ -5,9 +5,8 @@ The paper says no more of Penn Treebank than Table 8; the defaults are those of 
 
 from dataclasses import dataclass, replace
 
-from ..errors import SettingError, look_up
+from ..files.errors import SettingError, look_up
 
-TEXTS = ("ptb", "pydoc_topics")
 KINDS = ("cell", "single_path", "darts")
 
 

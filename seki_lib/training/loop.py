@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import RunError, SettingError, TrainingError
-from ..fingerprint import fingerprint, set_aside
-from ..jsonl import append_line, on_disk, read_if_whole, read_json, read_lines, write_json, write_lines
-from ..lock import locked
+from ..files.errors import RunError, SettingError, TrainingError
+from ..files.fingerprint import fingerprint, set_aside
+from ..files.jsonl import append_line, on_disk, read_if_whole, read_json, read_lines, write_json, write_lines
+from ..files.lock import locked
 from . import checkpoint, machine
 from .distributed import join
 

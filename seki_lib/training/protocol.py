@@ -6,7 +6,6 @@ A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name
 
 import hashlib
 import math
-import os
 import re
 import shlex
 from dataclasses import dataclass, replace
@@ -14,11 +13,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ..assets import extracted, fetch, locate
-from ..errors import AssetError, RunError, SettingError, look_up
-from ..jsonl import read_json
+from ..datasets.at_hand import DATASETS, NO_IMAGENET, STAND_INS, TEXTS, assets_at_hand, imagenet_tree
+from ..files.errors import AssetError, RunError, SettingError, look_up
+from ..files.jsonl import read_json
 from ..spaces import darts, darts_rnn, get_space
-from .language_protocol import LANGUAGE_SUPERNETS, TEXTS, LanguageModelConfig
+from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig
 
 PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
 """Cells of the literature that have a name, by space."""
@@ -320,19 +319,6 @@ def get_protocol(profile: str, dataset: str = "cifar10") -> ClassifierConfig:
     return look_up("profile", PROTOCOLS, profile)
 
 
-def imagenet_tree() -> Path | None:
-    """The user's own ImageNet-1K: `$SEKI_IMAGENET`, else `$SEKI_DATA/imagenet`, if it is a folder or a zip file."""
-    data = os.environ.get("SEKI_DATA")
-    places = [os.environ.get("SEKI_IMAGENET"), data and str(Path(data) / "imagenet")]
-    return next((Path(place) for place in places if place and Path(place).exists()), None)
-
-
-NO_IMAGENET = (
-    "imagenet: no images found. Looked at $SEKI_IMAGENET and $SEKI_DATA/imagenet. The kit cannot fetch it: get "
-    "it from image-net.org, sort it into train/<class>/ and val/<class>/, and set SEKI_IMAGENET to the folder of both."
-)
-
-
 def images_missing(profile: str) -> str:
     """Why this profile cannot train for Table 2 on this machine, or nothing."""
     if IMAGENET[profile] == "imagenet":
@@ -384,42 +370,6 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
         )
     text = home.format(home.parse(arch))
     return f"text-{hashlib.sha256(text.encode()).hexdigest()[:8]}", text
-
-
-DATASETS = ("cifar10", "cifar100", "digits", "imagenet", "imagenet_sample")
-STAND_INS = {  # each under its own name
-    "cifar10": "digits", "cifar100": "digits", "imagenet": "imagenet_sample", "ptb": "pydoc_topics",
-}  # fmt: skip
-DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
-    **{name: ((name,), (f"{name}_jpeg_train", f"{name}_jpeg_test")) for name in ("cifar10", "cifar100")},
-    "ptb": (("ptb_train", "ptb_valid", "ptb_test"), ("ptb_train_gz", "ptb_valid_gz", "ptb_test_gz")),
-    "imagenet_sample": (("imagenet_sample",),),
-}
-"""The assets of each data set: any one of these groups holds it, the first that is here is taken."""
-
-
-def assets_at_hand(dataset: str) -> tuple[str, ...]:
-    """The first group of assets of a data set that is complete on this machine, or nothing."""
-    for group in DATA_ASSETS.get(dataset, ()):
-        if all(locate(asset) for asset in group):
-            return group
-        extracted(group[0])
-    return ()
-
-
-def fetch_dataset(dataset: str) -> tuple[str, ...]:
-    """The assets of a data set, fetched from the best source in reach. Raises AssetError naming all tried."""
-    refused: list[str] = []
-    if group := assets_at_hand(dataset):
-        return group
-    for group in look_up("data set", DATA_ASSETS, dataset):
-        try:
-            for asset in group:
-                fetch(asset)
-            return group
-        except AssetError as error:
-            refused.append(str(error))
-    raise AssetError(f"{dataset}: no source could be reached. " + " ".join(refused))
 
 
 def dataset_at_hand(dataset: str, config: ClassifierConfig | SupernetConfig | LanguageModelConfig) -> str:

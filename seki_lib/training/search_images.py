@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..errors import TrainingError
-from .augment import MEAN, PHOTOGRAPHS, STD, augment, augment_photographs
-from .image_folder import Photographs, load_photographs, search_subsets
-from .images import TRAIN_IMAGES, Dataset, Images, LabelledImages, load_dataset
+from ..datasets.augment import MEAN, PHOTOGRAPHS, STD, augment, augment_photographs
+from ..datasets.image_folder import Photographs, load_photographs, search_subsets
+from ..datasets.images import TRAIN_IMAGES, Dataset, Images, LabelledImages, load_dataset
+from ..files.errors import TrainingError
 from .protocol import HELD_OUT, ImageNetSupernetConfig, SupernetConfig
 
 NO_JITTER = (0.0, 0.0, 0.0, 0.0)  # a search changes no colours (PC-DARTS)

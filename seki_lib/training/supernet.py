@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..datasets.augment import normalise
+from ..datasets.images import Dataset, LabelledImages
 from ..nn import build_supernet
 from ..nn.count import parameters
 from ..nn.supernet import EDGES
 from ..spaces import DartsGenotype, NasBench201Cell, get_space
 from ..spaces.darts import NODES
-from .augment import normalise
-from .images import Dataset, LabelledImages
 from .loop import ImageTraining, Job, train
 from .protocol import SupernetConfig, SupernetSpec
 from .search_images import search_images

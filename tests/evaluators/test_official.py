@@ -14,8 +14,8 @@ import zipfile
 import pytest
 
 from seki_lib import get_evaluator, get_space
-from seki_lib.errors import AssetError, UnknownName
 from seki_lib.evaluators import nas201_import, nas201_official, nas201_table, trans101_official, trans101_table
+from seki_lib.files.errors import AssetError, UnknownName
 
 official_files = pytest.importorskip("evaluators.official_files", reason="needs the package nas-bench-201")
 torch = pytest.importorskip("torch")
@@ -287,7 +287,7 @@ def test_a_wrong_question_to_the_transnas_file_lists_what_there_is(cache):
 
 
 def test_the_command_line_imports_and_says_what_it_has(cache, content, capsys):
-    from seki_lib.data import import_official
+    from seki_lib.app.data import import_official
 
     file = cache / "NAS-Bench-201-v1_1-096897.pth"
     torch.save(content, file)
@@ -334,7 +334,7 @@ def test_a_small_file_that_would_take_all_memory_or_the_stack_is_refused_in_boun
     program = f"""
 import pathlib, resource
 from seki_lib.evaluators import nas201_import, trans101_official
-from seki_lib.errors import AssetError
+from seki_lib.files.errors import AssetError
 import numpy, pyarrow.parquet
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))

@@ -6,16 +6,17 @@ from random import Random
 import pytest
 from fakes import FakeLLM
 
-from seki_lib.errors import RunError, UnknownName
+from seki_lib.datasets.at_hand import STAND_INS
 from seki_lib.evaluators import get_evaluator
 from seki_lib.evaluators.oneshot import TASKS as IMAGE_TASKS
 from seki_lib.evaluators.rnn import TASKS as TEXT_TASKS
+from seki_lib.files.errors import RunError, UnknownName
 from seki_lib.profiles import get_profile
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces import get_space
 from seki_lib.spaces.darts_rnn import RnnGenotype
 from seki_lib.training.language_model import run_supernet
-from seki_lib.training.protocol import STAND_INS, SupernetSpec, dataset_at_hand
+from seki_lib.training.protocol import SupernetSpec, dataset_at_hand
 
 SPACE = get_space("darts_rnn")
 

@@ -1,7 +1,7 @@
 import pytest
 
 from seki_lib import get_evaluator
-from seki_lib.errors import UnknownName
+from seki_lib.files.errors import UnknownName
 
 
 def test_the_score_is_the_searched_column_and_nothing_of_the_test_set_leaks(space, table, evaluator):

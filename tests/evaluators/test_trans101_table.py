@@ -2,10 +2,11 @@ import gzip
 
 import pytest
 
-from seki_lib import assets, get_evaluator, get_space
-from seki_lib.assets import ASSETS, Asset
-from seki_lib.errors import AssetError, UnknownName
+from seki_lib import get_evaluator, get_space
 from seki_lib.evaluators import trans101_table as t101
+from seki_lib.files import assets
+from seki_lib.files.assets import ASSETS, Asset
+from seki_lib.files.errors import AssetError, UnknownName
 from seki_lib.report.paper import paper_table
 
 SPACE = get_space("trans101")

@@ -7,7 +7,7 @@ import threading
 import loopback
 import pytest
 
-from seki_lib.errors import LLMError
+from seki_lib.files.errors import LLMError
 from seki_lib.llm import get_llm
 from seki_lib.llm.budget import Budget, BudgetError, Limits, worst_usage
 from seki_lib.llm.prices import FILE, Price, as_of, price_of, prices
@@ -290,7 +290,7 @@ def test_a_run_of_an_llm_that_charges_nothing_names_its_reservations(tmp_path):
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from seki_lib.errors import LLMError
+from seki_lib.files.errors import LLMError
 from seki_lib.llm.budget import Budget, Limits
 budget = Budget(Path(sys.argv[1]), Limits(calls=9))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -326,7 +326,7 @@ def test_a_price_that_is_no_number_is_one_sentence_that_names_it(value, tmp_path
 def test_a_file_of_prices_may_begin_with_a_byte_order_mark_and_be_named_from_here(tmp_path, monkeypatch):
     import os
 
-    from seki_lib.assets import absolute_folders
+    from seki_lib.files.assets import absolute_folders
 
     (tmp_path / "prices.toml").write_text(
         '["openai:mine"]\ninput = 0.1\ncached = 0.1\nwritten = 0.1\noutput = 0.2\n', encoding="utf-8-sig"

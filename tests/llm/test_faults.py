@@ -6,8 +6,8 @@ import loopback
 import pytest
 from loopback import status
 
-from seki_lib.errors import LLMError
-from seki_lib.jsonl import read_lines
+from seki_lib.files.errors import LLMError
+from seki_lib.files.jsonl import read_lines
 from seki_lib.llm import get_llm, wire
 from seki_lib.profiles import Profile
 from seki_lib.runs import RunSpec, search_run

@@ -5,8 +5,8 @@ import json
 import pytest
 from loopback import KEY, Loopback
 
-from seki_lib.errors import LLMError
-from seki_lib.jsonl import read_lines
+from seki_lib.files.errors import LLMError
+from seki_lib.files.jsonl import read_lines
 from seki_lib.llm import Completion, get_llm
 from seki_lib.llm.budget import Budget, Limits
 from seki_lib.llm.transcript import Recorder, totals

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seki_lib.errors import AssetError, LLMError, UnknownName
+from seki_lib.files.errors import AssetError, LLMError, UnknownName
 from seki_lib.llm import get_llm, gguf, local
 from seki_lib.llm.gguf import GGUFS, Gguf, Part, fetch_gguf, locate_gguf
 

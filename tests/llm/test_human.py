@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from seki_lib import get_space
-from seki_lib.errors import LLMError
+from seki_lib.files.errors import LLMError
 from seki_lib.llm import get_llm, human
 from seki_lib.profiles import Profile
 from seki_lib.runs import RunSpec, search_run

@@ -7,8 +7,8 @@ import pytest
 from fakes import FakeLLM
 
 from seki_lib import get_space
-from seki_lib.errors import LLMError
-from seki_lib.jsonl import read_lines
+from seki_lib.files.errors import LLMError
+from seki_lib.files.jsonl import read_lines
 from seki_lib.llm import LLM, CallSeed, Completion, Question
 from seki_lib.llm.transcript import Recorder, call_key
 from seki_lib.spaces import ReplySchema

@@ -6,8 +6,8 @@ import pytest
 from loopback import KEY, Loopback, status
 
 from seki_lib import get_space
-from seki_lib.errors import LLMError
-from seki_lib.jsonl import read_lines
+from seki_lib.files.errors import LLMError
+from seki_lib.files.jsonl import read_lines
 from seki_lib.llm import PROVIDERS, Question, get_llm
 from seki_lib.llm.transcript import Recorder, totals
 from seki_lib.spaces import ReplySchema

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from seki_lib import get_space
-from seki_lib.errors import LLMError
-from seki_lib.jsonl import read_lines
+from seki_lib.files.errors import LLMError
+from seki_lib.files.jsonl import read_lines
 from seki_lib.llm import get_llm
 from seki_lib.profiles import Profile
 from seki_lib.runs import RunSpec, search_run

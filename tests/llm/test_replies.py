@@ -3,7 +3,7 @@ import json
 import pytest
 from fuzz import fuzzed_replies
 
-from seki_lib.errors import InvalidArchitecture
+from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.llm import LLM, Completion
 from seki_lib.llm.transcript import Recorder
 from seki_lib.spaces import SPACES

@@ -6,7 +6,7 @@ import logging
 import pytest
 from loopback import KEY, status
 
-from seki_lib.errors import LLMError
+from seki_lib.files.errors import LLMError
 from seki_lib.llm import get_llm, secrets
 from seki_lib.profiles import Profile
 from seki_lib.runs import RunSpec, search_run

@@ -14,7 +14,7 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 import seki_lib.nn, seki_lib.spaces, seki_lib.training.checkpoint, seki_lib.training.classifier
-from seki_lib.training.images import load_dataset
+from seki_lib.datasets.images import load_dataset
 print(seki_lib.nn.count("darts", seki_lib.training.protocol.named_architecture("DARTS_V2")[1],
                         channels=4, layers=2, classes=10).parameters)
 """

@@ -7,7 +7,7 @@ import torch
 from reference_values import VECTORS, fill, images, parameters
 from torch import nn
 
-from seki_lib.errors import InvalidArchitecture, UnknownName
+from seki_lib.files.errors import InvalidArchitecture, UnknownName
 from seki_lib.nn import Size, build_network, count
 from seki_lib.spaces import DartsGenotype, get_space
 from seki_lib.spaces.nas201 import OPERATIONS as NAS201_OPERATIONS

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from seki_lib.errors import InvalidArchitecture
+from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.nn import build_language_model
 from seki_lib.nn.count import parameters
 from seki_lib.nn.rnn import Dropouts

@@ -7,7 +7,7 @@ import torch
 from reference_values import VECTORS, fill, images, parameters
 from torch import nn
 
-from seki_lib.errors import UnknownName
+from seki_lib.files.errors import UnknownName
 from seki_lib.nn import build_supernet, inherit
 from seki_lib.nn.supernet import EDGES
 from seki_lib.spaces import get_space

@@ -4,7 +4,7 @@ import pytest
 import torch
 from nn.test_networks import VECTORS, fill, images, measured, parameters
 
-from seki_lib.errors import InvalidArchitecture
+from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.nn import build_network, count
 from seki_lib.spaces import get_space
 

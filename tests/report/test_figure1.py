@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from matplotlib import pyplot as plt
 
-from seki_lib.errors import RunError
+from seki_lib.files.errors import RunError
 from seki_lib.report.figure1 import METHOD_STYLE, Point, draw, figure1, our_point, paper_points
 from seki_lib.search.repository import Record
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES

@@ -28,7 +28,7 @@ def test_the_style_of_all_figures_is_set_in_one_place():
 
 def test_commands_do_not_load_what_draws():
     heavy = "'seaborn', 'matplotlib', 'pandas', 'torch'"
-    code = f"import seki_lib.cli, sys; print([name for name in ({heavy}) if name in sys.modules])"
+    code = f"import seki_lib.app.cli, sys; print([name for name in ({heavy}) if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

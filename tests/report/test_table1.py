@@ -6,7 +6,7 @@ import re
 import pytest
 from kept import searched
 
-from seki_lib.jsonl import append_line
+from seki_lib.files.jsonl import append_line
 from seki_lib.paper import Edition
 from seki_lib.paper.table1 import CELLS
 from seki_lib.profiles import get_profile

@@ -4,7 +4,7 @@ import pytest
 from fakes import FakeLLM
 
 from seki_lib import runs
-from seki_lib.jsonl import read_lines, write_json
+from seki_lib.files.jsonl import read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from seki_lib.baseline_runs import BaselineRuns
-from seki_lib.errors import RunError
 from seki_lib.evaluators.nas201_table import COLUMNS
+from seki_lib.files.errors import RunError
 from seki_lib.report.paper import paper_table
 from seki_lib.report.table3 import finished_results, table3
 from seki_lib.report.tables import Cell, Table, mean_std

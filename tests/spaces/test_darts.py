@@ -8,8 +8,9 @@ from math import comb, prod
 
 import pytest
 
-from seki_lib.errors import AssetError, InvalidArchitecture
-from seki_lib.evaluators.base import DataSource, Evaluation
+from seki_lib.evaluators.base import Evaluation, Evaluator
+from seki_lib.files.errors import AssetError, InvalidArchitecture
+from seki_lib.files.source import DataSource
 from seki_lib.llm import get_llm
 from seki_lib.prompts import Prompts
 from seki_lib.search import Search, SearchConfig, run
@@ -268,7 +269,7 @@ def test_a_genotype_is_found_before_90_000_characters_of_other_text():
     assert SPACE.read(SPACE.format(arch) + " so it is" * 10_000, "names") == arch
 
 
-class CountsSeparable:
+class CountsSeparable(Evaluator):
     """A stand-in for f(alpha) in these tests: the share of separable convolutions, in %."""
 
     task = "toy task (higher is better)"

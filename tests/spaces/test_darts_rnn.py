@@ -8,8 +8,9 @@ from math import prod
 
 import pytest
 
-from seki_lib.errors import AssetError, InvalidArchitecture
-from seki_lib.evaluators.base import DataSource, Evaluation
+from seki_lib.evaluators.base import Evaluation, Evaluator
+from seki_lib.files.errors import AssetError, InvalidArchitecture
+from seki_lib.files.source import DataSource
 from seki_lib.llm import get_llm
 from seki_lib.prompts import Prompts
 from seki_lib.search import Search, SearchConfig, run
@@ -192,7 +193,7 @@ def test_a_megabyte_of_nonsense_is_refused(unit, notation):
         SPACE.read(unit * (1_000_000 // len(unit)), notation)
 
 
-class CountsTanh:
+class CountsTanh(Evaluator):
     """A stand-in for f(alpha) in these tests: the share of tanh, in %."""
 
     task = "toy task (higher is better)"

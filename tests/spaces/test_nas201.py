@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from seki_lib.errors import UnknownName
+from seki_lib.files.errors import UnknownName
 from seki_lib.spaces import InvalidArchitecture, NasBench201Cell, get_space
 from seki_lib.spaces.nas201 import OPERATIONS
 

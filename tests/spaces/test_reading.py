@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from seki_lib.errors import InvalidArchitecture
+from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.spaces import SPACES
 from seki_lib.spaces.base import ReplySchema
 from seki_lib.spaces.six_edges import EDGE_NAMES, EDGES

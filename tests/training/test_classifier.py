@@ -15,13 +15,13 @@ import pytest
 import torch
 from torch import nn
 
-from seki_lib.errors import RunError, SekiError, TrainingError, UnknownName
-from seki_lib.evaluators.base import DataSource
-from seki_lib.lock import locked
+from seki_lib.datasets.images import Dataset, Images, load_dataset
+from seki_lib.files.errors import RunError, SekiError, TrainingError, UnknownName
+from seki_lib.files.lock import locked
+from seki_lib.files.source import DataSource
 from seki_lib.spaces import get_space
 from seki_lib.training import checkpoint, classifier
 from seki_lib.training.classifier import train_classifier
-from seki_lib.training.images import Dataset, Images, load_dataset
 from seki_lib.training.protocol import (
     PROTOCOLS,
     ClassifierConfig,
@@ -120,7 +120,7 @@ import os, signal, sys
 from pathlib import Path
 from tests.training.test_classifier import ARCH, TINY
 from seki_lib.training import checkpoint, classifier, loop
-from seki_lib.training.images import load_dataset
+from seki_lib.datasets.images import load_dataset
 
 def die_at(module, name, call, after):
     original, calls = getattr(module, name), []

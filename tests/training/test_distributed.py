@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from seki_lib.errors import RunError
-from seki_lib.evaluators.base import DataSource
+from seki_lib.datasets.images import Dataset, Images
+from seki_lib.files.errors import RunError
+from seki_lib.files.source import DataSource
 from seki_lib.training.classifier import train_classifier
 from seki_lib.training.distributed import World
-from seki_lib.training.images import Dataset, Images
 from seki_lib.training.loop import Job
 from seki_lib.training.protocol import ClassifierConfig, SupernetConfig
 from seki_lib.training.supernet import train_supernet
@@ -55,7 +55,7 @@ def train(folder, supernets=False, **options):
 PROCESS = """
 import os, signal, sys
 from pathlib import Path
-from seki_lib.errors import RunError
+from seki_lib.files.errors import RunError
 from seki_lib.training import classifier
 from tests.training.test_distributed import train
 

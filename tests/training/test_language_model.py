@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from seki_lib.errors import RunError, TrainingError
+from seki_lib.datasets.text import columns, load_text
+from seki_lib.files.errors import RunError, TrainingError
 from seki_lib.nn import build_language_model
 from seki_lib.training import language_model, loop
 from seki_lib.training.language_model import LanguageModelTraining, mean_loss, train_language_model
@@ -26,7 +27,6 @@ from seki_lib.training.language_protocol import (
 )
 from seki_lib.training.loop import Job
 from seki_lib.training.protocol import TrainingSpec, named_architecture
-from seki_lib.training.text import columns, load_text
 
 ARCH = named_architecture("DARTS_V2", "darts_rnn")[1]
 LR = 200.0  # so large that the validation loss does not fall for long: averaging begins

@@ -4,13 +4,7 @@ import dataclasses
 
 import pytest
 
-from seki_lib.training.protocol import (
-    IMAGENET_PROTOCOLS,
-    PROTOCOLS,
-    ClassifierConfig,
-    ImageNetConfig,
-    get_protocol,
-)
+from seki_lib.training.protocol import IMAGENET_PROTOCOLS, PROTOCOLS, ClassifierConfig, ImageNetConfig, get_protocol
 
 
 def test_the_paper_protocol_on_imagenet_is_that_of_pc_darts():

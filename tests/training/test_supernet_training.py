@@ -13,14 +13,14 @@ from random import Random
 import pytest
 import torch
 
-from seki_lib.errors import RunError, TrainingError, UnknownName
+from seki_lib.datasets.images import load_dataset
 from seki_lib.evaluators import get_evaluator
+from seki_lib.files.errors import RunError, TrainingError, UnknownName
 from seki_lib.profiles import Profile
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces import get_space
 from seki_lib.training import loop, supernet
 from seki_lib.training.checkpoint import load_network
-from seki_lib.training.images import load_dataset
 from seki_lib.training.protocol import SUPERNETS, SupernetConfig, SupernetSpec
 from seki_lib.training.search_images import search_images, shrink
 from seki_lib.training.supernet import accuracy, build_network, fair_block
@@ -87,7 +87,7 @@ from pathlib import Path
 sys.path.insert(0, "tests/training")
 from test_supernet_training import TINY
 from seki_lib.training import loop
-from seki_lib.training.images import load_dataset
+from seki_lib.datasets.images import load_dataset
 from seki_lib.training.supernet import train_supernet
 write = loop.append_line
 def die(path, line):

@@ -1,0 +1,404 @@
+"""The commands of `seki`: each is a dataclass whose fields are its options, and `run` does it.
+
+The comment beside a field is its help. None, or an empty text, stands for what the profile says.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Positional
+
+from ..evaluators.tabular import TABLES
+from ..files.errors import SettingError, look_up
+from ..files.user_input import variant_of
+from ..forks import run_settings, run_trunk
+from ..llm import DEFAULT_LLM, get_llm
+from ..llm.budget import Limits
+from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
+from ..profiles import get_profile, parse_seeds
+from ..prompts import VARIABLES, prompts_from
+from ..report.trust import alone_specs
+from ..results import RunSpec, require_best_search
+from ..runs import search_run
+from ..search import SearchConfig, Step
+from . import options as option
+from .data import ACTIONS
+from .notebook import ROOT, execute, find_notebook, read_parameters
+from .show import describe, prices_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What all commands about results share."""
+
+    profile: str = "laptop"  # smoke, laptop, workstation or paper
+    results: option.Folder = ROOT / "results"  # the folder of all results
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of these options that were given."""
+        return {name: value for name in names if (value := getattr(self, name)) not in (None, "")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounded(Command):
+    """A command that asks LLMs."""
+
+    llm: str = DEFAULT_LLM  # provider:model
+    max_usd: str = ""  # at most so many dollars for LLMs, in this profile's folder, of all searches; also MAX_USD
+    max_tokens: str = ""  # at most so many tokens, sent and received; also MAX_TOKENS
+    max_calls: str = ""  # at most so many requests; also MAX_CALLS
+
+    def bound(self) -> None:
+        """Hand the bounds on to this process and its children. Raises LLMError for one that is no number."""
+        for name, value in self.given("max_usd", "max_tokens", "max_calls").items():
+            os.environ[name.upper()] = value
+        Limits.from_environment()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched(Bounded):
+    """A command that searches."""
+
+    space: str = "nas201"  # nas201, trans101, darts or darts_rnn
+    task: str = "cifar10"  # of the space, such as cifar10 or imagenet
+    seed: option.Count = 0  # decides all that is drawn by chance
+    supernet: str = ""  # kind of the supernet that f(α) is read from, of spaces without a table
+    bn: str = ""  # "accumulated": f(α) with the BN statistics of the training in place of the batch's
+    lam: option.MaybeCount = None  # λ, rounds of self-evolution
+    k: option.MaybePositive = None  # best cells kept in sight
+    xi: option.MaybePositive = None  # ξ, cells shown to the LLM a round
+
+    def spec(self, variant: str) -> RunSpec:
+        """The run that this command makes. Raises SettingError for options that its space would pass over."""
+        if (self.supernet and self.space in TABLES) or (self.bn and self.space != "darts"):
+            raise SettingError("--supernet is of spaces without a table, and --bn of the space darts")
+        return RunSpec(self.space, self.task, self.llm, self.profile, self.seed, variant, self.supernet, self.bn)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Searched):
+    """Search by Algorithm 1, or go on with a search that was stopped. What is not given is set by the profile."""
+
+    variant: option.FolderName = "default"  # name of this search; "default" names it by what was given
+    alpha0: str = ""  # the first cell: "random", drawn from the seed, or the text of a cell
+    rounds: option.MaybeCount = None  # n, rounds of the search
+    notation: str = ""  # how prompts spell operations
+    strategy: str = ""  # OS in "free" words, or one single "edit"
+    novelty: bool | None = None  # whether a cell that was seen before is asked for again
+    permute_words: bool | None = None  # control: shuffle what the words mean
+    critique: option.MaybePath = None  # file with the template in place of prompt C
+    refine: option.MaybePath = None  # file with the template in place of prompt D
+    inspire: option.MaybePath = None  # file with the template in place of prompt E
+
+    def run(self) -> None:
+        """Search; a line a round."""
+        self.bound()
+        prompts = prompts_from(self.llm, {stage: getattr(self, stage) for stage in VARIABLES})
+        read_from = self.given("supernet", "bn")
+        changes = self.given("alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words")
+        variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
+        folder = search_run(
+            self.spec(variant), get_profile(self.profile), self.results, prompts=prompts,
+            on_step=lambda step: print(f"seed {self.seed}  {step}", flush=True), **changes,
+        )  # fmt: skip
+        print(f"seed {self.seed}  done: {folder}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablations(Searched):
+    """Run the settings of Tables 5 and 6 for one seed, as forks of one self-evolution; resumable.
+
+    With --lam, --k or --xi only this setting; what is not given is the profile's.
+    """
+
+    space: str = "darts"  # nas201, trans101, darts or darts_rnn
+    trunk: option.MaybeCount = None  # only the self-evolution that all settings fork from, until this round
+    full: bool = False  # all settings of the paper in place of the profile's
+
+    def run(self) -> None:
+        """Run the settings; a line a round."""
+        self.bound()
+        settings, chosen = get_profile(self.profile), self.given("lam", "k", "xi")
+        if self.full:
+            require_full_grid(settings)
+            settings = full_grid(settings)
+        wanted = [*lambda_settings(settings), *k_xi_settings(settings)]
+        if chosen:
+            wanted = [Setting(**{"lam": settings.lam, "k": settings.k, "xi": settings.xi} | chosen)]
+            SearchConfig(rounds=settings.rounds, lam=settings.lam, k=wanted[0].k, xi=wanted[0].xi)  # before any work
+        spec = self.spec(variant_of(self.given("supernet", "bn")))
+
+        def on_step(setting: Setting, step: Step) -> None:
+            print(f"seed {self.seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True)
+
+        if self.trunk is not None:
+            if chosen:
+                raise SettingError("--trunk is of all settings: give it without --lam, --k and --xi")
+            reached = run_trunk(spec, settings, self.results, until=self.trunk, on_step=on_step)
+            print(f"seed {self.seed}  reached: {reached}")
+            return
+        for folder in run_settings(spec, settings, self.results, wanted, on_step=on_step):
+            print(f"seed {self.seed}  done: {folder}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(Command):
+    """A command that trains."""
+
+    space: str = "darts"  # nas201, darts or darts_rnn
+    dataset: str = ""  # cifar10 unless given; of darts_rnn a text, ptb; imagenet is yours (SEKI_IMAGENET)
+    seed: option.Count = 0  # decides all that is drawn by chance
+    device: str = "auto"  # auto, cpu, cuda or cuda:<number>
+    epochs: option.MaybePositive = None  # in place of the profile's, as all that follow
+    batch: option.MaybePositive = None  # samples a step, of all processes together
+    lr: option.MaybeRate = None  # learning rate
+    precision: str = ""  # fp32 or bf16
+    workers: option.MaybeProcesses = None  # processes that decode ImageNet's files
+
+    @property
+    def wanted(self) -> str:
+        """The data set that was asked for."""
+        return self.dataset or ("ptb" if self.space == "darts_rnn" else "cifar10")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The settings that differ from the profile's, without those that decide only how fast it goes."""
+        return self.given("epochs", "batch", "lr", "precision")
+
+    def changed(self, config: Any) -> Any:
+        """The profile's settings with those that were given. Raises SettingError for one that they do not have."""
+        given = self.changes | self.given("workers")
+        if "workers" in given and not hasattr(config, "workers"):
+            raise SettingError("--workers: these data lie in memory; only ImageNet's files are decoded by processes")
+        if lacking := [name for name in given if not hasattr(config, name)]:
+            raise SettingError(f"a training in {self.space} has no setting {', '.join(lacking)}")
+        return replace(config, **given)
+
+    def at_hand(self, config: Any) -> str:
+        """The data set that is trained on; says so where another one takes the place of the one asked for."""
+        from ..training.protocol import dataset_at_hand
+
+        wanted, found = self.wanted, dataset_at_hand(self.wanted, config)
+        if found == "imagenet_sample" != wanted:
+            self.say(f"{wanted}: this profile takes 200 of its classes at 64 pixels, {found}")
+        elif found != wanted:
+            self.say(f"{wanted} is not on this machine: {found} take its place (seki data fetch {wanted})")
+        return found
+
+    def trainer(self, name: str) -> Any:
+        """The module of `training` that trains this space; imported when it is needed, since it brings torch along.
+
+        Raises SettingError for a device that is not here.
+        """
+        from ..training.loop import choose_device
+
+        choose_device(self.device)
+        name = "language_model" if self.space == "darts_rnn" else name
+        return importlib.import_module(f"seki_lib.training.{name}")
+
+    def say(self, line: str) -> None:
+        """Print a line, unless this is one of several processes and not the first."""
+        if os.environ.get("RANK", "0") == "0":
+            print(line, flush=True)
+
+    def train(self, run: Callable[..., Any], spec: Any, config: Any, name: str) -> Any:
+        """Run a training to its end; a line an epoch."""
+        from ..training.distributed import leave
+
+        told = partial(print, f"{name} ", flush=True)
+        result = run(spec, self.results, config, device=self.device, say=told)
+        leave()
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Trained):
+    """Train a cell from scratch, or go on with a training that was stopped: a line an epoch, resumable.
+
+    On many GPUs, with the same batch over all of them: torchrun --nproc_per_node=8 -m seki_lib.app.cli train …
+    """
+
+    arch: str
+    """DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
+    searches; "found:imagenet": of those on ImageNet itself), the folder of a finished search, or a genotype's text"""
+    llm: str = ""  # whose search found the cell; of all LLMs if empty
+    variant: option.FolderName = "default"  # name of this training; "default" names it by what was given
+    drop_path: option.MaybeShare = None  # probability at the last epoch; 0 for networks that know no drop path
+    compile: str = ""  # torch.compile's mode: default or reduce-overhead
+    threads: option.MaybeProcesses = None  # CPU threads, 0: torch's choice
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The settings that differ from the profile's."""
+        return super().changes | self.given("compile", "threads", "drop_path")
+
+    def run(self) -> None:
+        """Train the cell."""
+        from ..training.language_protocol import language_protocol
+        from ..training.protocol import TrainingSpec, get_protocol, named_architecture
+
+        arch, _, task = self.arch.partition(":")
+        if arch == "found":
+            arch = str(require_best_search(self.results, self.profile, self.space, task, self.llm).folder)
+        else:
+            arch = self.arch
+        is_text = self.space == "darts_rnn"
+        config = self.changed(language_protocol(self.profile) if is_text else get_protocol(self.profile, self.wanted))
+        trainer, dataset = self.trainer("classifier"), self.at_hand(config)
+        name, text = named_architecture(arch, self.space)
+        variant = variant_of(self.changes) if self.variant == "default" else self.variant
+        spec = TrainingSpec(name, text, dataset, self.profile, self.seed, self.space, variant)
+        result = self.train(trainer.run_training, spec, config, name)
+        self.say(f"{name}  {trainer.summary(result)}")
+        self.say(f"{name}  done: {spec.folder(self.results)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supernet(Trained):
+    """Train the supernet that f(α) is read from, or go on with it: a line an epoch, resumable.
+
+    Searches of this profile then use it. Several processes share its batches: torchrun, as with `seki train`.
+    """
+
+    kind: str = ""  # single_path, pc_darts or darts
+    alone: bool = False  # the short stand-alone trainings that notebook 01 compares f(α) with, in place of the supernet
+
+    def run(self) -> None:
+        """Train the supernet."""
+        from ..training.protocol import SupernetSpec
+
+        spec = SupernetSpec(self.space, self.wanted, self.profile, self.seed, self.kind)
+        if self.alone and (self.space != "darts" or self.seed or self.changes or self.given("kind", "workers")):
+            raise SettingError("--alone is of the space darts and of the profile's settings: give it without others")
+        config = self.changed(spec.config)
+        trainer = self.trainer("supernet")
+        spec = replace(spec, dataset=self.at_hand(config))
+        if self.alone:
+            for single in alone_specs(self.profile, spec.dataset, get_profile(self.profile).alone_cells):
+                self.train(trainer.run_supernet, single, None, "alone")
+            return
+        result = self.train(trainer.run_supernet, spec, config, self.space)
+        took = f"{result['params_m']:.2f} M parameters, {result['seconds']:.0f} s"
+        self.say(f"{self.space}  {took}; done: {spec.folder(self.results)}")
+
+
+@dataclass(frozen=True)
+class Show:
+    """One search, training or supernet: its settings, how far it is, what came of it, what the LLM cost."""
+
+    run_folder: Annotated[
+        option.Folder, tyro.conf.arg(name="run"), Positional
+    ]  # its folder, or the folder of all its seeds
+
+    def run(self) -> None:
+        """Print it."""
+        print(describe(self.run_folder))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost(Command):
+    """What the paper's tables will take: GPU-hours, tokens, dollars, disk; what is finished is subtracted.
+
+    With RUN: what the calls of that run would cost on every LLM with a known price, from the tokens it was measured to
+    take (tokenizers differ).
+    """
+
+    run_folder: Annotated[option.MaybePath, tyro.conf.arg(name="run"), Positional] = None  # a search
+    profile: str = "paper"  # the only one that is planned
+    card: str = "a100"  # the GPU
+    gpus: option.Cards = 1  # how many
+    llm: str = "openai:gpt-4o-mini"  # provider:model
+    precision: str = ""  # fp32 or bf16
+    json: bool = False  # as data
+
+    def run(self) -> None:
+        """Print the plan, or the prices of one run's tokens."""
+        if self.run_folder is not None:
+            print("\n".join(prices_of(self.run_folder)))
+            return
+        from .cost import as_text, plan
+
+        planned = plan(self.profile, self.card, self.gpus, self.llm, self.results, self.precision)
+        print(json.dumps(asdict(planned), indent=1, ensure_ascii=False) if self.json else as_text(planned))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Files from outside: `data status`, `data fetch nas201` (the best source), `data need nas201` (any source),
+    `data import nas201 FILE` (the benchmark's own file).
+    """
+
+    action: Positional[str]  # status, fetch, need or import
+    names: Positional[tuple[str, ...]] = ()
+
+    def run(self) -> None:
+        """Do it."""
+        look_up("data action", ACTIONS, self.action)(list(self.names))
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """Run one notebook headlessly: `seki notebook 13_table3_nas201 --parameter profile=smoke`."""
+
+    name: Positional[str]  # such as 13_table3_nas201, or a notebook's file
+    output: option.MaybePath = None  # the executed copy; beside the other results unless given
+    parameter: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # name=value, as in its parameters cell
+
+    def run(self) -> None:
+        """Execute it."""
+        path, values = find_notebook(self.name), read_parameters(self.parameter)
+        profile = get_profile(values.get("profile", "laptop")).name
+        results = Path(values.get("results") or ROOT / "results")
+        execute(path, self.output or results / profile / "notebooks" / path.name, values)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """JupyterLab on the notebooks."""
+
+    def run(self) -> None:
+        """Start it; Ctrl-C is Jupyter's own from here on."""
+        command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={ROOT / 'notebooks'}"]
+        os.execv(sys.executable, command)  # noqa: S606 - a fixed command
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(Bounded):
+    """Everything of a profile that is not done yet: searches in parallel, then notebooks, tables and figures."""
+
+    seeds: str = ""  # of every search, such as "0,1,2,3"
+    jobs: option.Count = 0  # steps at once; 0: one for each core
+    ablations: str = ""  # seeds, such as "8 9 10", for which all settings of the paper's Tables 5 and 6 are run too
+    plan: bool = False  # only print which jobs would run, and why
+
+    def run(self) -> None:
+        """Do what is missing."""
+        from .reproduce import reproduce
+
+        self.bound()
+        seeds, ablations = (parse_seeds(text) if text else None for text in (self.seeds, self.ablations))
+        get_llm(self.llm)
+        reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations, self.plan)
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    kind.__name__.lower(): kind
+    for kind in (Search, Train, Supernet, Ablations, Show, Cost, Data, Notebook, Lab, Reproduce)
+}
+
+
+def read(words: Sequence[str]) -> Any:
+    """The command that these words name. Prints a sentence and exits with 2 if they cannot be read."""
+    for word in words:
+        if not word.isascii() and word != word.encode(errors="replace").decode():
+            raise SettingError(f"{word!r} is not valid UTF-8: give it in UTF-8")
+    about = "`seki <command> --help` lists the options of each command."
+    return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="seki", description=about, args=words)

@@ -1,0 +1,77 @@
+"""What a folder of results says of itself: `seki show RUN`, and of a search's tokens `seki cost RUN`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..files.errors import RunError
+from ..files.jsonl import read_json, read_lines
+from ..llm.prices import as_of, prices
+from ..llm.transcript import totals
+from ..report.tables import describe_cost
+
+WHERE = "Results live in results/<profile>/searches/…, trainings/… and supernets/…"
+
+
+def describe(folder: Path) -> str:
+    """A search, a training or a supernet in a few lines; of a folder that holds several, a line each.
+
+    A file of such a folder stands for the folder. Raises RunError for what is none of these, or is damaged.
+    """
+    folder = folder.parent if folder.is_file() and (folder.parent / "config.json").is_file() else folder
+    if (folder / "config.json").is_file():
+        try:
+            return "\n".join(_lines(folder))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{folder} holds no run of this kit, or a damaged one ({error!r}).") from None
+    if not folder.is_dir():
+        raise RunError(f"{folder} is {'a file' if folder.exists() else 'not there'}, no folder of a run. {WHERE}")
+    runs = sorted(path.parent for path in folder.rglob("config.json"))
+    if not runs:
+        raise RunError(f"{folder} is not a run folder: it has no config.json, nor has a folder in it. {WHERE}")
+    return "\n".join(f"{run}  {'finished' if (run / 'result.json').is_file() else 'not finished'}" for run in runs)
+
+
+def prices_of(folder: Path) -> Iterator[str]:
+    """What the tokens of a search cost on every LLM with a known price, a line each. Raises RunError."""
+    if not (folder / "transcript.jsonl").is_file():
+        raise RunError(f"{folder} has no transcript.jsonl: it asked no LLM. {WHERE}")
+    took = totals(folder / "transcript.jsonl")
+    yield f"measured: {describe_cost(took)}"
+    tokens = {kind: took["tokens"][kind] for kind in ("prompt_tokens", "completion_tokens")}
+    for name, price in sorted(prices().items(), key=lambda item: item[1].dollars(tokens)):
+        yield f"{name:32s} ${price.dollars(tokens):8.4f}"
+    yield f"prices as of {as_of()}, nothing read from a prompt cache"
+
+
+def _lines(folder: Path) -> Iterator[str]:
+    config, result = read_json(folder / "config.json"), folder / "result.json"
+    is_search = "run" in config
+    yield from _of_search(folder, config) if is_search else _of_training(folder, config)
+    if result.is_file():
+        yield json.dumps(read_json(result), indent=1, ensure_ascii=False)
+    if is_search:
+        yield f"the LLM took {describe_cost(totals(folder / 'transcript.jsonl'))}"
+    if (folder / "fork.json").is_file():
+        origin = read_json(folder / "fork.json")
+        yield f"forked from {origin['of']} at round {origin['round']}; what was paid there is not counted here"
+
+
+def _of_search(folder: Path, config: dict[str, Any]) -> Iterator[str]:
+    history = list(read_lines(folder / "history.jsonl"))
+    run = config["run"]
+    yield f"{config['llm']['name']} on {run['space']}/{run['task']}, {config['data']['sentence']}"
+    yield f"{len(history)} of {config['search']['rounds'] + 1} evaluations"
+    if history and not (folder / "result.json").is_file():
+        best = max(history, key=lambda record: record["score"])
+        yield f"best so far: {best['score']:.2f} {best['architecture']} (round {best['round']})"
+
+
+def _of_training(folder: Path, config: dict[str, Any]) -> Iterator[str]:
+    epochs = list(read_lines(folder / "metrics.jsonl"))
+    what = f"training of {config['architecture']}" if config.get("architecture") else f"supernet {config['kind']}"
+    yield f"{what} on {config['data']}, seed {config['seed']}"
+    yield f"{len(epochs)} of {config['epochs']} epochs"
+    if epochs and not (folder / "result.json").is_file():
+        yield f"last epoch: {json.dumps(epochs[-1], ensure_ascii=False)}"

@@ -1,0 +1,1 @@
+"""Images, photographs and texts, from assets to tensors. Knows no network."""

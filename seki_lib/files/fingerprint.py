@@ -1,0 +1,123 @@
+"""Which code made a result: a hash of the modules that decide it.
+
+    fingerprint("search", "spaces.nas201", "evaluators.tabular")
+
+The modules are those named and all that they import of this package, but for BESIDE. They are parsed first: comments,
+docstrings, layout, printed lines and the words of error messages change no hash. The words of an InvalidArchitecture
+do, since they go back to the LLM.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+BESIDE = ("app", "files", "llm", "report", "spaces", "training.checkpoint", "training.machine")
+"""Modules and packages that decide no result: they store, fetch, ask and show. An LLM's settings stand in the config.
+Of `spaces` only the one that is named decides, and what it imports of its like."""
+
+SETTINGS = ("profiles", "training.language_protocol", "training.protocol")
+"""Modules whose tables of settings count only where a result uses them: each result's own config states its values."""
+
+
+def fingerprint(*modules: str) -> str:
+    """The hash of the code behind these modules, 12 hexadecimal digits. Raises FileNotFoundError for no module."""
+    digest = hashlib.sha256()
+    for name in sorted(deciding(*modules)):
+        digest.update(f"{name} {_hash(_path(name), name in SETTINGS)}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def deciding(*modules: str) -> set[str]:
+    """The named modules, and all that they import of this package, directly or not, but for BESIDE."""
+    found: set[str] = set()
+    left = list(modules)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += [imported for imported in _imports(name) if not _is_beside(imported, name)]
+    return found
+
+
+def set_aside(folder: Path, code: str) -> Path:
+    """Move a finished folder out of the way of what today's code will make; returns where it stays readable.
+
+    `…/default/seed=0` becomes `…/default,code=<code>/seed=0`.
+    """
+    name, number = f"{folder.parent.name},code={code}", 1
+    while (kept := folder.parent.with_name(name + f"-{number}" * (number > 1)) / folder.name).exists():
+        number += 1
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(kept)
+    return kept
+
+
+def _is_beside(name: str, importer: str) -> bool:
+    """Whether a module is left out; modules of one package follow each other, but for the package's own list."""
+    inside = (beside for beside in BESIDE if f"{name}.".startswith(f"{beside}."))
+    return any(name == beside or not importer.startswith(f"{beside}.") for beside in inside)
+
+
+def _path(name: str) -> Path:
+    path = PACKAGE.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _imports(name: str) -> Iterator[str]:
+    """The modules of this package that a module imports, wherever in it."""
+    path = _path(name)
+    folder = path.parent.relative_to(PACKAGE).parts
+    for node in ast.walk(_parse(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ".".join([*folder[: len(folder) + 1 - node.level], *(node.module or "").split(".")]).strip(".")
+            inner = [".".join(filter(None, (base, alias.name))) for alias in node.names]
+            yield from (one for one in inner if _path(one).is_file())
+            if base and not all(_path(one).is_file() for one in inner):
+                yield base
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+@cache
+def _hash(path: Path, definitions_only: bool) -> str:
+    tree = _parse(path)
+    if definitions_only:
+        tree = ast.Module([node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)], [])
+    return hashlib.sha256("\n".join(_tokens(tree)).encode()).hexdigest()
+
+
+def _tokens(node: ast.AST) -> Iterator[str]:
+    """A tree as texts that every version of Python spells alike."""
+    yield type(node).__name__
+    for name, value in ast.iter_fields(node):
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, ast.Expr) and _says_only(item.value):
+                continue
+            if isinstance(item, ast.Raise):
+                yield from _raised(item)
+            elif isinstance(item, ast.AST):
+                yield f"{name}:"
+                yield from _tokens(item)
+            elif item is not None:
+                yield f"{name}={item!r}"
+
+
+def _says_only(value: ast.expr) -> bool:
+    """Whether a statement is a docstring or a printed line."""
+    printed = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
+    return printed or (isinstance(value, ast.Constant) and isinstance(value.value, str))
+
+
+def _raised(statement: ast.Raise) -> Iterator[str]:
+    """A raise by what is raised; its words count only where an LLM reads them."""
+    raised = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
+    name = raised.id if isinstance(raised, ast.Name) else ""
+    yield f"raise {name}"
+    if name == "InvalidArchitecture" and statement.exc:
+        yield from _tokens(statement.exc)

@@ -1,0 +1,239 @@
+"""The cost planner: its arithmetic by hand, what is finished is not paid again, what it does not know it says."""
+
+import json
+from dataclasses import asdict, replace
+from random import Random
+
+import pytest
+
+from seki_lib.app.cost import Protocols, as_text, plan
+from seki_lib.app.cost.plan import wall_hours
+from seki_lib.app.cost.speed import published_share, speed
+from seki_lib.app.cost.tokens import tokens
+from seki_lib.app.cost.work import (
+    SUPERNET,
+    TRAINING,
+    Asking,
+    Work,
+    classifier_work,
+    imagenet_work,
+    language_multiply_adds,
+    language_work,
+    path_multiply_adds,
+    supernet_work,
+)
+from seki_lib.app.notebook import ROOT
+from seki_lib.files.errors import SettingError, UnknownName
+from seki_lib.files.jsonl import append_line
+from seki_lib.nn.count import count, count_supernet
+from seki_lib.profiles import get_profile
+from seki_lib.runs import RunSpec
+from seki_lib.spaces import get_space
+from seki_lib.training.protocol import SupernetConfig, SupernetSpec, TrainingSpec, get_protocol, named_architecture
+
+PAPER = get_profile("paper")
+LLM = "openai:gpt-4o-mini"
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """The plan where nothing has been done."""
+    return plan(results=tmp_path_factory.mktemp("results"), card="v100", gpus=4)
+
+
+def row(plan, table):
+    return next(row for row in plan.rows if row.table == table)
+
+
+def test_a_mixed_supernet_counts_as_the_public_code_does():
+    assert count_supernet(16, 8, classes=10) == 300_255_744
+    assert count_supernet(16, 8, partial=4, classes=10) == 56_596_992
+    arch = get_space("darts").random(Random(0))
+    alone = count("darts", arch, channels=16, layers=8, classes=10).multiply_adds
+    assert count_supernet(16, 8, classes=10, arch=arch) == alone  # on ImageNet its stem is three times as wide
+    alone = count("darts", arch, channels=16, layers=8, classes=10, stem="imagenet").multiply_adds
+    assert count_supernet(16, 8, classes=10, stem="imagenet", arch=arch) > 1.5 * alone
+
+
+def test_operations_are_two_a_multiply_add_and_three_passes_a_trained_sample():
+    job = Work(1, "", "classifier", TRAINING, multiply_adds=10, trained=100, tested=50)
+    assert job.operations == 2 * 10 * (3 * 100 + 50)
+    assert replace(job, left=0.25).operations == 1750
+    text = named_architecture("DARTS_V2")[1]
+    final = classifier_work(get_protocol("paper"), text, "cifar10")
+    assert final.operations == 2 * 528_359_040 * (3 * 50_000 + 10_000) * 600  # 1.01e17
+    assert imagenet_work(Protocols(), text).operations == 2 * 529_911_552 * 250 * (3 * 1_281_167 + 50_000)
+    assert language_multiply_adds(850, 10_000) == 1700 * 1700 + 8 * 850 * 1700 + 850 * 10_000  # 22.95 M
+
+
+def test_on_the_card_that_was_reported_it_takes_the_hours_that_were_reported(tmp_path):
+    """24 h on a V100 for DARTS_V2, 92 GPU-hours for PC-DARTS on ImageNet, 2.4 h for its supernet on a 1080 Ti."""
+    p, text = Protocols(), named_architecture("DARTS_V2")[1]
+    mixed = replace(p.imagenet_search, kind="pc_darts")
+    for job, card, hours in (
+        (classifier_work(get_protocol("paper"), text, "cifar10"), "v100", 24),
+        (supernet_work(mixed, p.imagenet_search_images, "imagenet"), "v100", 92),
+        (supernet_work(SupernetConfig(kind="pc_darts"), (25_000, 25_000)), "1080ti", 2.4),
+        (language_work(p), "1080ti", 72),
+    ):
+        at = speed(card, job.kind, "fp32", tmp_path)
+        assert not at.measured
+        assert job.operations / at.per_second / 3600 == pytest.approx(hours)
+    share, source = published_share("classifier")
+    assert share == pytest.approx(2 * 528_359_040 * 96e6 / 86_400 / 15.7e12) and "issues/80" in source
+    on_a100 = speed("a100", "classifier", "fp32", tmp_path)
+    assert on_a100.per_second == pytest.approx(share * 19.5e12)
+    assert speed("a100", "classifier", "bf16", tmp_path).per_second == pytest.approx(2 * on_a100.per_second)
+
+
+def test_table_1_is_24_trainings_of_a_day_each_on_a_v100(fresh):
+    table1, pc_darts = row(fresh, 1), 556_670_592 / 528_359_040
+    days = (
+        16 + 8 * pc_darts
+    )  # a cell that is not found yet counts as DARTS_V2; CIFAR-100's classifier is larger, barely
+    assert 24 * days < table1.gpu_hours < 24 * days + 2.4  # and the supernet with its scores
+    searches = 2 * len(PAPER.ablation_seeds)  # the profile's own and the one that it forks from, scored by the supernet
+    assert (table1.jobs_left, table1.jobs_done, table1.hours_from) == (24 + 1 + searches, 0, "FLOP count")
+    assert fresh.rows[-1].gpu_hours == pytest.approx(sum(r.gpu_hours for r in fresh.rows[:-1]))
+
+
+def test_ablations_take_425_calls_a_seed_by_forks_and_searches_85(fresh):
+    assert sum(row(fresh, table).llm_calls for table in (1, 5, 6)) / len(PAPER.ablation_seeds) == 425
+    assert sum(2 * lam + 50 - lam for lam in PAPER.lams) + 16 * 85 == 1850  # without forks
+    assert row(fresh, 3).llm_calls == 4 * 85 and row(fresh, 4).llm_calls == 7 * 4 * 85
+    assert row(fresh, 3).gpu_hours == 0 and row(fresh, 3).wall_hours == 0
+
+
+def test_tokens_and_dollars_of_counted_prompts_are_the_sums_by_hand(fresh):
+    prompt = 4 * (35 * (338 + 452) + 15 * 809)  # benchmarks/results/prompt_tokens.csv: full, nas201
+    reply = 4 * (35 * (200 + 84) + 15 * 84)
+    table3 = row(fresh, 3)
+    assert (table3.prompt_tokens, table3.completion_tokens, table3.tokens_from) == (prompt, reply, "counted")
+    assert table3.dollars == pytest.approx((prompt * 0.15 + reply * 0.60) / 1e6)
+    assert fresh.dollars[LLM] == pytest.approx(fresh.rows[-1].dollars)
+
+
+def test_tokens_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
+    known = tokens("local:smollm2-135m", "nas201", tmp_path)
+    folders = sorted((ROOT / "results/reference/searches/nas201").glob("*/*/default/seed=*"))
+    results = [json.loads((folder / "result.json").read_text())["tokens"] for folder in folders]
+    assert known.measured and known.source.startswith("4 finished searches")
+    took = known.of(Asking(3, "nas201", 4 * 35, 4 * 15))
+    assert took == {kind: sum(result[kind] for result in results) for kind in took}
+
+
+def test_what_is_finished_is_subtracted(fresh, tmp_path):
+    text = named_architecture("DARTS_V2")[1]
+    for seed, epochs in ((0, 600), (1, 150)):  # one training is finished, one a quarter done
+        folder = TrainingSpec("DARTS_V2", text, "cifar10", "paper", seed).folder(tmp_path)
+        folder.mkdir(parents=True)
+        for epoch in range(epochs if seed else 1):
+            append_line(folder / "metrics.jsonl", {"epoch": epoch, "images_per_second": 500.0})
+        if not seed:
+            about = {"device": "Some Card", "madds_m": 528.4}
+            (folder / "result.json").write_text(json.dumps(about))
+            (folder / "config.json").write_text(json.dumps({"precision": "fp32"}))
+    for seed, rounds in ((8, 50), (9, 40), (10, 10)):
+        folder = RunSpec("nas201", "cifar10", LLM, "paper", seed).folder(tmp_path)
+        folder.mkdir(parents=True)
+        for number in range(rounds + 1):
+            append_line(folder / "history.jsonl", {"round": number})
+    for variant, rounds in (("lam=45", 20), ("k=8", 50)):
+        folder = RunSpec("darts", "cifar10", LLM, "paper", 8, variant).folder(tmp_path)
+        folder.mkdir(parents=True)
+        for number in range(rounds + 1):
+            append_line(folder / "history.jsonl", {"round": number})
+    left = plan(results=tmp_path, card="v100", gpus=4)
+    assert row(fresh, 1).gpu_hours - row(left, 1).gpu_hours == pytest.approx(24 * 1.25, rel=1e-3)  # and 20 scores of f
+    assert row(left, 1).jobs_done == 1
+    assert row(left, 3).llm_calls == (0) + (10) + (2 * 25 + 15) + 85
+    assert row(fresh, 1).llm_calls - row(left, 1).llm_calls == 2 * 20  # λ = 45, from which all others fork
+    folder = RunSpec("darts", "cifar10", LLM, "paper", 8).folder(tmp_path)  # λ = 35, of Tables 1, 5 and 6
+    folder.mkdir(parents=True)
+    for number in range(51):
+        append_line(folder / "history.jsonl", {"round": number})
+    more = plan(results=tmp_path, card="v100", gpus=4)
+    assert row(left, 1).llm_calls - row(more, 1).llm_calls == 15
+    assert row(left, 5).llm_calls == row(more, 5).llm_calls == row(fresh, 5).llm_calls
+    assert row(fresh, 6).llm_calls - row(left, 6).llm_calls == 15
+    assert row(left, 2) == row(fresh, 2)
+
+
+def test_a_supernet_that_is_trained_is_not_trained_again(fresh, tmp_path):
+    folder = SupernetSpec("darts", "cifar10", "paper").folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text("{}")
+    left = row(plan(results=tmp_path, card="v100", gpus=4), 1)
+    assert left.jobs_done == 1
+    config = SupernetConfig()
+    trained = 2 * path_multiply_adds(config) * 3 * 25_000 * 50
+    speed_there = published_share("supernet")[0] * 15.7e12
+    assert row(fresh, 1).gpu_hours - left.gpu_hours == pytest.approx(trained / speed_there / 3600)
+
+
+def test_a_finished_training_on_the_card_measures_its_speed(tmp_path):
+    folder = TrainingSpec("DARTS_V2", "", "cifar10", "paper").folder(tmp_path)
+    folder.mkdir(parents=True)
+    for rate in (900.0, 1000.0, 1100.0):
+        append_line(folder / "metrics.jsonl", {"images_per_second": rate})
+    (folder / "result.json").write_text(json.dumps({"device": "NVIDIA A100-SXM4-80GB", "madds_m": 500.0}))
+    (folder / "config.json").write_text(json.dumps({"precision": "fp32"}))
+    at = speed("a100", "classifier", "fp32", tmp_path / "paper")
+    assert at.measured and "1,000 images/s" in at.source
+    assert at.per_second == pytest.approx(6 * 500e6 * 1000)
+    assert not speed("a100", "classifier", "bf16", tmp_path / "paper").measured
+    assert not speed("v100", "classifier", "fp32", tmp_path / "paper").measured
+
+
+def test_the_kept_benchmark_is_a_measured_speed(tmp_path):
+    at = speed("cpu", "classifier", "fp32", tmp_path)
+    assert at.measured and at.per_second == pytest.approx(6 * 528_359_040 * 10.96)
+    other = speed("cpu", "imagenet", "fp32", tmp_path)
+    assert not other.measured and other.per_second == at.per_second and "another network" in other.source
+
+
+def test_wall_time_is_phase_after_phase_the_longest_job_first():
+    def job(phase, splits=False):
+        return Work(1, "", "classifier", phase, 1, 1, splits=splits)
+
+    jobs = [(job(SUPERNET), 2.0), *((job(TRAINING), hours) for hours in (3.0, 3.0, 2.0, 2.0))]
+    assert wall_hours(jobs, 1) == 12
+    assert wall_hours(jobs, 2) == 2 + 5
+    assert wall_hours(jobs, 9) == 2 + 3
+    assert wall_hours([(job(TRAINING, splits=True), 8.0)], 4) == 2
+    assert wall_hours([], 3) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"card": "voodoo2"}, UnknownName, "unknown card 'voodoo2'; valid: h200, h100, a100"),
+        ({"llm": "mistral"}, UnknownName, "unknown LLM 'mistral'; valid: local:<model>"),
+        ({"profile": "desktop"}, UnknownName, "valid: smoke, laptop, workstation, paper"),
+        ({"profile": "laptop"}, SettingError, "only the profile paper is planned"),
+        ({"precision": "int8"}, UnknownName, "valid: fp32, bf16"),
+        ({"card": "v100", "precision": "bf16"}, SettingError, "V100 SXM2 has no bf16"),
+        ({"card": "cpu", "precision": "bf16"}, SettingError, "neither a measured speed in bf16 nor a peak"),
+        ({"gpus": 0}, SettingError, "at least 1, not 0"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_sentence(options, error, sentence, tmp_path):
+    with pytest.raises(error, match=sentence):
+        plan(**{"results": tmp_path} | options)
+
+
+def test_a_price_that_nobody_knows_is_not_zero(tmp_path):
+    unknown = plan(results=tmp_path, llm="openai:gpt-99")
+    assert unknown.rows[-1].dollars is None and "not known" in as_text(unknown)
+    assert any("SEKI_PRICES" in note for note in unknown.notes)
+    assert plan(results=tmp_path, llm="local:smollm2-135m").rows[-1].dollars == 0
+
+
+def test_the_table_on_screen_and_the_data_say_the_same(fresh):
+    text = as_text(fresh)
+    assert "wall hours, 4 GPUs" in text and "FLOP count" in text and "issues/80" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 8 + 1 and len({len(line) for line in lines}) == 1
+    data = json.loads(json.dumps(asdict(fresh)))
+    assert [row["table"] for row in data["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 0]
+    assert f"{data['rows'][0]['gpu_hours']:,.0f}" in lines[2]
