@@ -35,7 +35,7 @@ lab: data
 docs: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]" || \
 	  { echo "make: pip could not install the packages of the site (see above). Is a package index reachable?"; exit 1; }
-	@$(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
 
 data: setup
 	@$(BIN)/seki data need nas201 smollm2-135m

@@ -54,6 +54,14 @@ def test_a_placeholder_is_seen(text):
     assert placeholders(text) and not placeholders("[M] measured by this kit: how long?")
 
 
+STUMBLES = re.compile(r"\b(at hand|be had|hence|reckon(s|ed)?|thereof|whilst)\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=name)
+def test_no_page_uses_a_word_that_a_stranger_stumbles_over(path):
+    assert not [found[0] for found in STUMBLES.finditer(text_of(path))]
+
+
 def shell_lines(text):
     """The commands of every shell block, and every `make …` in a sentence; comments and line ends joined."""
     for block in re.findall(r"```(?:sh|bash|console)?\n(.*?)```", text, re.DOTALL):
