@@ -1,5 +1,7 @@
 # make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
+#                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
+# make plan        what `make reproduce` would run now, by which command, and why
 # make ablations   the same, and all settings of Tables 5 and 6 for 3 seeds: 66 minutes of one core, shared out     SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
@@ -13,15 +15,18 @@ SEEDS ?=
 JOBS ?=
 BIN := .venv/bin
 
-export MAX_USD MAX_TOKENS MAX_CALLS
+export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce ablations test lint lab docs setup data preflight
+.PHONY: reproduce plan ablations test lint lab docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
 
+plan: data
+	@$(BIN)/seki reproduce --plan --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)"
+
 ablations: data
-	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),0 1 2)" --jobs "$(or $(JOBS),0)"
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10)" --jobs "$(or $(JOBS),0)"
 
 test: data
 	@$(BIN)/pytest -n auto

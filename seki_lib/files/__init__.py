@@ -1,1 +1,1 @@
-"""Files: what is written so that it survives a kill, locks, errors, assets from outside, hashes of code. Knows no search."""
+"""Files: what is written so that it survives a kill, locks, errors, assets, hashes of code. Knows no search."""

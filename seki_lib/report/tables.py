@@ -119,6 +119,24 @@ tr { border-bottom: 1px solid #ddd } ul { color: #444; padding-left: 1.2rem }
 </style>"""
 
 
+def minus_paper(ours: Sequence[Cell], printed: Sequence[str], detail: str) -> list[Cell]:
+    """Our cells minus what the paper prints, mean minus mean; blank where one of both is no number."""
+
+    def mean(text: str) -> float | None:
+        try:
+            return float(text.partition("±")[0])
+        except ValueError:
+            return None
+
+    pairs = [(mean(cell.text), mean(text), cell) for cell, text in zip(ours, printed, strict=True)]
+    return [
+        Cell(f"{own - theirs:+.2f}", cell.provenance, detail)
+        if own is not None and theirs is not None
+        else Cell("", "not run", "one of both is no number")
+        for own, theirs, cell in pairs
+    ]
+
+
 def describe_cost(took: dict[str, Any]) -> str:
     """What an LLM took, in words. took: as of seki_lib.llm.transcript.totals, or those fields of a result.json."""
     tokens = took["tokens"]

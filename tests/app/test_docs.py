@@ -10,7 +10,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from test_directions import ORDER
 
 from seki_lib.app.commands import read

@@ -10,7 +10,7 @@ from seki_lib.evaluators.nas201_table import COLUMNS
 from seki_lib.files.errors import RunError
 from seki_lib.report.paper import paper_table
 from seki_lib.report.table3 import finished_results, table3
-from seki_lib.report.tables import Cell, Table, mean_std
+from seki_lib.report.tables import Cell, Table, mean_std, minus_paper
 from seki_lib.runs import RunSpec
 
 
@@ -123,3 +123,10 @@ def test_runs_with_other_settings_make_no_common_row(tmp_path, evaluator):
     (specs[1].folder(tmp_path) / "config.json").write_text(json.dumps(config | own | {"prompts": {"inspire": "b"}}))
     with pytest.raises(RunError, match=r"differ in prompts\.inspire and make no common row"):
         finished_results(specs, tmp_path, evaluator.source)
+
+
+def test_ours_minus_the_papers_is_the_difference_of_means_and_blank_where_there_is_none():
+    cells = [Cell("94.18±0.37", "measured"), Cell("not run", "not run"), Cell("1.0", "replayed")]
+    found = minus_paper(cells, ["94.34±0.35", "72.75", "-"], "detail")
+    assert [cell.text for cell in found] == ["-0.16", "", ""]
+    assert found[0].provenance == "measured"
