@@ -7,6 +7,8 @@ import json
 import re
 import shlex
 import subprocess
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,14 @@ def test_no_page_holds_a_placeholder(path):
 @pytest.mark.parametrize("text", ["MEASURED", "a TODO: b", "takes ??? s", "FIXME", "XXX", "Lorem ipsum", "todo"])
 def test_a_placeholder_is_seen(text):
     assert placeholders(text) and not placeholders("[M] measured by this kit: how long?")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_what_a_notebook_imports_is_there(path):
+    for module, names in re.findall(r"^ *from (seki_lib[\w.]*) import ([\w, ]+)$", text_of(path), re.MULTILINE):
+        for imported in names.split(", "):
+            there = hasattr(import_module(module), imported) or find_spec(f"{module}.{imported}")
+            assert there, f"{module} has no {imported}"
 
 
 STUMBLES = re.compile(r"\b(at hand|be had|hence|reckon(s|ed)?|thereof|whilst)\b", re.IGNORECASE)
