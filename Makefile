@@ -6,6 +6,7 @@
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
 # make lab         JupyterLab on the notebooks
+# make docs        the site, in site/: pages, notebooks (executed, after `make reproduce`), API; every link is checked
 # Python 3.11 or newer and a package index are all it takes. Every target is safe to stop and to call again.
 PYTHON ?= python3
 PROFILE ?= laptop
@@ -16,7 +17,7 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce plan ablations test lint lab setup data preflight
+.PHONY: reproduce plan ablations test lint lab docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
@@ -35,6 +36,11 @@ lint: setup
 
 lab: data
 	@$(BIN)/seki lab
+
+docs: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]" || \
+	  { echo "make: pip could not install the packages of the site (see above). Is a package index reachable?"; exit 1; }
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
 
 data: setup
 	@$(BIN)/seki data need nas201 smollm2-135m

@@ -56,7 +56,7 @@ def spoken(path):
 
 def commands_in(text):
     """(command, its options) of every `seki <command> …` up to the end of its line, its quotes or its parentheses."""
-    for found in re.finditer(r"(?:\bseki|seki_lib\.cli|\{SEKI\}|/seki) +([a-z][a-z-]*)([^\n`;|#)]*)", text):
+    for found in re.finditer(r"(?:\bseki|seki_lib\.app\.cli|\{SEKI\}|/seki) +([a-z][a-z-]*)([^\n`;|#)]*)", text):
         rest = re.split(r"(?:, then|\bseki\b|then:)", found[2])[0]
         yield found[1], re.findall(r"(?<![\w-])--[a-z][a-z_-]*", rest)
 

@@ -67,7 +67,7 @@ def plan(
     Raises UnknownName for a card, an LLM or a profile that does not exist, SettingError for what cannot be planned.
     """
     if get_profile(profile).name != "paper":
-        raise SettingError(f"only the profile paper is planned; what {profile} takes was measured: see README.md")
+        raise SettingError(f"only the profile paper is planned; what {profile} takes was measured: see docs/tables.md")
     if gpus < 1:
         raise SettingError(f"gpus must be at least 1, not {gpus}")
     precision = precision or get_protocol(profile).precision
