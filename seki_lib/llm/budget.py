@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..files.errors import LLMError
+from ..files.errors import LLMError, RunError
 from ..files.jsonl import write_json
 from .base import Message
 from .prices import FILE, OWN_VARIABLE, Price, as_of
@@ -128,7 +128,13 @@ class Budget:
         except OSError as error:
             raise LLMError(f"{self.path.parent} cannot be written ({error.strerror}): nothing was asked.") from None
         with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                raise LLMError(
+                    f"{self.path.parent} lies on a file system that cannot lock files ({error.strerror}), so bounds on "
+                    "LLMs cannot be kept there. Choose a folder on a local disk (--results). Nothing was asked."
+                ) from None
             try:
                 before = self.path.read_bytes() if self.path.exists() else b""
                 ledger = json.loads(before or json.dumps(dict.fromkeys(KINDS, 0) | {"open": {}}))
@@ -139,11 +145,8 @@ class Budget:
             if json.dumps(ledger) != was:
                 try:
                     write_json(self.path, ledger)
-                except OSError as error:
-                    raise LLMError(
-                        f"{self.path} cannot be written ({error.strerror}), so no call is made. "
-                        "Make room and give the same command: it goes on from here."
-                    ) from None
+                except RunError as error:
+                    raise LLMError(f"{error} So no call is made: the bounds on LLMs could not be kept.") from None
 
 
 def _held(ledger: dict[str, Any], kind: str) -> float:

@@ -68,7 +68,9 @@ def plain(reply: str) -> str:
     text = split_thoughts(reply)[0][-LONGEST_READ:]
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), html.unescape(text))
     text = re.sub(r"\\(?=[\"'_/{}|\[\]])", "", re.sub(r"\\n(?![a-z])|\\[rt](?![a-z])", "\n", text))
-    text = re.sub(r"\\[a-z]{2,9}(?=\{)|(?<=[\[\](),])[ \t]{0,9}#[^\n]*", "", text)  # LaTeX and Python comments
+    text = re.sub(
+        r"\\[a-z]{2,9}(?=\{)|(?<=[\[\](),])[ \t]{0,9}#[^\n]*|(?<=[\s,{}\[\]\"'])//[^\n]*", "", text
+    )  # LaTeX, comments
     text = re.sub(r"</?[a-z][^<>]{0,40}>", " | ", text)
     text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$"))
     return _ARROW.sub("->", text)
@@ -129,11 +131,12 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     word = (
         rf"(?<![a-z0-9_])(?:{spelled})(?![a-z_])"
         if words
-        else rf"(?<![a-z0-9_])(?!(?:{_KEYWORDS}|normal|reduce)\b)[a-z][a-z_]*(?:[0-9]x[0-9])?[a-z_]*"
+        else rf"(?<![a-z0-9_])(?!(?:{_KEYWORDS}|normal|reduce)\b)[a-z][a-z_]{{0,40}}(?:[0-9]x[0-9])?[a-z_]{{0,40}}"
     )
     between = r"\s?(?:->|-|_|,|to)\s?|\W{1,6}(?:to|target)\W{1,6}(?:node\W{0,3})?"
     apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
-    key = r"(?:(?:op|operation|operator|type|name|use|uses|is|layer)\W{1,9})?"
+    key = r"(?:(?:op|operation|operator|type|name|uses?|is|layer|should|be|becomes|set|takes|gets|now)\W{1,9}){0,3}"
+    gap = r"(?:[^\w}\n]{0,60}|[^\w}]{0,60}(?=(?:op|operation|operator|type|name|layer|uses?)\W))"
     edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
     beside = r"(?:from|input|source|src|prev|node|index|to|of|on|applied)"
     origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|\W{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
@@ -144,11 +147,12 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
         rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)}|reduction)(?![a-z0-9]|_?concat))" if heads else "",
         r"concat[\"']?\s{0,9}[=:]\s{0,9}(?P<concat>(?:list|tuple|range|[\[(]|\s){0,9}[-0-9,\s]{1,200})",
         rf"(?P<record>{record})" if heads and words else "",
-        rf"{edge.replace('SIDE', 'l')}[^\w}}]{{0,60}}{key}{changed}(?P<lop>{word})",
+        rf"{edge.replace('SIDE', 'l')}{gap}{key}{changed}(?P<lop>{word})",
+        rf"{apart}(?P<ma>[0-9])\s?-{{1,3}}\W{{0,3}}(?P<mop>{word})\W{{0,3}}->\s?(?P<mb>[0-9])",
         rf"(?:(?<![a-z])from\W{{1,9}}|[\[(]\s?(?=[0-9]\s?,))(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
-        r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60})(?P<node>[0-9])[\"']?\s?[:=](?!=)",
+        r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60}|,\s{0,9}(?=[0-9]\s?:\s?\{))(?P<node>[0-9])[\"']?\s?[:=](?!=)",
         rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.replace('SIDE', 'r')}",
-        rf"(?P<op>{word}){origin}(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s{{0,3}}to\b|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
+        rf"(?P<op>{word}){origin}(?<![-−])(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s{{0,3}}to\b|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
         rf"(?P<alone>{word})" if words and bare else "",
     ]
     return re.compile("|".join(filter(None, parts)), re.IGNORECASE | re.MULTILINE)
@@ -165,7 +169,7 @@ def _named(match: re.Match[str], nodes: list[int]) -> Iterator[Named]:
             for operation, source in ((first[1], sources[1]), (second[1], sources[2])):
                 yield Named(operation, int(source), nodes.pop() if nodes else None, start, end)
         return
-    for side in ("l", "r"):
+    for side in ("l", "m", "r"):
         if operation := found[f"{side}op"]:
             yield Named(operation, int(found[f"{side}a"]), int(found[f"{side}b"]), start, end)
             return
@@ -233,6 +237,8 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
         full = [line for line in lines if line and len(line) % count == 0]  # several cells may stand on one line
         return [line[at : at + count] for line in full for at in range(0, len(line), count)]
     wanted = Counter(order)
+    if run.head and form.per_node and len(found) % count:  # one too many under a heading is no cell with a rest
+        return []
     parted = all(Counter(found[at : at + count]) == wanted for at in range(0, len(found), count))
     for in_order in (False,) if parted else (True, False):
         cells, at = [], 0

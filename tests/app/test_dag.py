@@ -142,7 +142,7 @@ def test_the_dag_runs_what_the_tables_declare_and_the_cost_planner_prices(profil
 @pytest.mark.parametrize("name", ["a b", "it's", 'say "x"', "100 %s", "ü", "a=b, c: d #e", "x;y&z", "$5 `ls`"])
 def test_a_results_path_of_any_letters_is_planned(name, tmp_path):
     printed = plan(tmp_path / name, "smoke")
-    command = re.search(r"seki_lib\.cli (supernet --space darts --dataset \S+ --profile .*?) 2>&1", printed)[1]
+    command = re.search(r"seki_lib\.app\.cli (supernet --space darts --dataset \S+ --profile .*?) 2>&1", printed)[1]
     assert str(read(shlex.split(command)).results) == str(tmp_path / name)
 
 

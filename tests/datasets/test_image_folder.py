@@ -14,9 +14,10 @@ from photographs import CLASSES, make_tree, photograph
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from seki_lib.datasets import image_folder
 from seki_lib.datasets.image_folder import centre_box, load_photographs, random_box, search_subsets, view
 from seki_lib.files.errors import AssetError, TrainingError
-from seki_lib.training import classifier, image_folder
+from seki_lib.training import classifier
 from seki_lib.training.classifier import ImageNetTraining, train_classifier
 from seki_lib.training.protocol import ImageNetConfig, named_architecture
 

@@ -5,10 +5,10 @@ import gzip
 import pytest
 import torch
 
+from seki_lib.datasets import text as text_module
 from seki_lib.datasets.text import columns, load_text
 from seki_lib.files.assets import ASSETS, Asset, locate
 from seki_lib.files.errors import AssetError, TrainingError, UnknownName
-from seki_lib.training import text as text_module
 from seki_lib.training.language_protocol import LanguageModelConfig
 from seki_lib.training.protocol import dataset_at_hand
 

@@ -164,6 +164,8 @@ def test_alone_nothing_is_changed_and_nothing_sent():
 
 
 def test_each_process_of_a_machine_has_its_own_gpu(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert Job(tmp_path, {}, CONFIG, device="cuda").where == torch.device("cuda:3")
     assert Job(tmp_path, {}, CONFIG, device="cuda:1").where == torch.device("cuda:1")

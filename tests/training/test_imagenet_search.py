@@ -13,6 +13,7 @@ from fakes import FakeLLM
 from photographs import make_tree
 
 from seki_lib import runs
+from seki_lib.datasets import image_folder
 from seki_lib.datasets.image_folder import search_subsets
 from seki_lib.evaluators import get_evaluator
 from seki_lib.files.errors import AssetError, RunError, TrainingError
@@ -20,7 +21,7 @@ from seki_lib.nn import build_supernet, inherit
 from seki_lib.profiles import Profile
 from seki_lib.report import table2
 from seki_lib.spaces import get_space
-from seki_lib.training import image_folder, supernet
+from seki_lib.training import supernet
 from seki_lib.training.checkpoint import load_network
 from seki_lib.training.protocol import IMAGENET, IMAGENET_SUPERNETS, SUPERNETS, ImageNetSupernetConfig, SupernetSpec
 from seki_lib.training.search_images import search_images
