@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
 from ...nn.count import count, count_supernet
@@ -83,6 +84,7 @@ def supernet_work(config: SupernetConfig, images: tuple[int, int], stem: str = "
                 splits=imagenet)  # fmt: skip
 
 
+@cache
 def path_multiply_adds(config: SupernetConfig, stem: str = "cifar") -> float:
     """Of one cell at the supernet's size: the mean of 16 random ones."""
     space = get_space("darts")
