@@ -58,11 +58,11 @@ class ChainSpace(SearchSpace[Chain]):
 
     def edits(self, arch, notation):
         word_of = dict(zip(WIDTHS, self.notation(notation).spelling, strict=True))
+        cells = [(i, new, Chain((*arch.widths[:i], new, *arch.widths[i + 1 :]))) for i in range(4) for new in WIDTHS]
         return {
-            f"layer {i + 1} from {word_of[old]} to {word_of[new]}": Chain(arch.widths[:i] + (new,) + arch.widths[i + 1 :])
-            for i, old in enumerate(arch.widths)
-            for new in WIDTHS
-            if new != old
+            f"layer {i + 1} from {word_of[arch.widths[i]]} to {word_of[new]}": cell
+            for i, new, cell in cells
+            if cell != arch
         }
 
     def reply_schema(self, notation):

@@ -101,8 +101,8 @@ class Recorder(LLM):
             return self._answers[question.key]
         if self._llm is None:
             raise LLMError(
-                f"{self.path} holds no answer to this call: the run was made with other settings, or was not finished. "
-                "Run it with its own LLM to go on."
+                f"{self.path} holds no answer to this call: the run had other settings or other scores, or was "
+                "not finished. Compare `search` and `data` of its config.json, or run it with its own LLM to go on."
             )
         require_room(self.path)  # a reply that is paid for and cannot be kept would be lost
         watch = _Watch(self, self._llm, question)
