@@ -94,8 +94,8 @@ def test_the_cells_of_table_1_are_trained_and_drawn(results):
     for name in ("figure7", "figure8", "searched-*_learning_curve", "table1_compared"):
         (path,) = figures.glob(f"{name}.svg")
         assert path.stat().st_size > 5000
-    log = results / "smoke" / "logs" / f"train-darts-{_images(results)}-DARTS_V2-seed=0.log"
-    assert "epoch   1/1" in log.read_text()
+    logs = list((results / "smoke" / "logs").glob("trainings_darts_*_DARTS_V2_seed_0.log"))
+    assert logs and all("epoch   1/1" in log.read_text() for log in logs)
     assert output_of(results, "04_final_training").count("image/png") == 3
 
 
@@ -118,12 +118,8 @@ def test_the_cell_that_a_search_on_photographs_found_is_trained_for_the_dagger_r
     assert 0 < float(ours["short, 200 classes: last error (%)"]) <= 100
     for figure in ("figure9", "figure10"):
         assert (results / "smoke" / "figures" / f"{figure}.svg").stat().st_size > 5000
-    searched = results / "smoke" / "searches" / "darts" / "imagenet" / "local-smollm2-135m" / "default" / "seed=0"
+    (searched,) = (results / "smoke" / "searches" / "darts" / "imagenet" / "local-smollm2-135m" / "default").iterdir()
     assert len((searched / "history.jsonl").read_text().splitlines()) == 7
-
-
-def _images(results):
-    return next((results / "smoke" / "trainings" / "darts").iterdir()).name
 
 
 def test_a_second_call_redoes_nothing(results):
