@@ -260,9 +260,10 @@ def test_a_fork_of_what_cannot_be_shared_is_refused(fake, tmp_path, fork_specs):
     assert not (fork.folder(tmp_path) / "history.jsonl").exists()
 
 
+@pytest.mark.parametrize("seed", [0, 8])
 @pytest.mark.parametrize("space", ["nas201", "darts"])
-def test_kept_runs_of_the_reference_are_walked_to_their_end_without_a_question(space):
-    folder = ROOT / "results/reference/searches" / space / "cifar10/local-smollm2-135m/default/seed=0"
+def test_kept_runs_of_the_reference_are_walked_to_their_end_without_a_question(space, seed):
+    folder = ROOT / "results/reference/searches" / space / "cifar10/local-smollm2-135m/default" / f"seed={seed}"
     history = Repository(folder / "history.jsonl").records
     scores = {record.canonical: record.score for record in history}
     home = get_space(space)

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -177,9 +177,10 @@ class Trained(Command):
     def changed(self, config: Any) -> Any:
         """The profile's settings with those that were given. Raises SettingError for one that they do not have."""
         given = self.changes | self.given("workers")
-        if "workers" in given and not hasattr(config, "workers"):
+        settings = {field.name for field in fields(config)}
+        if "workers" in given and "workers" not in settings:
             raise SettingError("--workers: these data lie in memory; only ImageNet's files are decoded by processes")
-        if lacking := [name for name in given if not hasattr(config, name)]:
+        if lacking := [name for name in given if name not in settings]:
             raise SettingError(f"a training in {self.space} has no setting {', '.join(lacking)}")
         return replace(config, **given)
 
@@ -199,7 +200,7 @@ class Trained(Command):
 
         Raises SettingError for a device that is not here.
         """
-        from ..training.loop import choose_device
+        from ..training.machine import choose_device
 
         choose_device(self.device)
         trains = get_space(self.space).trainer
@@ -376,7 +377,7 @@ class Lab:
 class Reproduce(Bounded):
     """Everything of a profile that is not done yet: searches in parallel, then notebooks, tables and figures."""
 
-    seeds: str = ""  # of every search, such as "0,1,2,3"
+    seeds: str = ""  # of the searches on benchmarks' tables, such as "8,9,10,11"
     jobs: option.Count = 0  # steps at once; 0: one for each core
     ablations: str = ""  # seeds, such as "8 9 10", for which all settings of the paper's Tables 5 and 6 are run too
     plan: bool = False  # only print which jobs would run, and why

@@ -43,10 +43,10 @@ def reproduce(
 ) -> None:
     """Bring `<results>/<profile>` up to date, print its tables and what was written. Raises RunError if a step failed.
 
-    seeds: of every search, or None for the profile's own; jobs: how many run at once, 0 for one per core; ablations:
-    seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile says; plan: only
-    print which jobs would run. Safe to stop and to call again: what is done is not done again, but for what other code,
-    prompts or data decide now. What was made before stays beside it.
+    seeds: of searches on benchmarks' tables, or None for the profile's own; jobs: how many run at once, 0 for one per
+    core; ablations: seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile
+    says; plan: only print which jobs would run. Safe to stop and to call again: what is done is not done again, unless
+    the code, prompts or data that decide it have changed since. What was made before stays beside it.
     """
     if ablations:
         require_full_grid(profile)

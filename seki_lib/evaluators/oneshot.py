@@ -61,7 +61,7 @@ class OneShot(SupernetEvaluator):
 
     def accuracy(self, arch: Any, images: Any) -> float:
         """Accuracy in % of a canonical cell on some images."""
-        from ..training.loop import cpu_threads
+        from ..training.machine import cpu_threads
         from ..training.supernet import accuracy
 
         with cpu_threads(self.config.threads):

@@ -109,7 +109,7 @@ class PickleReader:
     def settle(self, replacements: dict[int, Any], keep: int = 5_000) -> None:
         """Let go of dictionaries that were boiled down. replacements: `id` of each -> what stands for it from now on.
 
-        A file may refer to the same dictionary again; the last `keep` replacements are at hand for that.
+        A file may refer to the same dictionary again; the last `keep` replacements are remembered for that.
         """
         for i in self._fresh:
             if (stand_in := replacements.get(id(self._memo[i]))) is not None:

@@ -53,7 +53,7 @@ class SupernetEvaluator(Evaluator):
     @cached_property
     def device(self) -> Any:
         """Where cells are scored."""
-        from ..training.loop import choose_device
+        from ..training.machine import choose_device
 
         return choose_device(self._device)
 
@@ -90,7 +90,7 @@ class SupernetEvaluator(Evaluator):
 
     def __call__(self, arch: Any) -> Evaluation:
         """The score of a cell."""
-        from ..training.loop import cpu_threads
+        from ..training.machine import cpu_threads
 
         arch = self.space.canonical(arch)
         if arch in self._known:

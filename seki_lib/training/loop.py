@@ -11,26 +11,24 @@ network together (`distributed.py`) run this same loop; the first of them reads 
 import hashlib
 import math
 import os
-import signal
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..files.errors import RunError, SettingError, TrainingError
+from ..files.errors import RunError, TrainingError
 from ..files.fingerprint import fingerprint, set_aside
 from ..files.jsonl import append_line, on_disk, read_if_whole, read_json, read_lines, write_json, write_lines
 from ..files.lock import locked
 from . import checkpoint, machine
 from .distributed import join
+from .machine import choose_device, cpu_threads, stop_signals
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
 
@@ -53,15 +51,6 @@ class Job:
         """The device; "auto" is a GPU, or the CPU. Under `torchrun` each process of a machine has a GPU of its own."""
         device, local = choose_device(self.device), os.environ.get("LOCAL_RANK")
         return choose_device(f"cuda:{local}") if str(device) == "cuda" and local else device
-
-
-def choose_device(name: str) -> torch.device:
-    """A device by its name; "auto" is a GPU, or the CPU. Raises SettingError for one that this machine has not."""
-    gpus = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
-    here = [*gpus, "cpu", *(["mps"] if torch.backends.mps.is_available() else [])]
-    if name not in ("auto", *here):
-        raise SettingError(f"device {name!r} is not here: this machine has {', '.join(here)}; auto takes the first")
-    return torch.device("cpu" if name == "auto" and not gpus else "cuda" if name == "auto" else name)
 
 
 def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any]:
@@ -163,7 +152,7 @@ class Training(ABC):
     def run(self) -> dict[str, Any]:
         """All epochs that are not done yet, then `result.json`."""
         self._resume()
-        with _stop_signals() as stopped:
+        with stop_signals() as stopped:
             while self.epoch < self.config.epochs:
                 self._train_epoch(stopped)
                 self._close_epoch()
@@ -361,18 +350,6 @@ def _keep_lines(path: Path, epochs: int) -> None:
 
 
 @contextmanager
-def cpu_threads(threads: int) -> Iterator[None]:
-    """Compute with so many CPU threads (0: as it is), and put the number back."""
-    before = torch.get_num_threads()
-    if threads:
-        torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def _named_errors(job: Job) -> Iterator[None]:
     """What torch and the system say in many lines, in one sentence with the next step."""
     try:
@@ -405,27 +382,3 @@ def _out_of_memory(where: str, config: Any) -> str:
         f"{where} has too little memory for batch {config.batch} of this network. "
         f"Next: batch={max(1, config.batch // 2)}{bf16}, in another folder (--variant, of a supernet --results)."
     )
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """A list that fills when Ctrl-C or a cluster asks to stop, so that the step at hand is finished and saved first.
-
-    A second Ctrl-C stops at once. In a thread other than the main one nothing is caught.
-    """
-    stopped: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if stopped:
-            raise KeyboardInterrupt
-        stopped.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

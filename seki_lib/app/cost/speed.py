@@ -1,4 +1,4 @@
-"""How fast a card does each kind of work: as measured on it, else as the numbers in `cards.toml` let one reckon."""
+"""How fast a card does each kind of work: as measured on it, else estimated from the numbers in `cards.toml`."""
 
 import csv
 import json
