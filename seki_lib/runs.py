@@ -23,7 +23,7 @@ from typing import Any
 
 from . import __version__
 from .evaluators import Evaluator, get_evaluator
-from .files.errors import LLMError, RunError
+from .files.errors import LLMError, RunError, SettingError
 from .files.fingerprint import fingerprint, set_aside
 from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
 from .files.lock import locked
@@ -248,7 +248,8 @@ def _open(
     prompts: Prompts,
     config: SearchConfig,
 ) -> Search:
-    folder, description = spec.folder(results), _description(spec, evaluator, llm, prompts, config)
+    allowed, folder = _fallbacks_allowed(), spec.folder(results)
+    description = _description(spec, evaluator, llm, prompts, config)
     recorder = Recorder(folder / "transcript.jsonl", None, name=llm.name)  # a finished transcript is read-only
     if not is_finished(folder):
         evaluator.load()  # now, so that a missing file is reported before we write a folder or call the LLM
@@ -259,9 +260,17 @@ def _open(
         earlier = _earlier_transcripts(folder, description)
         recorder = Recorder(recorder.path, llm, budget=Budget(results / spec.profile), earlier=earlier)
     search = Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
-    search.allow_fallbacks = is_finished(folder) or os.environ.get(ALLOW, "0") not in ("", "0")
+    search.allow_fallbacks = is_finished(folder) or allowed
     require_llm(search, recorder.last_reply)
     return search
+
+
+def _fallbacks_allowed() -> bool:
+    """Whether the user lets searches go on that chance leads. Raises SettingError for what is neither 0 nor 1."""
+    text = os.environ.get(ALLOW, "").strip()
+    if text not in ("", "0", "1"):
+        raise SettingError(f"{ALLOW}={text}: 1 lets searches go on that random neighbours lead, 0 stops them")
+    return text == "1"
 
 
 def _earlier_transcripts(folder: Path, description: dict[str, Any]) -> list[Path]:

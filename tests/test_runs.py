@@ -17,7 +17,7 @@ from seki_lib import runs
 from seki_lib.app.notebook import ROOT
 from seki_lib.baseline_runs import baseline_runs
 from seki_lib.evaluators.base import Evaluation, Evaluator
-from seki_lib.files.errors import LLMError, RunError, say_once
+from seki_lib.files.errors import LLMError, RunError, SettingError, say_once
 from seki_lib.files.jsonl import read_lines, write_lines
 from seki_lib.llm.transcript import Recorder
 from seki_lib.profiles import Profile
@@ -386,6 +386,14 @@ def test_a_run_that_chance_led_is_marked_and_goes_on_only_where_that_is_allowed(
     assert result["mostly_fallback"] and result["how"] == {"alpha0": 1, "fallback": 6}
     monkeypatch.delenv("ALLOW_FALLBACKS")
     search_run(SPEC, PROFILE, tmp_path)  # finished: it is read
+
+
+@pytest.mark.parametrize("text", ["false", "no", "2", "yes"])
+def test_a_switch_that_is_neither_on_nor_off_stops_before_anything_is_asked(text, fake, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALLOW_FALLBACKS", text)
+    with pytest.raises(SettingError, match=f"ALLOW_FALLBACKS={text}: 1 lets"):
+        search_run(SPEC, PROFILE, tmp_path)
+    assert not fake.calls and not (SPEC.folder(tmp_path) / "config.json").exists()
 
 
 def test_baselines_of_other_code_are_computed_anew(tmp_path, table, monkeypatch):

@@ -62,17 +62,15 @@ def read_reply(body: dict[str, Any]) -> Completion:
     said = message if isinstance(message, dict) else choice if choice else body
     content = _field(said, "content", "text")
     text, thoughts = _texts(content)
-    if not text.strip() and isinstance(said.get("refusal"), str) and said["refusal"]:
-        text, refused = said["refusal"], True
-    else:
-        refused = False
+    refusal = said.get("refusal")
+    refused = isinstance(refusal, str) and bool(refusal) and not text.strip()
     stop = _field(choice, "finish_reason") or body.get("stop_reason")
     finish = FINISHES.get(stop.lower(), stop.lower()) if isinstance(stop, str) else ""
     fields = [_all_text(said[name]) for name in THOUGHTS if said.get(name)]
     model = body.get("model")
     return tidy(
         Completion(
-            text,
+            str(refusal) if refused else text,
             _usage(body.get("usage")),
             model=model if isinstance(model, str) else "",
             finish="refusal" if refused else finish,

@@ -19,10 +19,7 @@ from .repository import Record
 from .state import Exchange, Search
 
 LONGEST_QUOTE = 4000  # characters of an unreadable reply that are shown to the LLM again
-IN_A_ROW, SHARE = (
-    3,
-    1 / 3,
-)  # fallbacks that end a search: so many after each other, or more than this share of its rounds
+IN_A_ROW, SHARE = 3, 1 / 3  # fallbacks that end a search: so many after each other, or a larger share of its rounds
 ALLOW = "ALLOW_FALLBACKS"  # the environment variable that lets such a search go on
 
 
