@@ -114,14 +114,14 @@ def rerun(
     folder, prepared = fork.folder(results), _prepare(fork, profile, results, prompts, changes)
     _make_way(folder, _description(fork, *prepared), {*changes})
     with locked(folder):
-        origin = {"of": os.path.relpath(parent, results), "round": round, "history": [asdict(r) for r in shared]}
-        _write_origin(folder / "fork.json", origin, folder, parent)
-        search = _open(fork, results, Repository(), *prepared)
         on_disk = Repository(folder / "history.jsonl")
-        for record in shared:
-            search.repository.append(record)
-            if len(on_disk.records) == record.round:
-                on_disk.append(record)
+        if any(map(_differ, on_disk.records, shared)):
+            raise RunError(f"{folder} was forked from another history of {parent}. Remove the folder to start anew.")
+        if not on_disk.records:
+            write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
+        for record in shared[len(on_disk.records) :]:
+            on_disk.append(record)
+        search = _open(fork, results, Repository(records=shared), *prepared)
         for step in islice(run(search), rounds):
             if len(on_disk.records) == step.record.round:
                 on_disk.append(step.record)
@@ -366,16 +366,9 @@ def _claim(folder: Path, description: dict[str, Any], command: str) -> None:
     )
 
 
-def _write_origin(path: Path, origin: dict[str, Any], folder: Path, parent: Path) -> None:
-    """Write fork.json, or make sure that it holds the same history: measured times aside, which no two walks share."""
-
-    def timeless(content: dict[str, Any]) -> dict[str, Any]:
-        return content | {"history": [record | {"seconds": 0.0} for record in content["history"]]}
-
-    if not path.exists():
-        write_json(path, origin)
-    elif timeless(read_json(path)) != timeless(origin):
-        raise RunError(f"{folder} was forked from another history of {parent}. Remove the folder to start anew.")
+def _differ(one: Record, other: Record) -> bool:
+    """Whether two records of a round differ: measured times aside, which no two walks share."""
+    return replace(one, seconds=0.0) != replace(other, seconds=0.0)
 
 
 def _finish(folder: Path, search: Search) -> None:

@@ -12,9 +12,8 @@ from seki_lib.evaluators import get_evaluator
 from seki_lib.files.errors import RunError, SettingError
 from seki_lib.files.jsonl import read_lines
 from seki_lib.files.lock import locked
-from seki_lib.forks import first_questions, run_settings, run_trunk, well_powered, without_llm
-from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
-from seki_lib.paper.settings import longest as trunk
+from seki_lib.forks import by_chance, first_questions, run_longest, run_settings
+from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings, longest
 from seki_lib.profiles import Profile, get_profile
 from seki_lib.report.ablation_tables import paired, table5, table6, verdict
 from seki_lib.report.intervals import interval, mean_interval
@@ -52,14 +51,14 @@ def test_every_setting_equals_its_separate_search_and_shared_rounds_are_asked_on
         for line, expected in zip(*(read_lines(f / "history.jsonl") for f in (folder, alone)), strict=True):
             assert line | {"seconds": 0} == expected | {"seconds": 0}
     assert asked < (len(fake.calls) - asked) * 0.6
-    assert [spec.variant for spec in (s.spec(SPEC, PROFILE) for s in (trunk(PROFILE), Setting(4, 4, 2)))] == [
+    assert [spec.variant for spec in (s.spec(SPEC, PROFILE) for s in (longest(PROFILE), Setting(4, 4, 2)))] == [
         "lam=5", "default",
     ]  # fmt: skip
 
 
 def test_a_setting_forks_while_another_process_goes_on_with_the_self_evolution(fake, tmp_path):
     shortest = Setting(2, 4, 2)
-    folder = run_trunk(SPEC, PROFILE, tmp_path, until=2)
+    folder = run_longest(SPEC, PROFILE, tmp_path, until=2)
     assert len(list(read_lines(folder / "history.jsonl"))) == 3 and not (folder / "result.json").exists()
     with locked(folder):
         (forked,) = run_settings(SPEC, PROFILE, tmp_path, [shortest])
@@ -67,33 +66,30 @@ def test_a_setting_forks_while_another_process_goes_on_with_the_self_evolution(f
             run_settings(SPEC, PROFILE, tmp_path, [Setting(4, 4, 2)])
     assert json.loads((forked / "result.json").read_text())["evaluations"] == 7
     asked = len(fake.calls)
-    assert run_trunk(SPEC, PROFILE, tmp_path, until=1) == folder and len(fake.calls) == asked
+    assert run_longest(SPEC, PROFILE, tmp_path, until=1) == folder and len(fake.calls) == asked
     for until in (-1, 6):
         with pytest.raises(SettingError, match="rounds 0 to 5"):
-            run_trunk(SPEC, PROFILE, tmp_path, until=until)
-    run_settings(SPEC, PROFILE, tmp_path, [trunk(PROFILE)])
+            run_longest(SPEC, PROFILE, tmp_path, until=until)
+    run_settings(SPEC, PROFILE, tmp_path, [longest(PROFILE)])
     separate = search_run(SPEC, PROFILE, tmp_path / "separate", lam=5)
     assert [r | {"seconds": 0} for r in read_lines(folder / "history.jsonl")] == [
         r | {"seconds": 0} for r in read_lines(separate / "history.jsonl")
     ]
 
 
-def test_the_cheap_proposer_shares_its_rounds_too_and_never_repeats_a_class(table):
+@pytest.mark.parametrize("kind", ["null", "random"])
+def test_chance_forks_in_memory_as_an_llm_does_on_disk(table, tmp_path, kind):
     space, evaluator = get_space("nas201"), get_evaluator("tabular", space="nas201", task="cifar10")
-    asked = []
-
-    def watched(arch):
-        asked.append(arch)
-        return evaluator(arch)
-
-    for lam in (20, 30):
-        without_llm(watched, space, Setting(lam, 8, 4), 40, seed=3)
-    first, second = asked[:41], asked[41:]
-    assert first[:21] == second[:21] and first[21:] != second[21:]
-    assert len({space.canonical(arch) for arch in first}) == 41
-    values = well_powered(evaluator, space, [Setting(15, 8, 4)], 3)
-    assert set(values) == {Setting(15, 8, 4), PAPER_BEST} and all(v.shape == (3,) for v in values.values())
-    assert all(80 < v.min() <= evaluator.best()[f"{evaluator.metric.split('_')[0]}_test"] for v in values.values())
+    settings = [Setting(2, 4, 2), Setting(5, 2, 2)]
+    found = by_chance(kind, evaluator, space, settings, seeds=2)
+    assert set(found) == {*settings, PAPER_BEST} and all(values.shape == (2,) for values in found.values())
+    profile = dataclasses.replace(get_profile("laptop"), lam=2, k=4, xi=2)
+    for seed in range(2):
+        spec = dataclasses.replace(SPEC, llm=f"chance:{kind}", seed=seed)
+        folder = search_run(spec, profile, tmp_path)
+        column = f"{evaluator.metric.split('_')[0]}_test"
+        assert found[settings[0]][seed] == json.loads((folder / "result.json").read_text())["final"][column]
+        assert len({line["canonical"] for line in read_lines(folder / "history.jsonl")}) == 51
 
 
 def test_the_interval_is_that_of_a_t_statistic():

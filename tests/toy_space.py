@@ -6,7 +6,7 @@ from typing import ClassVar
 from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.files.source import DataSource
-from seki_lib.spaces.base import Notation, ReplySchema, SearchSpace, gbnf_literal, record
+from seki_lib.spaces.base import Notation, SearchSpace, gbnf_literal, record
 from seki_lib.spaces.reading import Form
 
 WIDTHS, LAYERS = ("narrow", "middle", "wide"), ("layer 1", "layer 2", "layer 3", "layer 4")
@@ -65,9 +65,9 @@ class ChainSpace(SearchSpace[Chain]):
             if cell != arch
         }
 
-    def reply_schema(self, notation):
-        words = {"type": "string", "enum": list(self.notation(notation).spelling)}
-        return ReplySchema(record(dict.fromkeys(LAYERS, words)), self.reply_grammar(notation))
+    def reply_properties(self, notation):
+        words = {"type": "string", "enum": list(notation.spelling)}
+        return record(dict.fromkeys(LAYERS, words))
 
     def reply_grammar(self, notation):
         word = " | ".join(map(gbnf_literal, self.notation(notation).spelling))

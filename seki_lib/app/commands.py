@@ -18,7 +18,7 @@ from tyro.conf import Positional
 
 from ..files.errors import SettingError, look_up
 from ..files.user_input import variant_of
-from ..forks import run_settings, run_trunk
+from ..forks import run_longest, run_settings
 from ..llm import DEFAULT_LLM, get_llm
 from ..llm.budget import Limits
 from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
@@ -121,7 +121,7 @@ class Ablations(Searched):
     """
 
     space: str = "darts"  # nas201, trans101, darts or darts_rnn
-    trunk: option.MaybeCount = None  # only the self-evolution that all settings fork from, until this round
+    until: option.MaybeCount = None  # only the self-evolution that all settings fork from, until this round
     full: bool = False  # all settings of the paper in place of the profile's
 
     def run(self) -> None:
@@ -140,10 +140,10 @@ class Ablations(Searched):
         def on_step(setting: Setting, step: Step) -> None:
             print(f"seed {self.seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True)
 
-        if self.trunk is not None:
+        if self.until is not None:
             if chosen:
-                raise SettingError("--trunk is of all settings: give it without --lam, --k and --xi")
-            reached = run_trunk(spec, settings, self.results, until=self.trunk, on_step=on_step)
+                raise SettingError("--until is of all settings: give it without --lam, --k and --xi")
+            reached = run_longest(spec, settings, self.results, until=self.until, on_step=on_step)
             print(f"seed {self.seed}  reached: {reached}")
             return
         for folder in run_settings(spec, settings, self.results, wanted, on_step=on_step):

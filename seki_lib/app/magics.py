@@ -30,7 +30,7 @@ from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts, as_text
 from ..results import RunSpec
 from ..runs import first_rounds, kept_prompts, rerun, walk
-from ..search import Step, run
+from ..search import Repository, Step, run
 
 CHARACTERS_A_TOKEN = 4  # of English, where nobody here can count an LLM's own tokens
 
@@ -114,7 +114,7 @@ class Bench:
         kept = kept_prompts(self.spec.folder(self.results))
         with walk(self.spec, self.profile, self.results, prompts=kept) as search:
             search.prompts, search.llm = self.prompts, _Peek(stage, said)
-            search.repository.records.extend(records)
+            search.repository = Repository(records=records)
             try:
                 next(run(search))
             except _Seen as seen:

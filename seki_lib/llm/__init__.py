@@ -13,6 +13,7 @@ PROVIDERS: dict[str, str] = {  # provider -> module that has a function of the s
     "openai": "seki_lib.llm.openai",
     "human": "seki_lib.llm.human",
     "replay": "seki_lib.llm.replay",
+    "chance": "seki_lib.llm.chance",
     "scripted": "seki_lib.llm.scripted",
 }
 NAMELESS = ("human",)  # providers that need no model behind the colon

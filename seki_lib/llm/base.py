@@ -46,12 +46,15 @@ class Question:
     schema: JSON Schema that the reply shall follow; a ReplySchema also carries the grammar that llama.cpp takes.
     seed: the same seed and messages give the same reply where the provider can promise that.
     max_tokens: longest reply, thoughts aside.
+    shown: the known cells that the messages show, as they are spelled there. The messages say it all; this is for who
+    answers by chance in the place of a model.
     """
 
     messages: list[Message]
     schema: dict[str, Any] | None = None
     seed: int | None = None
     max_tokens: int = 512
+    shown: tuple[str, ...] = ()
 
     @property
     def round(self) -> int:

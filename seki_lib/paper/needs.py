@@ -130,7 +130,7 @@ class Search(Need):
         if not self.setting:
             return ["search", *words]
         if self.until is not None:
-            own = ["--trunk", str(self.until)]
+            own = ["--until", str(self.until)]
         else:
             own = ["--lam", str(self.setting.lam), "--k", str(self.setting.k), "--xi", str(self.setting.xi)]
         return ["ablations", *words, *own, *(["--full"] if self.seed in edition.full_grid_seeds else [])]

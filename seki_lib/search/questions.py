@@ -24,8 +24,9 @@ def critique(search: Search, i: int) -> Question:
 
 def refine(search: Search, i: int, strategy: str) -> Question:
     """Prompt D of round i, Eq. 3: carry out the strategy OS(i) on α(i-1)."""
-    messages = search.prompts.refine(**_cell(search, search.repository.records[i - 1]), strategy=strategy)
-    return _for_an_architecture(search, i, "refine", messages)
+    parent = _cell(search, search.repository.records[i - 1])
+    messages = search.prompts.refine(**parent, strategy=strategy)
+    return _for_an_architecture(search, i, "refine", messages, parent["architecture"])
 
 
 def inspire(search: Search, i: int) -> Question:
@@ -34,7 +35,7 @@ def inspire(search: Search, i: int) -> Question:
     drawn = search.random(i, "examples").sample(range(len(top)), min(search.config.xi, len(top)))
     examples = [Example(_shown(search, top[rank].architecture), top[rank].score) for rank in sorted(drawn)]
     messages = search.prompts.inspire(**_subject(search), examples=examples)
-    return _for_an_architecture(search, i, "inspire", messages)
+    return _for_an_architecture(search, i, "inspire", messages, *(example.architecture for example in examples))
 
 
 def edit(search: Search, i: int, known: Any) -> Question:
@@ -60,6 +61,6 @@ def _shown(search: Search, text: str) -> str:
     return search.space.show(search.space.parse(text), search.notation)
 
 
-def _for_an_architecture(search: Search, i: int, stage: str, messages: Any) -> Question:
+def _for_an_architecture(search: Search, i: int, stage: str, messages: Any, *shown: str) -> Question:
     schema = search.space.reply_schema(search.notation)
-    return Question(messages, schema, search.seed(i, stage), search.config.reply_tokens)
+    return Question(messages, schema, search.seed(i, stage), search.config.reply_tokens, shown)

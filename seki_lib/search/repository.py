@@ -1,6 +1,7 @@
 """The knowledge repository S: every evaluated architecture of one search, kept in an append-only JSONL file."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,28 +55,32 @@ def read_history(path: Path) -> list[Record]:
 
 
 class Repository:
-    """S. With a path, each record is on disk before `append` returns; without one it lives in memory."""
+    """S. With a path, each record is on disk before `append` returns; without one it lives in memory.
 
-    def __init__(self, path: Path | None = None):
+    records: what it begins with, without a path: the rounds that a fork shares.
+    """
+
+    def __init__(self, path: Path | None = None, records: Sequence[Record] = ()):
         self.path = path
-        self.records: list[Record] = read_history(path) if path else []
+        self.records: list[Record] = read_history(path) if path else list(records)
+        self._first: dict[str, Record] = {}  # class -> its first record
+        for record in self.records:
+            self._first.setdefault(record.canonical, record)
 
     def append(self, record: Record) -> None:
         """Add the next record and flush it."""
         if self.path:
             append_line(self.path, asdict(record))
         self.records.append(record)
+        self._first.setdefault(record.canonical, record)
 
     def __contains__(self, canonical: str) -> bool:
         """Whether a cell of this class was evaluated."""
-        return any(record.canonical == canonical for record in self.records)
+        return canonical in self._first
 
     def find(self, canonical: str) -> Record:
         """The first record of this class. Raises KeyError if none was evaluated."""
-        for record in self.records:
-            if record.canonical == canonical:
-                return record
-        raise KeyError(canonical)
+        return self._first[canonical]
 
     def top(self, k: int) -> list[Record]:
         """The k best records, best first, one a class; the earlier one on ties."""

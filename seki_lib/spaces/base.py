@@ -2,8 +2,10 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..files.errors import InvalidArchitecture, look_up
@@ -28,6 +30,7 @@ class RandomSource(Protocol):
 
 
 Architecture = TypeVar("Architecture")
+Draw = Callable[[Random, Sequence[str]], str]
 
 
 @dataclass(frozen=True)
@@ -52,24 +55,28 @@ class Notation:
 class ReplySchema(dict[str, Any]):
     """JSON Schema of a reply (it is a plain dict), with the same set of replies as a GBNF grammar for llama.cpp.
 
-    The grammar's text is part of what identifies a recorded call (`transcript.call_key`): who decodes may reword it.
+    The grammar's text is part of what identifies a recorded call (`Question.key`): who decodes may reword it.
+    draw(rng, shown): a reply by chance, for a search without an LLM. Where cells are shown, as texts, each of its parts
+    is that of a random one of them; else all replies are equally likely.
     """
 
-    def __init__(self, schema: dict[str, Any], grammar: str):
+    def __init__(self, schema: dict[str, Any], grammar: str, draw: "Draw"):
         super().__init__(schema)
         self.grammar = grammar
+        self.draw = draw
 
     @classmethod
     def one_of(cls, choices: Sequence[str]) -> "ReplySchema":
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        return cls(
-            {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
-        )
+        grammar = "root ::= " + " | ".join(gbnf_literal(choice) for choice in choices)
+        return cls({"type": "string", "enum": list(choices)}, grammar, lambda rng, shown: rng.choice(choices))
 
     def choice(self, reply: str) -> str | None:
         """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
+        if reply in self.get("enum", ()):
+            return reply
         choices = {simple(choice): choice for choice in self.get("enum", ())}
         texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
         named = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
@@ -118,6 +125,10 @@ class SearchSpace(ABC, Generic[Architecture]):
     def random(self, rng: RandomSource) -> Architecture:
         """One architecture, uniform over the space."""
 
+    def mixed(self, cells: Sequence[Architecture], rng: Random) -> Architecture:
+        """An architecture whose every part is that of a random one of these; here the only part is the whole."""
+        return rng.choice(cells)
+
     @abstractmethod
     def neighbors(self, arch: Architecture) -> Sequence[Architecture]:
         """All architectures one change away, in a fixed order."""
@@ -151,10 +162,26 @@ class SearchSpace(ABC, Generic[Architecture]):
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:
         """Every neighbour, keyed by the words for the one change that leads to it."""
 
-    @abstractmethod
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         """JSON Schema of a reply that holds one architecture; its `.grammar` is `reply_grammar(notation)`."""
+        n = self.notation(notation)
+
+        def draw(rng: Random, shown: Sequence[str]) -> str:
+            cells = [_read_again(self, text, n) for text in shown]
+            return self.show(self.mixed(cells, rng) if cells else self.random(rng), n)
+
+        return ReplySchema(self.reply_properties(n), self.reply_grammar(n), draw)
+
+    @abstractmethod
+    def reply_properties(self, notation: Notation) -> dict[str, Any]:
+        """The JSON Schema itself, a plain dict."""
 
     @abstractmethod
     def reply_grammar(self, notation: str | Notation) -> str:
         """Compact GBNF of such a reply for llama.cpp: the bare text of `show`, no white space to pay for."""
+
+
+@lru_cache(4096)
+def _read_again(space: SearchSpace[Any], text: str, notation: Notation) -> Any:
+    """A cell of a prompt: the same one is shown in many rounds."""
+    return space.read(text, notation)

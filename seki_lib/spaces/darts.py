@@ -9,9 +9,11 @@ from two different earlier nodes; the cell's output is the nodes of `concat`, si
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations
+from random import Random
+from typing import Any
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
+from .base import InvalidArchitecture, Notation, RandomSource, SearchSpace, gbnf_literal, record
 from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = (
@@ -151,6 +153,15 @@ class Darts(SearchSpace[DartsGenotype]):
 
         return DartsGenotype(cell(), cell())
 
+    def mixed(self, cells: Sequence[DartsGenotype], rng: Random) -> DartsGenotype:
+        """The part is a node with its two edges."""
+
+        def cell(kind: str) -> Edges:
+            nodes = (getattr(rng.choice(cells), kind)[at : at + 2] for at in range(0, 2 * len(NODES), 2))
+            return tuple(chain.from_iterable(nodes))
+
+        return DartsGenotype(cell("normal"), cell("reduce"))
+
     def neighbors(self, arch: DartsGenotype) -> Sequence[DartsGenotype]:
         """120: the 96 with another operation on one edge, and the 24 where one edge comes from another node."""
         return _neighbors(self.require(arch))
@@ -198,9 +209,8 @@ class Darts(SearchSpace[DartsGenotype]):
             edits[f"{cell} node {2 + at // 2} from {before} to {after}"] = neighbor
         return edits
 
-    def reply_schema(self, notation: str | Notation) -> ReplySchema:
-        n = self.notation(notation)
-        word = {"type": "string", "enum": list(n.spelling)}
+    def reply_properties(self, notation: Notation) -> dict[str, Any]:
+        word = {"type": "string", "enum": list(notation.spelling)}
         cell = record(
             {
                 str(node): record(
@@ -213,7 +223,7 @@ class Darts(SearchSpace[DartsGenotype]):
                 for node in NODES
             }
         )
-        return ReplySchema(record(dict.fromkeys(CELLS, cell)), self.reply_grammar(n))
+        return record(dict.fromkeys(CELLS, cell))
 
     def reply_grammar(self, notation: str | Notation) -> str:
         n = self.notation(notation)

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import factorial
+from random import Random
+from typing import Any
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
+from .base import InvalidArchitecture, Notation, RandomSource, SearchSpace, gbnf_literal, record
 from .reading import Form, Run, clip, genotype
 
 PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
@@ -109,6 +111,10 @@ class DartsRnn(SearchSpace[RnnGenotype]):
 
         return RnnGenotype(tuple((OPERATIONS[below(len(OPERATIONS))], below(node)) for node in NODES))
 
+    def mixed(self, cells: Sequence[RnnGenotype], rng: Random) -> RnnGenotype:
+        """The part is a node with its edge."""
+        return RnnGenotype(tuple(rng.choice(cells).recurrent[node] for node in range(len(NODES))))
+
     def neighbors(self, arch: RnnGenotype) -> Sequence[RnnGenotype]:
         """52: the 24 with another operation in one node, and the 28 where one node comes from another."""
         return _neighbors(self.require(arch))
@@ -148,14 +154,13 @@ class DartsRnn(SearchSpace[RnnGenotype]):
             edits[f"node {at + 1} from {before} to {after}"] = neighbor
         return edits
 
-    def reply_schema(self, notation: str | Notation) -> ReplySchema:
-        n = self.notation(notation)
-        word = {"type": "string", "enum": list(n.spelling)}
+    def reply_properties(self, notation: Notation) -> dict[str, Any]:
+        word = {"type": "string", "enum": list(notation.spelling)}
         nodes = {
             str(node): record({"operation": word, "from": {"type": "integer", "enum": list(range(node))}})
             for node in NODES
         }
-        return ReplySchema(record({"recurrent": record(nodes)}), self.reply_grammar(n))
+        return record({"recurrent": record(nodes)})
 
     def reply_grammar(self, notation: str | Notation) -> str:
         n = self.notation(notation)

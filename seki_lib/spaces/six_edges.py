@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import ClassVar, TypeVar
+from random import Random
+from typing import Any, ClassVar, TypeVar
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
+from .base import InvalidArchitecture, Notation, RandomSource, SearchSpace, gbnf_literal, record
 from .reading import Form, Run, clip
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
@@ -52,12 +53,16 @@ class SixEdgeSpace(SearchSpace[Cell]):
     def random(self, rng: RandomSource) -> Cell:
         return self.cell(tuple(self.operations[int(rng.random() * len(self.operations))] for _ in EDGES))
 
+    def mixed(self, cells: Sequence[Cell], rng: Random) -> Cell:
+        """The part is an edge."""
+        return self.cell(tuple(rng.choice(cells).edges[edge] for edge in range(len(EDGES))))
+
     def neighbors(self, arch: Cell) -> Sequence[Cell]:
         neighbors: tuple[Cell, ...] = _neighbors(arch)
         return neighbors
 
     def canonical(self, arch: Cell) -> Cell:
-        representative: Cell = _representatives(self)[self.signature(arch.edges)]
+        representative: Cell = _canonical(self, arch)
         return representative
 
     @abstractmethod
@@ -95,10 +100,8 @@ class SixEdgeSpace(SearchSpace[Cell]):
             edits[f"edge {edge + 1} from {before} to {after}"] = neighbor
         return edits
 
-    def reply_schema(self, notation: str | Notation) -> ReplySchema:
-        n = self.notation(notation)
-        schema = record({edge: {"type": "string", "enum": list(n.spelling)} for edge in EDGE_NAMES})
-        return ReplySchema(schema, self.reply_grammar(n))
+    def reply_properties(self, notation: Notation) -> dict[str, Any]:
+        return record({edge: {"type": "string", "enum": list(notation.spelling)} for edge in EDGE_NAMES})
 
     def reply_grammar(self, notation: str | Notation) -> str:
         n = self.notation(notation)
@@ -126,6 +129,12 @@ def _neighbors(arch: Cell) -> tuple[Cell, ...]:
         for operation in arch.operations
         if operation != edges[e]
     )
+
+
+@cache
+def _canonical(space: SixEdgeSpace[Cell], arch: Cell) -> Cell:
+    representative: Cell = _representatives(space)[space.signature(arch.edges)]
+    return representative
 
 
 @cache

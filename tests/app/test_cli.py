@@ -45,9 +45,9 @@ def test_a_wrong_name_is_one_sentence_with_the_valid_ones(arguments, valid, tmp_
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        (["--trunk", "46"], "rounds 0 to 45"),
+        (["--until", "46"], "rounds 0 to 45"),
         (["--lam", "48"], "rounds 0 to 45"),
-        (["--trunk", "9", "--k", "8"], "--xi"),
+        (["--until", "9", "--k", "8"], "--xi"),
     ],
 )
 def test_rounds_that_no_setting_forks_from_are_refused(option, sentence, tmp_path):

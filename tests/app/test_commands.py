@@ -106,7 +106,7 @@ def test_an_absurd_value_ends_in_a_sentence(line, seki, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "lab"])
 def test_every_count_of_every_command_is_a_whole_number_from_0_on(command, seki):
-    counts = {"seed", "rounds", "lam", "k", "xi", "trunk", "epochs", "batch", "threads", "workers", "gpus", "jobs"}
+    counts = {"seed", "rounds", "lam", "k", "xi", "until", "epochs", "batch", "threads", "workers", "gpus", "jobs"}
     for name in [field.name for field in dataclasses.fields(COMMANDS[command]) if field.name in counts]:
         for value in ("-1", "1.5", "x", "", "9" * 20, "²"):
             code, _, error = seki(command, *BESIDE[command], f"--{name}", value)

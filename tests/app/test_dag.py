@@ -19,8 +19,7 @@ from seki_lib.app.notebook import ROOT
 from seki_lib.app.reproduce import read_edition
 from seki_lib.files.errors import SettingError
 from seki_lib.paper import needs_of, reports
-from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, require_full_grid
-from seki_lib.paper.settings import longest as trunk
+from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, longest, require_full_grid
 from seki_lib.profiles import get_profile
 from seki_lib.runs import RunSpec
 from seki_lib.training.protocol import SUPERNETS, SupernetSpec, dataset_at_hand, images_missing, named_architecture
@@ -80,7 +79,7 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
     images = dataset_at_hand("cifar10", SUPERNETS["laptop"]["darts"])
     finished = [SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"]
     laptop = get_profile("laptop")
-    grid = dict.fromkeys([trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)])
+    grid = dict.fromkeys([longest(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)])
     spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
     finished += [setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in grid]
     for table, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
@@ -95,9 +94,9 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
 
 def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not_count(tmp_path):
     laptop, spec = get_profile("laptop"), RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
-    shortest, *others = sorted({trunk(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)}, key=lambda s: s.lam)
+    shortest, *others = sorted({longest(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)}, key=lambda s: s.lam)
     images = dataset_at_hand("cifar10", SUPERNETS["laptop"]["darts"])
-    other = trunk(laptop).spec(dataclasses.replace(spec, llm="local:other"), laptop)
+    other = longest(laptop).spec(dataclasses.replace(spec, llm="local:other"), laptop)
     planned(tmp_path, "laptop")  # from now on results are newer than the code that decides them
     write([SupernetSpec("darts", images, "laptop").folder(tmp_path) / "result.json"])
     write([other.folder(tmp_path) / "result.json"])

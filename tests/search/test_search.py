@@ -140,7 +140,7 @@ def test_a_search_goes_on_from_any_round_to_the_same_end(space, evaluator):
     list(run(whole))
     for rounds_before in (1, 5, 9, 12):
         resumed = make(space, evaluator)
-        resumed.repository.records = whole.repository.records[:rounds_before]
+        resumed.repository = Repository(records=whole.repository.records[:rounds_before])
         list(run(resumed))
         assert resumed.repository.records == whole.repository.records
 
