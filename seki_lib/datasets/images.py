@@ -2,8 +2,8 @@
 
     data = load_dataset("cifar10")          # data.train.images: (50000, 3, 32, 32) uint8
 
-Looked for in this order: the original Toronto archive; all 60,000 images as Parquet of JPEGs; if `stand_in` is allowed,
-the digits. `data.source` says which it was, and goes with every number.
+CIFAR is looked for as the original Toronto archive, then as Parquet of JPEGs. `data.source` says which it was, and goes
+with every number.
 """
 
 import io
@@ -91,19 +91,17 @@ _MEMBERS = {
 }
 
 
-def load_dataset(name: str, *, train: int = 0, test: int = 0, first: int = 0, stand_in: bool = False) -> Dataset:
+def load_dataset(name: str, *, train: int = 0, test: int = 0, first: int = 0) -> Dataset:
     """A data set from the best source on this machine; never touches the network.
 
     train, test: how many images, in the files' order; 0 for all. first: of the training images, where to begin.
-    stand_in: the digits may take its place.
     Raises UnknownName, or AssetError that names the next step.
     """
     look_up("data set", CLASSES, name)
     wanted = slice(first, first + train if train else None), slice(test or None)
-    group = assets_at_hand(name)
-    if name == "digits" or (stand_in and not group):
+    if name == "digits":
         return _digits(wanted)
-    if not group:
+    if not (group := assets_at_hand(name)):
         raise AssetError(f'{name}: no images found. Looked in {looked_in()}. Run "seki data fetch {name}".')
     paths = [path for path in map(locate, group) if path]
     title, asset = name.upper().replace("CIFAR", "CIFAR-"), get_asset(group[0])

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from seki_lib.datasets.at_hand import assets_at_hand
 from seki_lib.datasets.images import load_dataset
 from seki_lib.files import assets
 from seki_lib.files.errors import AssetError, TrainingError, UnknownName, say_once
@@ -124,10 +125,10 @@ def test_an_empty_file_is_refused_with_both_hashes(home):
         load_dataset("cifar10")
 
 
-def test_the_digits_take_the_place_of_cifar_only_if_allowed_and_by_their_own_name(home):
+def test_the_digits_take_the_place_of_cifar_by_their_own_name_only(home):
     with pytest.raises(AssetError, match='seki data fetch cifar10"'):
         load_dataset("cifar10")
-    data = load_dataset("cifar10", stand_in=True)
+    data = load_dataset("digits")
     assert data.name == "digits" and data.source.name == "digits"
     assert data.train.images.shape == (1500, 3, 32, 32) and len(data.test.labels) == 297
     assert set(data.train.labels.tolist()) == set(range(10))
@@ -162,6 +163,6 @@ def test_an_extracted_folder_is_seen_and_the_archive_is_asked_for(home, capsys, 
     (home / inside).mkdir()
     (home / inside / "data_batch_1").write_bytes(b"")
     say_once.cache_clear()
-    assert load_dataset(name, stand_in=True).name == "digits"
+    assert not assets_at_hand(name)
     said = capsys.readouterr().err
     assert str(home / inside) in said and f"Put {archive} into {home}" in said
