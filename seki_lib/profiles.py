@@ -16,12 +16,7 @@ class Profile:
     k: int = 16  # best cells kept in sight (§5.3.2)
     xi: int = 8  # ξ, cells shown to the LLM each round (§5.3.2)
     seeds: tuple[int, ...] = (8, 9, 10, 11)  # "four independent search runs" (Table 3); prompts were chosen on 0-7
-    trans101_seeds: tuple[int, ...] = (
-        8,
-        9,
-        10,
-        11,
-    )  # of each of the seven tasks (§5.1.3: "four different random seeds")
+    trans101_seeds: tuple[int, ...] = (8, 9, 10, 11)  # of each task (§5.1.3: "four different random seeds")
     baseline_seeds: int = 2000  # runs of each baseline, for tight intervals
     lams: tuple[int, ...] = (15, 25, 30, 35, 40, 45)  # λ of Table 5
     ks: tuple[int, ...] = (8, 16, 24, 32)  # k of Table 6

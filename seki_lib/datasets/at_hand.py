@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from ..files.assets import extracted, fetch, locate
-from ..files.errors import AssetError, look_up
+from ..files.assets import asset_folders, fetch, get_asset, locate
+from ..files.errors import AssetError, look_up, say_once
 
 TEXTS = ("ptb", "pydoc_topics")
 DATASETS = ("cifar10", "cifar100", "digits", "imagenet", "imagenet_sample")
@@ -18,21 +18,32 @@ DATA_ASSETS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """The assets of each data set: any one of these groups holds it, the first that is here is taken."""
 
+UNPACKED = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}  # as torchvision leaves an archive
+NO_IMAGENET = (
+    "imagenet: no images found. Looked at $SEKI_IMAGENET and $SEKI_DATA/imagenet. The kit cannot fetch it: get "
+    "it from image-net.org, sort it into train/<class>/ and val/<class>/, and set SEKI_IMAGENET to the folder of both."
+)
+
 
 def assets_at_hand(dataset: str) -> tuple[str, ...]:
     """The first group of assets of a data set that is complete on this machine, or nothing."""
     for group in DATA_ASSETS.get(dataset, ()):
         if all(locate(asset) for asset in group):
             return group
-        extracted(group[0])
+        for folder in asset_folders().values():
+            if group[0] in UNPACKED and (unpacked := folder / UNPACKED[group[0]]).is_dir():
+                say_once(
+                    f"{unpacked} is not read: its files cannot be checked against the archive's hash. Put "
+                    f"{get_asset(group[0]).filename} into {folder}: torchvision leaves it beside the extracted folder."
+                )
     return ()
 
 
 def fetch_dataset(dataset: str) -> tuple[str, ...]:
     """The assets of a data set, fetched from the best source in reach. Raises AssetError naming all tried."""
-    refused: list[str] = []
     if group := assets_at_hand(dataset):
         return group
+    refused: list[str] = []
     for group in look_up("data set", DATA_ASSETS, dataset):
         try:
             for asset in group:
@@ -48,9 +59,3 @@ def imagenet_tree() -> Path | None:
     data = os.environ.get("SEKI_DATA")
     places = [os.environ.get("SEKI_IMAGENET"), data and str(Path(data) / "imagenet")]
     return next((Path(place) for place in places if place and Path(place).exists()), None)
-
-
-NO_IMAGENET = (
-    "imagenet: no images found. Looked at $SEKI_IMAGENET and $SEKI_DATA/imagenet. The kit cannot fetch it: get "
-    "it from image-net.org, sort it into train/<class>/ and val/<class>/, and set SEKI_IMAGENET to the folder of both."
-)

@@ -7,6 +7,7 @@ Equal in distribution to the per-image transforms of public code, in their order
 normalisation, the hole is zero after it. No Python per image: the same few operations on CPU and GPU.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import permutations
 
@@ -18,6 +19,7 @@ STD = (0.24703233, 0.24348505, 0.26158768)
 PHOTOGRAPHS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of ImageNet's training images
 GREY = (0.2989, 0.587, 0.114)  # what red, green and blue count in the brightness of a pixel (ITU-R 601-2)
 Triple = tuple[float, float, float]
+Place = tuple[int, int] | None  # (number of the first image, images of the whole batch) of a part of a batch
 
 
 def normalise(images: Tensor, mean: Triple = MEAN, std: Triple = STD) -> Tensor:
@@ -30,26 +32,20 @@ def _channels(values: Triple, like: Tensor) -> Tensor:
     return torch.tensor(values, device=like.device).view(1, 3, 1, 1)
 
 
-def uniform(rows: int, n: int, generator: torch.Generator, place: tuple[int, int] | None = None) -> Tensor:
+def uniform(rows: int, n: int, generator: torch.Generator, place: Place = None) -> Tensor:
     """(rows, n) numbers in [0, 1), on the generator's device.
 
-    place: (first, total) if the n are only a part of a batch of `total`, from number `first` on: the numbers are drawn
-    for all of it, so that each image gets the same ones, however the batch is shared out.
+    place: of the n in a batch that is shared out. The numbers are drawn for the whole batch, so that each image gets
+    the same ones, however the batch is shared out.
     """
     first, total = place or (0, n)
     return torch.rand(rows, total, generator=generator, device=generator.device)[:, first : first + n]
 
 
 def augment(
-    images: Tensor,
-    generator: torch.Generator,
-    *,
-    pad: int = 4,
-    flip: bool = True,
-    cutout: int = 0,
-    place: tuple[int, int] | None = None,
+    images: Tensor, generator: torch.Generator, *, pad: int = 4, cutout: int = 0, place: Place = None
 ) -> Tensor:
-    """A random view of each image.
+    """A random view of each image: a crop of the padded image, flipped or not, normalised, with a hole.
 
     images: (N, 3, H, W) uint8. generator: on the same device; its state decides the views. pad: pixels of black around
     the image before a crop of H x W. cutout: side of the square hole, whose centre lies anywhere in the image, so that
@@ -60,8 +56,7 @@ def augment(
     draws = uniform(5, n, generator, place)  # crop y, x, flip, hole y, x: one launch
     rows = (draws[0] * (2 * pad + 1)).long()[:, None] + torch.arange(height, device=images.device)  # (N, H)
     columns = (draws[1] * (2 * pad + 1)).long()[:, None] + torch.arange(width, device=images.device)
-    if flip:
-        columns = torch.where(draws[2, :, None] < 0.5, columns.flip(1), columns)
+    columns = torch.where(draws[2, :, None] < 0.5, columns.flip(1), columns)
     padded = torch.nn.functional.pad(images, (pad, pad, pad, pad)).permute(0, 2, 3, 1)  # (N, H + 2·pad, W + 2·pad, 3)
     index = torch.arange(n, device=images.device)
     views = padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]  # (N, H, W, 3)
@@ -83,11 +78,7 @@ def holes(y: Tensor, x: Tensor, height: int, width: int, side: int) -> Tensor:
 
 
 def augment_photographs(
-    images: Tensor,
-    generator: torch.Generator,
-    *,
-    jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.2),
-    place: tuple[int, int] | None = None,
+    images: Tensor, generator: torch.Generator, *, jitter: Sequence[float] = (0.4, 0.4, 0.4, 0.2), place: Place = None
 ) -> Tensor:
     """Flip, change colours, normalise: what follows the random crop on ImageNet.
 
@@ -97,9 +88,9 @@ def augment_photographs(
     images = images.contiguous()  # a worker's rows of pixels: plane by plane is faster from here on
     draws = uniform(5, len(images), generator, place)
     pixels = torch.where((draws[0] < 0.5).view(-1, 1, 1, 1), images.flip(3), images) / 255
-    spans = torch.tensor(jitter, device=images.device).view(4, 1)
-    changes = (2 * draws[1:] - 1) * spans + torch.tensor([[1.0], [1.0], [1.0], [0.0]], device=images.device)
     if any(jitter):
+        spans, middle = torch.tensor([jitter, (1, 1, 1, 0)], dtype=torch.float32, device=images.device)[..., None]
+        changes = (2 * draws[1:] - 1) * spans + middle
         pixels = jitter_colours(pixels, changes, first=place[0] if place else 0)
     return normalise(pixels, *PHOTOGRAPHS)
 
@@ -111,10 +102,8 @@ def jitter_colours(pixels: Tensor, changes: Tensor, *, first: int = 0) -> Tensor
     first image in the whole batch. Image number i has order i modulo 24 of the 24 orders: since images come in random
     order, that is as good as a draw.
     """
-    for chosen in _turns(len(pixels), first % len(ORDERS), pixels.device):
-        for colour, (images, change) in enumerate(zip(chosen, changes.clamp(min=-0.5), strict=True)):
-            if len(images):
-                pixels[images] = COLOURS[colour](pixels[images], change[images].view(-1, 1, 1, 1))
+    for colour, images in _turns(len(pixels), first % len(ORDERS), pixels.device):
+        pixels[images] = COLOURS[colour](pixels[images], changes[colour, images].view(-1, 1, 1, 1))
     return pixels
 
 
@@ -122,14 +111,14 @@ ORDERS = tuple(permutations(range(4)))
 
 
 @lru_cache(maxsize=64)
-def _turns(n: int, first: int, device: torch.device) -> list[list[Tensor]]:
-    """For each of four rounds, for each of four colour changes: the images that undergo it then."""
-    orders = [ORDERS[(first + i) % len(ORDERS)] for i in range(n)]
-    return [
-        [torch.tensor([i for i in range(n) if orders[i][turn] == colour], dtype=torch.int64, device=device)
-         for colour in range(4)]
-        for turn in range(4)
-    ]  # fmt: skip
+def _turns(n: int, first: int, device: torch.device) -> list[tuple[int, Tensor]]:
+    """Four rounds of four colour changes, one after the other: which change, and the images that undergo it then."""
+    turns = []
+    for turn in range(4):
+        for colour in range(4):
+            if images := [i for i in range(n) if ORDERS[(first + i) % len(ORDERS)][turn] == colour]:
+                turns.append((colour, torch.tensor(images, device=device)))
+    return turns
 
 
 def _grey(pixels: Tensor) -> Tensor:

@@ -11,30 +11,32 @@ cannot be read is named. What it gains: benchmarks/results/image_pipeline.md.
 import hashlib
 import math
 import os
+import re
 import signal
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from ..files.assets import get_asset, locate, looked_in
 from ..files.errors import AssetError, TrainingError
 from ..files.source import DataSource
 from .at_hand import NO_IMAGENET, imagenet_tree
-from .images import Dataset as LabelledDataset
-from .images import Images
+from .images import Dataset, Images
 
 CLASSES = {"imagenet": 1000, "imagenet_sample": 200}
 ENDINGS = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
+SPLITS = ("train", "val")
+PLACE = re.compile(r"(train|val)/(?:([^/]+)/)?([^/]*)")  # split, class, file
 CENTRE = -1  # in place of a seed: no random crop
 CHUNK = 64  # images that a worker hands over at once: 10 MB at 224 pixels
 Box = tuple[float, float, float, float]  # left, upper, right, lower
@@ -74,63 +76,58 @@ class Photographs:
         names a file that cannot be read.
         """
         wanted = [part.tolist() for part in parts]
-        chunks = [
+        chunks: Any = [
             (seed, part[i : i + CHUNK])
             for seed, part in zip(seeds or [CENTRE] * len(wanted), wanted, strict=True)
             for i in range(0, len(part), CHUNK)
         ]
         share = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of each process of torchrun
         count = self.config.workers if self.config.workers >= 0 else max(1, share - 1)
-        options: dict[str, Any] = (
-            {"prefetch_factor": 4, "worker_init_fn": _leave_signals_to_the_parent} if count else {}
-        )
-        loader = DataLoader(
-            _Views(self), batch_size=None, sampler=chunks, num_workers=count,
-            pin_memory=device.type == "cuda", generator=torch.Generator(), **options,
+        decode: Any = self._decode
+        loader: DataLoader[Any] = DataLoader(
+            chunks, batch_size=None, collate_fn=decode, num_workers=count, prefetch_factor=4 if count else None,
+            worker_init_fn=_leave_signals_to_the_parent, pin_memory=device.type == "cuda", generator=torch.Generator(),
         )  # fmt: skip
         views: Any = iter(loader)
         try:
             for part in wanted:
-                pixels = [self._next(views).to(device, non_blocking=True) for _ in range(0, len(part), CHUNK)]
+                pixels = [_next(views).to(device, non_blocking=True) for _ in range(0, len(part), CHUNK)]
                 yield torch.cat(pixels).permute(0, 3, 1, 2), self.labels[part].to(device)
         finally:
             if count:  # a traceback would keep them alive, and they do not heed the signal that would end them
                 views._shutdown_workers()
 
-    @staticmethod
-    def _next(views: Iterator[Any]) -> Tensor:
-        try:
-            view = next(views)
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise TrainingError(
-                "a process that decodes images was ended from outside, most likely for want of memory. "
-                "Next: fewer workers, or more shared memory (/dev/shm); the same command goes on."
-            ) from None
-        if isinstance(view, str):
-            raise TrainingError(view)
-        return view  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True)
-class _Views(Dataset[Any]):
-    """What worker processes do: a seed and indices -> (n, resolution, resolution, 3) uint8, or what is wrong."""
-
-    photographs: Photographs
-
-    def __getitem__(self, seed_and_chunk: tuple[int, list[int]]) -> Tensor | str:
-        of, (seed, chunk) = self.photographs, seed_and_chunk
-        views = np.empty((len(chunk), of.config.resolution, of.config.resolution, 3), np.uint8)
+    def _decode(self, seed_and_chunk: tuple[int, list[int]]) -> Tensor | str:
+        """A seed and indices -> (n, resolution, resolution, 3) uint8, or a sentence about what cannot be read."""
+        seed, chunk = seed_and_chunk
+        views = np.empty((len(chunk), self.config.resolution, self.config.resolution, 3), np.uint8)
         for i, index in enumerate(chunk):
             crop = None if seed == CENTRE else Random(seed << 32 | index)
+            path = self.root / self.images[index]
             try:
-                views[i] = view(read(of.root, of.images[index]), of.config, crop)
+                archive = None if self.root.is_dir() else _archive(self.root, os.getpid())
+                content = archive.read(self.images[index]) if archive else path.read_bytes()
+                views[i] = view(content, self.config, crop)
             except (OSError, SyntaxError, ValueError, zipfile.BadZipFile) as error:
                 reason = "it is no image" if "cannot identify" in str(error) else str(error)
-                path = of.root / of.images[index]
                 return f"{path} cannot be read ({reason}). Put a good copy there: the same command goes on."
         return torch.from_numpy(views)
+
+
+def _next(views: Iterator[Tensor | str]) -> Tensor:
+    """The next chunk of a loader. Raises TrainingError if an image cannot be read or a worker process was killed."""
+    try:
+        chunk = next(views)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            "a process that decodes images was ended from outside, most likely for want of memory. "
+            "Next: fewer workers, or more shared memory (/dev/shm); the same command goes on."
+        ) from None
+    if isinstance(chunk, str):
+        raise TrainingError(chunk)
+    return chunk
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
@@ -175,41 +172,31 @@ def centre_box(width: int, height: int, config: Config) -> Box:
     return left, upper, left + side, upper + side
 
 
-def read(root: Path, name: str) -> bytes:
-    """The content of a file below a folder, or in a zip file."""
-    return (root / name).read_bytes() if root.is_dir() else _archive(root, os.getpid()).read(name)
-
-
 @lru_cache(maxsize=4)
 def _archive(path: Path, process: int) -> zipfile.ZipFile:
     """An open zip file; each process has its own, since they would move each other's place in it."""
     return zipfile.ZipFile(path)
 
 
-def load_photographs(name: str, config: Config, *, train: int = 0, test: int = 0) -> LabelledDataset:
+def load_photographs(name: str, config: Config, *, train: int = 0, test: int = 0) -> Dataset:
     """ImageNet-1K of the user ("imagenet"), or its sample ("imagenet_sample"); only lists files, decodes none.
 
     train, test: how many images, the same number of each class as far as they go; 0 for all.
-
     Raises AssetError that names what is missing and the next step.
     """
+    sample = get_asset("imagenet_sample")
+    root = imagenet_tree() if name == "imagenet" else locate(name)
+    if not root:
+        missing = f'{name}: {sample.filename} was not found in {looked_in()}. Run "seki data fetch {name}".'
+        raise AssetError(NO_IMAGENET if name == "imagenet" else missing)
+    tree = list_tree(root, CLASSES[name])
     if name == "imagenet":
-        if not (root := imagenet_tree()):
-            raise AssetError(NO_IMAGENET)
-        tree = list_tree(root, CLASSES[name])
-        digest = hashlib.sha256(repr(tree).encode()).hexdigest()
-        counts = " + ".join(f"{sum(map(len, tree[part].values())):,}" for part in ("train", "val"))
-        source = DataSource(
-            name, f"ImageNet-1K, {counts} images of the user's own copy", get_asset("imagenet_sample").licence, digest
-        )
+        counts = " + ".join(f"{sum(map(len, tree[split].values())):,}" for split in SPLITS)
+        sentence = f"ImageNet-1K, {counts} images of the user's own copy"
+        sha256 = hashlib.sha256(repr(tree).encode()).hexdigest()
     else:
-        asset = get_asset(name)
-        if not (path := locate(name)):
-            raise AssetError(f'{name}: {asset.filename} was not found in {looked_in()}. Run "seki data fetch {name}".')
-        root, tree = path, list_tree(path, CLASSES[name])
-        source = DataSource(
-            name, f"a sample of ImageNet: {asset.origin.removesuffix(' (mirror only)')}", asset.licence, asset.sha256
-        )
+        sentence = f"a sample of ImageNet: {sample.origin.removesuffix(' (mirror only)')}"
+        sha256 = sample.sha256
     classes = {label: i for i, label in enumerate(sorted(tree["train"]))}
 
     def part(split: str, wanted: int) -> Photographs:
@@ -219,13 +206,20 @@ def load_photographs(name: str, config: Config, *, train: int = 0, test: int = 0
         labels = torch.tensor([classes[c] for _, c, _ in files], dtype=torch.int64)
         return Photographs(root, [file for _, _, file in files], labels, config)
 
-    return LabelledDataset(name, len(classes), part("train", train), part("val", test), source)
+    source = DataSource(name, sentence, sample.licence, sha256)
+    return Dataset(name, len(classes), part("train", train), part("val", test), source)
 
 
 def list_tree(root: Path, classes: int) -> Tree:
     """The image files of both parts, by class, in alphabetical order. Raises AssetError that names what is missing."""
-    tree = _list_zip(root) if root.is_file() else _list_folder(root)
-    for split in ("train", "val"):
+    tree: Tree = {}
+    for name in sorted(_names(root), key=lambda name: name.split("/")):
+        if place := PLACE.fullmatch(name):
+            split, label, file = place.groups()
+            of_split = tree.setdefault(split, {})
+            if label and _is_class(label):
+                of_split.setdefault(label, []).extend([file] * _is_image(file))
+    for split in SPLITS:
         if split not in tree:
             raise AssetError(f"{root} has no {split}/. It must hold train/<class>/<image> and val/<class>/<image>.")
         if not tree[split]:
@@ -244,35 +238,22 @@ def list_tree(root: Path, classes: int) -> Tree:
     return tree
 
 
-def _list_folder(root: Path) -> Tree:
-    tree: Tree = {}
-    for split in ("train", "val"):
+def _names(root: Path) -> list[str]:
+    """The paths in a zip file; below a folder, those of both parts, their classes and files. A folder's ends in "/"."""
+    if root.is_file():
+        try:
+            return zipfile.ZipFile(root).namelist()
+        except zipfile.BadZipFile:
+            raise AssetError(f"{root} is neither a folder nor a zip file with train/<class>/<image>.") from None
+    names = []
+    for split in SPLITS:
         if (root / split).is_dir():
-            folders = sorted(
-                entry.name for entry in os.scandir(root / split) if entry.is_dir() and _is_class(entry.name)
-            )
-            tree[split] = {label: _list_class(root / split / label) for label in folders}
-    return tree
-
-
-def _list_class(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if _is_image(entry.name) and not entry.is_dir())
-
-
-def _list_zip(path: Path) -> Tree:
-    tree: Tree = {}
-    try:
-        names = zipfile.ZipFile(path).namelist()
-    except zipfile.BadZipFile:
-        raise AssetError(f"{path} is neither a folder nor a zip file with train/<class>/<image>.") from None
-    for name in sorted(names):
-        parts = PurePosixPath(name).parts
-        if parts and parts[0] in ("train", "val"):
-            split = tree.setdefault(parts[0], {})
-            if len(parts) == 3 and _is_class(parts[1]):
-                files = split.setdefault(parts[1], [])
-                files += [parts[2]] * (_is_image(parts[2]) and not name.endswith("/"))
-    return tree
+            names.append(f"{split}/")
+            for label in os.scandir(root / split):
+                if label.is_dir() and _is_class(label.name):
+                    names.append(f"{split}/{label.name}/")
+                    names += [f"{split}/{label.name}/{file.name}{'/' * file.is_dir()}" for file in os.scandir(label)]
+    return names
 
 
 def _is_class(name: str) -> bool:
@@ -296,7 +277,7 @@ def search_subsets(
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(labels), generator=generator)
     order = order[labels[order].argsort(stable=True)]  # by class, shuffled within each
-    parts: tuple[list[Tensor], list[Tensor]] = ([], [])
+    to_train, to_validate = [], []
     for label, of_class in enumerate(torch.split(order, torch.bincount(labels).tolist())):
         first = max(1, round(weights * len(of_class)))
         second = max(1, min(round(validation * len(of_class)), len(of_class) - first))
@@ -305,8 +286,8 @@ def search_subsets(
                 f"class {label} has {len(of_class)} image, and two are needed: one to train and one to validate. "
                 "Next: a larger train_images, or more images of that class."
             )
-        parts[0].append(of_class[:first])
-        parts[1].append(of_class[first : first + second])
-    to_validate = torch.cat(parts[1])
-    shuffled = to_validate[torch.randperm(len(to_validate), generator=generator)]
-    return torch.cat(parts[0]).sort().values, shuffled
+        to_train.append(of_class[:first])
+        to_validate.append(of_class[first : first + second])
+    shuffled = torch.cat(to_validate)
+    shuffled = shuffled[torch.randperm(len(shuffled), generator=generator)]
+    return torch.cat(to_train).sort().values, shuffled

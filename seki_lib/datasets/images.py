@@ -2,8 +2,8 @@
 
     data = load_dataset("cifar10")          # data.train.images: (50000, 3, 32, 32) uint8
 
-Looked for in this order: the original Toronto archive; all 60,000 images as Parquet of JPEGs; if `stand_in` is allowed,
-the digits. `data.source` says which it was, and goes with every number.
+CIFAR is looked for as the original Toronto archive, then as Parquet of JPEGs. `data.source` says which it was, and goes
+with every number.
 """
 
 import io
@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from ..files.assets import get_asset, locate, looked_in
 from ..files.errors import AssetError, TrainingError, look_up
 from ..files.source import DataSource
 from .at_hand import assets_at_hand
+
+if TYPE_CHECKING:
+    from .image_folder import Photographs
 
 
 class Images(NamedTuple):
@@ -41,26 +44,11 @@ class Images(NamedTuple):
     def batches(
         self, parts: Sequence[Tensor], device: torch.device, seeds: Sequence[int] = ()
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each of `parts`, indices of images: the images and their labels. Memory holds them: nothing is seeded."""
+        """For each of `parts`, indices of images: the images and their labels. `seeds` is for files only."""
         return ((self.images[part], self.labels[part]) for part in parts)
 
 
-class LabelledImages(Protocol):
-    """What a trainer sees of a set of images: `Images` in memory, or `Photographs` in files (`image_folder.py`)."""
-
-    @property
-    def images(self) -> Any: ...  # noqa: D102
-
-    @property
-    def labels(self) -> Tensor: ...  # noqa: D102
-
-    def to(self, device: torch.device | str) -> "LabelledImages": ...  # noqa: D102
-
-    def chosen(self, indices: Tensor) -> "LabelledImages": ...  # noqa: D102
-
-    def batches(  # noqa: D102
-        self, parts: Sequence[Tensor], device: torch.device, seeds: Sequence[int] = ()
-    ) -> Iterator[tuple[Tensor, Tensor]]: ...
+LabelledImages: TypeAlias = "Images | Photographs"  # what a trainer sees: in memory, or in files
 
 
 @dataclass(frozen=True)
@@ -80,16 +68,16 @@ class Dataset:
 
     def check(self) -> None:
         """Raise TrainingError unless each image has a label of the data set's classes."""
-        parts: dict[str, LabelledImages] = {"training": self.train, "test": self.test}
-        for name, part in parts.items():
+        for name, part in (("training", self.train), ("test", self.test)):
             if len(part.labels) == 0 or len(part.images) != len(part.labels):
                 raise TrainingError(
                     f"{self.name}: {len(part.images)} {name} images and {len(part.labels)} labels. "
                     f'Fetch the data again: "seki data fetch {self.name}".'
                 )
-            if int(part.labels.min()) < 0 or int(part.labels.max()) >= self.classes:
+            lowest, highest = part.labels.aminmax()
+            if lowest < 0 or highest >= self.classes:
                 raise TrainingError(
-                    f"{self.name}: a {name} label is {int(part.labels.max())}, but the network has {self.classes} "
+                    f"{self.name}: a {name} label is {int(highest)}, but the network has {self.classes} "
                     "classes. Give the data set its own number of classes."
                 )
 
@@ -103,40 +91,27 @@ _MEMBERS = {
 }
 
 
-def load_dataset(name: str, *, train: int = 0, test: int = 0, first: int = 0, stand_in: bool = False) -> Dataset:
+def load_dataset(name: str, *, train: int = 0, test: int = 0, first: int = 0) -> Dataset:
     """A data set from the best source on this machine; never touches the network.
 
     train, test: how many images, in the files' order; 0 for all. first: of the training images, where to begin.
-    stand_in: the digits may take its place.
     Raises UnknownName, or AssetError that names the next step.
     """
     look_up("data set", CLASSES, name)
+    wanted = slice(first, first + train if train else None), slice(test or None)
     if name == "digits":
-        return _digits(first, train, test)
-    if group := assets_at_hand(name):
-        paths = [path for path in map(locate, group) if path]
-        parts = (_read_archive if len(group) == 1 else _read_parquet)(paths, name, first, train, test)
-        for part in parts:
-            _check(part, CLASSES[name], paths[0])
-        return Dataset(name, CLASSES[name], *parts, image_source(name, group))
-    if stand_in:
-        return _digits(first, train, test)
-    raise AssetError(f'{name}: no images found. Looked in {looked_in()}. Run "seki data fetch {name}".')
-
-
-def image_source(name: str, group: tuple[str, ...]) -> DataSource:
-    """What these assets of a data set are, for provenance."""
+        return _digits(wanted)
+    if not (group := assets_at_hand(name)):
+        raise AssetError(f'{name}: no images found. Looked in {looked_in()}. Run "seki data fetch {name}".')
+    paths = [path for path in map(locate, group) if path]
     title, asset = name.upper().replace("CIFAR", "CIFAR-"), get_asset(group[0])
-    what = "the original images" if len(group) == 1 else "recompressed as JPEG (not bit-identical to the original)"
-    return DataSource(group[0], f"{title}, {what}", asset.licence, asset.sha256)
-
-
-def _check(part: Images, classes: int, path: Path) -> None:
-    """Raise AssetError unless these are labelled images of so many classes."""
-    if len(part.labels) == 0:
-        raise AssetError(f"{path} holds no images: move it away and fetch it again.")
-    if int(part.labels.min()) < 0 or int(part.labels.max()) >= classes:
-        raise AssetError(f"{path}: labels lie in [0, {classes}), found {int(part.labels.max())}: another data set?")
+    if len(group) == 1:
+        parts, what = _read_archive(paths[0], name, wanted), "the original images"
+    else:
+        parts = [_read_parquet(path, _LABEL_KEY[name], part) for path, part in zip(paths, wanted, strict=True)]
+        what = "recompressed as JPEG (not bit-identical to the original)"
+    source = DataSource(group[0], f"{title}, {what}", asset.licence, asset.sha256)
+    return Dataset(name, CLASSES[name], parts[0], parts[1], source)
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -149,40 +124,30 @@ class _ArrayUnpickler(pickle.Unpickler):
         raise AssetError(f"CIFAR archive: the file asks for {module}.{name}, which it has no business to need")
 
 
-def _read_archive(paths: list[Path], name: str, first: int, train: int, test: int) -> tuple[Images, Images]:
-    key = f"{_LABEL_KEY[name]}s".encode()
-    with tarfile.open(paths[0]) as archive:
-
-        def read(members: list[str], first: int, wanted: int) -> Images:
-            batches = []
-            for member in members:
-                if file := archive.extractfile(member):
-                    batches.append(_ArrayUnpickler(file, encoding="bytes").load())
-            images = np.concatenate([np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32) for batch in batches])
-            labels = np.concatenate([np.asarray(batch[key], np.int64) for batch in batches])
-            part = slice(first, first + wanted if wanted else None)
-            return Images(torch.from_numpy(images[part]), torch.from_numpy(labels[part]))
-
-        return read(_MEMBERS[name][0], first, train), read(_MEMBERS[name][1], 0, test)
+def _read_archive(path: Path, name: str, wanted: Sequence[slice]) -> list[Images]:
+    parts = []
+    with tarfile.open(path) as archive:
+        for members, part in zip(_MEMBERS[name], wanted, strict=True):
+            files = filter(None, map(archive.extractfile, members))
+            batches = [_ArrayUnpickler(file, encoding="bytes").load() for file in files]
+            images = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, 32, 32)
+            labels = np.concatenate([batch[f"{_LABEL_KEY[name]}s".encode()] for batch in batches])
+            parts.append(Images(torch.from_numpy(images[part]), torch.from_numpy(labels[part])))
+    return parts
 
 
-def _read_parquet(paths: list[Path], name: str, first: int, train: int, test: int) -> tuple[Images, Images]:
+def _read_parquet(path: Path, label: str, part: slice) -> Images:
     import pyarrow.parquet as pq
     from PIL import Image
 
-    def read(path: Path, first: int, wanted: int) -> Images:
-        table = pq.ParquetFile(path).read()  # read_table and to_numpy import a second of modules
-        table = table.slice(first, wanted or table.num_rows)
-        labels = np.array(table[_LABEL_KEY[name]].to_pylist(), np.int64)
-        pixels = np.empty((len(labels), 32, 32, 3), np.uint8)
-        for i, image in enumerate(table["img"].to_pylist()):
-            pixels[i] = np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
-        return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels))
-
-    return read(paths[0], first, train), read(paths[1], 0, test)
+    table = pq.ParquetFile(path).read()  # read_table and to_numpy import a second of modules
+    files = [image["bytes"] for image in table["img"][part].to_pylist()]
+    pixels = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files])
+    labels = torch.tensor(table[label][part].to_pylist())
+    return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels)
 
 
-def _digits(first: int, train: int, test: int) -> Dataset:
+def _digits(wanted: Sequence[slice]) -> Dataset:
     """1,797 handwritten digits of 8x8 grey pixels, each pixel as 4x4: the first 1,500 to train, the rest to test."""
     from sklearn.datasets import load_digits
 
@@ -190,9 +155,8 @@ def _digits(first: int, train: int, test: int) -> Dataset:
     grey = np.kron(np.round(digits.images * (255 / 16)), np.ones((1, 4, 4))).astype(np.uint8)
     images = torch.from_numpy(grey)[:, None].repeat(1, 3, 1, 1)
     labels = torch.from_numpy(digits.target.astype(np.int64))
-    parts = (
-        Images(images[:1500][first:][: train or None], labels[:1500][first:][: train or None]),
-        Images(images[1500:][: test or None], labels[1500:][: test or None]),
-    )
+    halves = slice(TRAIN_IMAGES["digits"]), slice(TRAIN_IMAGES["digits"], None)
+    train, test = (Images(images[half][part], labels[half][part]) for half, part in zip(halves, wanted, strict=True))
     sentence = "scikit-learn's 8x8 digits, enlarged: no CIFAR was at hand"
-    return Dataset("digits", 10, *parts, DataSource("digits", sentence, "BSD-3-Clause (scikit-learn)", ""))
+    source = DataSource("digits", sentence, "BSD-3-Clause (scikit-learn)", "")
+    return Dataset("digits", CLASSES["digits"], train, test, source)

@@ -1,10 +1,10 @@
 """Which code made a result: a hash of the modules that decide it.
 
-    fingerprint("search", "spaces.nas201", "evaluators.tabular")
+    fingerprint("search.algorithm", "spaces.nas201", "evaluators.tabular")
 
-The modules are those named and all that they import of this package, but for BESIDE. They are parsed first: comments,
-docstrings, layout, printed lines and the words of error messages change no hash. The words of an InvalidArchitecture
-do, since they go back to the LLM.
+The modules are those named and all that they import of this package, but for BESIDE and ONLY_WITH. They are parsed
+first: comments, docstrings, layout, printed lines and the words of error messages change no hash. The words of an
+InvalidArchitecture do, since they go back to the LLM.
 """
 
 import ast
@@ -18,12 +18,16 @@ BESIDE = ("app", "files", "llm", "report", "spaces", "training.checkpoint", "tra
 """Modules and packages that decide no result: they store, fetch, ask and show. An LLM's settings stand in the config.
 Of `spaces` only the one that is named decides, and what it imports of its like."""
 
+ONLY_WITH = {"spaces.reading": "search.replies"}
+"""What decides a result only together with another module. How a text is read decides a search that reads replies; a
+training's config states its cell in canonical form, however it was read."""
+
 SETTINGS = ("profiles", "training.language_protocol", "training.protocol")
 """Modules whose tables of settings count only where a result uses them: each result's own config states its values."""
 
 
 def fingerprint(*modules: str) -> str:
-    """The hash of the code behind these modules, 12 hexadecimal digits. Raises FileNotFoundError for no module."""
+    """The hash of the code behind these modules or packages, 12 hexadecimal digits. Raises FileNotFoundError."""
     digest = hashlib.sha256()
     for name in sorted(deciding(*modules)):
         digest.update(f"{name} {_hash(_path(name), name in SETTINGS)}\n".encode())
@@ -31,7 +35,7 @@ def fingerprint(*modules: str) -> str:
 
 
 def deciding(*modules: str) -> set[str]:
-    """The named modules, and all that they import of this package, directly or not, but for BESIDE."""
+    """The named modules, and all that they import of this package, directly or not, but for BESIDE and ONLY_WITH."""
     found: set[str] = set()
     left = list(modules)
     while left:
@@ -39,7 +43,7 @@ def deciding(*modules: str) -> set[str]:
         if name not in found:
             found.add(name)
             left += [imported for imported in _imports(name) if not _is_beside(imported, name)]
-    return found
+    return {name for name in found if name in modules or ONLY_WITH.get(name, name) in found}
 
 
 def set_aside(folder: Path, code: str) -> Path:
@@ -67,16 +71,19 @@ def _path(name: str) -> Path:
 
 
 def _imports(name: str) -> Iterator[str]:
-    """The modules of this package that a module imports, wherever in it."""
+    """The modules of this package that a module or a package's `__init__` imports, wherever in it."""
     path = _path(name)
     folder = path.parent.relative_to(PACKAGE).parts
     for node in ast.walk(_parse(path)):
         if isinstance(node, ast.ImportFrom) and node.level:
-            base = ".".join([*folder[: len(folder) + 1 - node.level], *(node.module or "").split(".")]).strip(".")
-            inner = [".".join(filter(None, (base, alias.name))) for alias in node.names]
-            yield from (one for one in inner if _path(one).is_file())
-            if base and not all(_path(one).is_file() for one in inner):
-                yield base
+            home = [*folder[: len(folder) + 1 - node.level], *(node.module or "").split(".")]
+            base = ".".join(filter(None, home))
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".strip(".")
+                if _path(inner).is_file():
+                    yield inner
+                elif base:
+                    yield base
 
 
 @cache
@@ -93,31 +100,21 @@ def _hash(path: Path, definitions_only: bool) -> str:
 
 
 def _tokens(node: ast.AST) -> Iterator[str]:
-    """A tree as texts that every version of Python spells alike."""
+    """A tree as texts that every version of Python spells alike, without what is only said to people."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and _called(node.exc) != "InvalidArchitecture":
+        node = ast.Raise(node.exc.func)
     yield type(node).__name__
     for name, value in ast.iter_fields(node):
         for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, ast.Expr) and _says_only(item.value):
-                continue
-            if isinstance(item, ast.Raise):
-                yield from _raised(item)
-            elif isinstance(item, ast.AST):
+            if isinstance(item, ast.Expr) and (isinstance(item.value, ast.Constant) or _called(item.value) == "print"):
+                continue  # a docstring, or a printed line
+            if isinstance(item, ast.AST):
                 yield f"{name}:"
                 yield from _tokens(item)
             elif item is not None:
                 yield f"{name}={item!r}"
 
 
-def _says_only(value: ast.expr) -> bool:
-    """Whether a statement is a docstring or a printed line."""
-    printed = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
-    return printed or (isinstance(value, ast.Constant) and isinstance(value.value, str))
-
-
-def _raised(statement: ast.Raise) -> Iterator[str]:
-    """A raise by what is raised; its words count only where an LLM reads them."""
-    raised = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
-    name = raised.id if isinstance(raised, ast.Name) else ""
-    yield f"raise {name}"
-    if name == "InvalidArchitecture" and statement.exc:
-        yield from _tokens(statement.exc)
+def _called(node: ast.expr) -> str:
+    """The name of the function that is called, if it is a call by name."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .errors import RunError, say_once
 
@@ -43,7 +43,7 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
 
     Raises RunError if the disk does not take it.
     """
-    line = _encoded(record)
+    line = _json(record).encode(errors="backslashreplace")
     with on_disk(path):
         new = not path.exists()
         with path.open("ab+", buffering=0) as file:
@@ -68,21 +68,27 @@ def require_room(path: Path) -> None:
             file.truncate(end)
 
 
-def _end_of_lines(file: Any) -> int:
+def _end_of_lines(file: IO[bytes]) -> int:
     """Offset just after the last newline, 0 if there is none."""
-    end = int(file.seek(0, os.SEEK_END))
-    if not end:
-        return 0
-    file.seek(end - 1)
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
     if file.read(1) == b"\n":
         return end
     file.seek(0)
-    return int(file.read(end).rfind(b"\n")) + 1
+    return file.read(end).rfind(b"\n") + 1
 
 
-def _encoded(value: Any, indent: int | None = None) -> bytes:
-    """JSON in UTF-8 with a newline. A lone surrogate is kept as the escape that JSON has for it."""
-    return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+def _json(value: Any, indent: int | None = None) -> str:
+    """JSON with a newline. To be encoded with "backslashreplace", which is JSON's own escape of a lone surrogate."""
+    return json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """The JSON object that this is. Raises ValueError, or RecursionError where it is nested too deep."""
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
 
 
 def read_lines(
@@ -100,10 +106,7 @@ def read_lines(
         *lines, _unfinished = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-            if not isinstance(record, dict):
-                raise TypeError("no JSON object")
-            found = read(record)
+            found = read(_object(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise RunError(
@@ -119,13 +122,10 @@ def read_json(
     with on_disk(path):
         content = path.read_bytes()
     try:
-        value = json.loads(content)
-        if not isinstance(value, dict):
-            raise ValueError("no JSON object")
+        return _object(content)
     except (ValueError, RecursionError) as error:
         reason = str(error) if content.strip() else "it is empty"
         raise RunError(f"{path} is damaged ({reason}). {advice}.") from None
-    return value
 
 
 def read_if_whole(path: Path, say: Callable[[str], None] = say_once) -> dict[str, Any] | None:
@@ -137,9 +137,9 @@ def read_if_whole(path: Path, say: Callable[[str], None] = say_once) -> dict[str
         if not path.is_file():
             return None
     try:
-        return read_json(path)
+        return read_json(path, advice="It is made again from what stands beside it")
     except RunError as error:
-        say(f"{str(error).partition('). ')[0]}): it is made again from what stands beside it.")
+        say(str(error))
         return None
 
 
@@ -180,20 +180,15 @@ def _sync_folder(folder: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file that is there whole or not at all."""
-    write_bytes(path, _encoded(value, indent=1))
+    write_text(path, _json(value, indent=1))
 
 
 def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write a whole file of JSON lines that is there at once or not at all."""
-    write_bytes(path, b"".join(map(_encoded, records)))
+    write_text(path, "".join(map(_json, records)))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file that is there whole or not at all."""
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
     with written_at_once(path) as part:
-        part.write_bytes(content)
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from .errors import RunError
 from .jsonl import make_folder, on_disk
@@ -41,10 +42,10 @@ def locked(folder: Path) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _taken(lock: object, folder: Path) -> bool:
+def _taken(lock: IO[bytes], folder: Path) -> bool:
     """Whether the lock is ours now; False if another process holds it. Raises RunError if there can be no lock."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):  # EAGAIN, EWOULDBLOCK; EACCES on some systems
         return False
     except OSError as error:

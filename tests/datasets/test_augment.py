@@ -35,9 +35,12 @@ def denormalised(batch):
     return ((batch * std + mean) * 255).round().to(torch.uint8)
 
 
-def test_without_any_view_it_is_the_normalisation():
+def test_without_padding_a_view_is_the_normalised_image_or_its_mirror_image():
     batch = images(5)
-    torch.testing.assert_close(augment(batch, generator(), pad=0, flip=False), normalise(batch))
+    views, flipped = augment(batch, generator(), pad=0), normalise(batch.flip(3))
+    plain = normalise(batch)
+    for view, image, mirrored in zip(views, plain, flipped, strict=True):
+        torch.testing.assert_close(view, image if torch.allclose(view, image) else mirrored)
     assert torch.equal(denormalised(normalise(batch)), batch)
 
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from seki_lib.datasets.at_hand import assets_at_hand
 from seki_lib.datasets.images import load_dataset
 from seki_lib.files import assets
-from seki_lib.files.errors import AssetError, UnknownName, say_once
+from seki_lib.files.errors import AssetError, TrainingError, UnknownName, say_once
 
 
 @pytest.fixture
@@ -114,8 +115,8 @@ def test_parquet_files_are_read_and_said_to_be_recompressed(home, monkeypatch):
 def test_labels_of_another_data_set_are_refused(home, monkeypatch):
     put(monkeypatch, home, "cifar10_jpeg_train", parquet([3, 10], "label"))
     put(monkeypatch, home, "cifar10_jpeg_test", parquet([3], "label"))
-    with pytest.raises(AssetError, match=r"labels lie in \[0, 10\), found 10"):
-        load_dataset("cifar10")
+    with pytest.raises(TrainingError, match="a training label is 10, but the network has 10 classes"):
+        load_dataset("cifar10").check()
 
 
 def test_an_empty_file_is_refused_with_both_hashes(home):
@@ -124,10 +125,10 @@ def test_an_empty_file_is_refused_with_both_hashes(home):
         load_dataset("cifar10")
 
 
-def test_the_digits_take_the_place_of_cifar_only_if_allowed_and_by_their_own_name(home):
+def test_the_digits_take_the_place_of_cifar_by_their_own_name_only(home):
     with pytest.raises(AssetError, match='seki data fetch cifar10"'):
         load_dataset("cifar10")
-    data = load_dataset("cifar10", stand_in=True)
+    data = load_dataset("digits")
     assert data.name == "digits" and data.source.name == "digits"
     assert data.train.images.shape == (1500, 3, 32, 32) and len(data.test.labels) == 297
     assert set(data.train.labels.tolist()) == set(range(10))
@@ -162,6 +163,6 @@ def test_an_extracted_folder_is_seen_and_the_archive_is_asked_for(home, capsys, 
     (home / inside).mkdir()
     (home / inside / "data_batch_1").write_bytes(b"")
     say_once.cache_clear()
-    assert load_dataset(name, stand_in=True).name == "digits"
+    assert not assets_at_hand(name)
     said = capsys.readouterr().err
     assert str(home / inside) in said and f"Put {archive} into {home}" in said

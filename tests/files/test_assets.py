@@ -44,6 +44,13 @@ def server(tmp_path):
         httpd.shutdown()
 
 
+def test_every_file_from_outside_has_a_hash_a_licence_and_a_source():
+    for name, asset in ASSETS.items():
+        assert len(bytes.fromhex(asset.sha256)) == 32 and asset.licence, name
+        assert not asset.url or (asset.url.startswith("https://") and asset.url.endswith(asset.filename)), name
+        assert (asset.url or asset.wheel or "mirror only" in asset.origin) and not (asset.url and asset.wheel), name
+
+
 def test_folders_are_looked_into_in_the_documented_order(place, monkeypatch):
     homes = {"SEKI_MIRROR": place / "mirror", None: place / "cache" / "seki", "SEKI_DATA": place / "data"}
     assert locate("thing") is None
