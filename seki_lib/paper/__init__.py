@@ -4,31 +4,11 @@
     for report in reports(edition):
         print(report.notebook, len(report.needs))
 
-A new table is one module here with a `report`, and one line in REPORTS.
+A new table is one function in `declared` and one line in REPORTS.
 """
 
-from collections.abc import Callable
-
-from . import figures, table1, table2, table3, table4, table5, table6, table7, table8
+from .declared import REPORTS
 from .needs import Edition, Need, Report, Search, Supernet, Training
-
-REPORTS: dict[str, Callable[[Edition], Report]] = {
-    "setup": figures.setup,
-    "trust": table1.supernet_training,
-    "self_evolution": figures.self_evolution,
-    "knowledge_inspiration": figures.knowledge_inspiration,
-    "final_training": table1.final_training,
-    "table1": table1.report,
-    "table2": table2.report,
-    "table3": table3.report,
-    "table4": table4.report,
-    "table5": table5.report,
-    "table6": table6.report,
-    "table7": table7.report,
-    "table8": table8.report,
-    "figures": figures.figures,
-}
-"""The notebooks of the DAG by name: what `make <name>` makes."""
 
 __all__ = ["REPORTS", "Edition", "Need", "Report", "Search", "Supernet", "Training", "needs_of", "reports"]
 
@@ -50,8 +30,7 @@ def needs_of(edition: Edition, *names: str) -> dict[Need, list[str]]:
             found[need].append(name)
 
     for name, report in reports(edition).items():
-        if (report.needs_trans101 and not edition.trans101_table) or (names and name not in names):
-            continue
-        for need in report.needs:
-            add(need, name)
+        if not names or name in names:
+            for need in report.needs:
+                add(need, name)
     return found

@@ -1,12 +1,23 @@
-"""Which edition this machine can make: it depends on the data that are here."""
+"""What depends on this machine: which edition its data allow, and which cells its finished searches have found."""
+
+from dataclasses import replace
+from pathlib import Path
 
 from ..evaluators.tabular import TABLES
 from ..files.errors import AssetError
 from ..llm import DEFAULT_LLM
 from ..profiles import Profile
+from ..results import best_search, by_llm, finished_searches
 from ..training.language_protocol import language_protocol
-from ..training.protocol import IMAGENET, SUPERNETS, dataset_at_hand, images_missing
-from .needs import Edition
+from ..training.protocol import (
+    IMAGENET,
+    SUPERNETS,
+    TrainingSpec,
+    dataset_at_hand,
+    images_missing,
+    named_architecture,
+)  # fmt: skip
+from .needs import Edition, Training
 
 
 def edition_here(
@@ -32,3 +43,20 @@ def why_no_trans101() -> str:
     except AssetError as error:
         return str(error)
     return ""
+
+
+def editions(edition: Edition, results: Path, space: str = "darts", task: str = "cifar10") -> dict[str, Edition]:
+    """LLM -> the edition with it, for each LLM that has searched here; the edition's own first."""
+    searched = by_llm(finished_searches(results, edition.name, space, task))
+    return {llm: replace(edition, llm=llm) for llm in dict.fromkeys([edition.llm, *searched])}
+
+
+def known_spec(need: Training, edition: Edition) -> TrainingSpec:
+    """The training of a cell that no search has to find."""
+    return TrainingSpec(*named_architecture(need.cell, need.space), need.dataset, edition.name, need.seed, need.space)
+
+
+def training_spec(need: Training, edition: Edition, results: Path) -> TrainingSpec | None:
+    """The training of the best cell that the edition's LLM found, or None if it has finished no search."""
+    found = best_search(results, edition.name, need.space, need.cell.partition(":")[2], edition.llm)
+    return known_spec(replace(need, cell=str(found.folder)), edition) if found else None

@@ -24,9 +24,9 @@ from matplotlib.transforms import Bbox
 from ..files.errors import RunError
 from ..results import best_search
 from ..training.protocol import named_architecture
-from .paper import paper_table
-from .search_cost import DAY, parts
 from .style import AMBER, BLACK, BLUE, GREEN, ORANGE, PINK
+from .tables import paper_table
+from .trained import DAY, cost_parts
 
 MOST_EXPENSIVE = 1.0  # GPU-days
 METHOD_STYLE = {  # search method, as Table 1 names it -> (colour, marker)
@@ -70,7 +70,7 @@ def our_point(results: Path, profile: str) -> Point:
     search = best_search(results, profile)
     if search is None:
         raise RunError(f"no search of the DARTS space has finished in profile {profile}")
-    seconds, device = parts(search, results, profile)
+    seconds, device = cost_parts(search, results, profile)
     if device == "cpu":
         raise RunError("its search ran on a CPU, whose hours are no GPU-days")
     if profile != "paper":

@@ -166,7 +166,7 @@ def ablation(panels: Panels) -> Figure:
         seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, ax=axes)
         seaborn.pointplot(
             frame, x="d", y="λ", color=OURS, linestyle="none", capsize=0.2, err_kws={"linewidth": 1.8}, ax=axes,
-            errorbar=lambda seeds: interval(seeds) if len(seeds) > 1 else (np.nan, np.nan),
+            errorbar=interval,
         )  # fmt: skip
         axes.axvline(0, color=BLACK, linewidth=0.8)
         axes.set_xlabel(f"{title}\nminus that of λ = {best.lam}; {_seeds(values)}")

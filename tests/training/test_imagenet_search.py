@@ -19,9 +19,9 @@ from seki_lib.evaluators import get_evaluator
 from seki_lib.files.errors import AssetError, RunError, TrainingError
 from seki_lib.nn import build_supernet, inherit
 from seki_lib.paper import Edition
-from seki_lib.paper.table2 import CELLS
+from seki_lib.paper.declared import CELLS
 from seki_lib.profiles import Profile
-from seki_lib.report import table2
+from seki_lib.report.trained import trainings
 from seki_lib.spaces import get_space
 from seki_lib.training import supernet
 from seki_lib.training.checkpoint import load_network
@@ -141,14 +141,14 @@ def test_f_reads_the_photographs_as_the_network_learnt_them(tree, tmp_path):
 
 def test_the_cell_found_on_imagenet_is_trained_for_the_dagger_row_and_no_other(tree, tmp_path, monkeypatch):
     monkeypatch.setitem(IMAGENET, "tiny", "imagenet")
-    monkeypatch.setitem(CELLS, "tiny", ())
+    monkeypatch.setitem(CELLS["table2"], "tiny", ())
     run_supernet(SupernetSpec("darts", "imagenet", "tiny"), tmp_path, say=lambda line: None)
     spec = runs.RunSpec("darts", "imagenet", "fake:llm", "tiny", 0)
     monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM(space="darts"))
     profile = Profile("tiny", rounds=4, lam=3, k=2, xi=1)
     folder = runs.search_run(spec, profile, tmp_path)
     found = json.loads((folder / "result.json").read_text())
-    (row,) = table2.trainings(Edition(profile, "fake:llm", (0,), (0,)), tmp_path)
+    (row,) = trainings("table2", Edition(profile, "fake:llm", (0,), (0,)), tmp_path)
     training = row.spec
     assert row.label == "SEKI†, ours, fake:llm" and training.architecture == found["architecture"]
     assert training.dataset == "imagenet" and training.name.startswith("searched-")
