@@ -8,30 +8,22 @@ from ..files.errors import AssetError
 from ..llm import DEFAULT_LLM
 from ..profiles import Profile
 from ..results import best_search, by_llm, finished_searches
+from ..training import protocol
 from ..training.language_protocol import language_protocol
-from ..training.protocol import (
-    IMAGENET,
-    SUPERNETS,
-    TrainingSpec,
-    dataset_at_hand,
-    images_missing,
-    named_architecture,
-)  # fmt: skip
+from ..training.protocol import TrainingSpec
 from .needs import Edition, Training
 
 
 def edition_here(
-    profile: Profile,
-    llm: str = DEFAULT_LLM,
-    seeds: tuple[int, ...] | None = None,
+    profile: Profile, llm: str = DEFAULT_LLM, seeds: tuple[int, ...] | None = None,
     full_grid_seeds: tuple[int, ...] = (),
-) -> Edition:
+) -> Edition:  # fmt: skip
     """What this machine can make of a profile. seeds: of the searches on tables; the profile's if None."""
     return Edition(
         profile, llm, seeds or profile.seeds, seeds or profile.trans101_seeds, full_grid_seeds,
-        images=dataset_at_hand("cifar10", SUPERNETS[profile.name]["darts"]),
-        text=dataset_at_hand("ptb", language_protocol(profile.name)),
-        photographs="" if images_missing(profile.name) else IMAGENET[profile.name],
+        images=protocol.dataset_at_hand("cifar10", protocol.SUPERNETS[profile.name]["darts"]),
+        text=protocol.dataset_at_hand("ptb", language_protocol(profile.name)),
+        photographs="" if protocol.images_missing(profile.name) else protocol.IMAGENET[profile.name],
         trans101_table=not why_no_trans101(),
     )  # fmt: skip
 
@@ -53,7 +45,8 @@ def editions(edition: Edition, results: Path, space: str = "darts", task: str = 
 
 def known_spec(need: Training, edition: Edition) -> TrainingSpec:
     """The training of a cell that no search has to find."""
-    return TrainingSpec(*named_architecture(need.cell, need.space), need.dataset, edition.name, need.seed, need.space)
+    cell = protocol.named_architecture(need.cell, need.space)
+    return TrainingSpec(*cell, need.dataset, edition.name, need.seed, need.space)
 
 
 def training_spec(need: Training, edition: Edition, results: Path) -> TrainingSpec | None:
