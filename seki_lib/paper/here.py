@@ -1,26 +1,29 @@
-"""Which edition this machine can make: it depends on the data that are here."""
+"""What depends on this machine: which edition its data allow, and which cells its finished searches have found."""
+
+from dataclasses import replace
+from pathlib import Path
 
 from ..evaluators.tabular import TABLES
 from ..files.errors import AssetError
 from ..llm import DEFAULT_LLM
 from ..profiles import Profile
+from ..results import best_search, by_llm, finished_searches
+from ..training import protocol
 from ..training.language_protocol import language_protocol
-from ..training.protocol import IMAGENET, SUPERNETS, dataset_at_hand, images_missing
-from .needs import Edition
+from ..training.protocol import TrainingSpec
+from .needs import Edition, Training
 
 
 def edition_here(
-    profile: Profile,
-    llm: str = DEFAULT_LLM,
-    seeds: tuple[int, ...] | None = None,
+    profile: Profile, llm: str = DEFAULT_LLM, seeds: tuple[int, ...] | None = None,
     full_grid_seeds: tuple[int, ...] = (),
-) -> Edition:
+) -> Edition:  # fmt: skip
     """What this machine can make of a profile. seeds: of the searches on tables; the profile's if None."""
     return Edition(
         profile, llm, seeds or profile.seeds, seeds or profile.trans101_seeds, full_grid_seeds,
-        images=dataset_at_hand("cifar10", SUPERNETS[profile.name]["darts"]),
-        text=dataset_at_hand("ptb", language_protocol(profile.name)),
-        photographs="" if images_missing(profile.name) else IMAGENET[profile.name],
+        images=protocol.dataset_at_hand("cifar10", protocol.SUPERNETS[profile.name]["darts"]),
+        text=protocol.dataset_at_hand("ptb", language_protocol(profile.name)),
+        photographs="" if protocol.images_missing(profile.name) else protocol.IMAGENET[profile.name],
         trans101_table=not why_no_trans101(),
     )  # fmt: skip
 
@@ -32,3 +35,21 @@ def why_no_trans101() -> str:
     except AssetError as error:
         return str(error)
     return ""
+
+
+def editions(edition: Edition, results: Path, space: str = "darts", task: str = "cifar10") -> dict[str, Edition]:
+    """LLM -> the edition with it, for each LLM that has searched here; the edition's own first."""
+    searched = by_llm(finished_searches(results, edition.name, space, task))
+    return {llm: replace(edition, llm=llm) for llm in dict.fromkeys([edition.llm, *searched])}
+
+
+def known_spec(need: Training, edition: Edition) -> TrainingSpec:
+    """The training of a cell that no search has to find."""
+    cell = protocol.named_architecture(need.cell, need.space)
+    return TrainingSpec(*cell, need.dataset, edition.name, need.seed, need.space)
+
+
+def training_spec(need: Training, edition: Edition, results: Path) -> TrainingSpec | None:
+    """The training of the best cell that the edition's LLM found, or None if it has finished no search."""
+    found = best_search(results, edition.name, need.space, need.cell.partition(":")[2], edition.llm)
+    return known_spec(replace(need, cell=str(found.folder)), edition) if found else None

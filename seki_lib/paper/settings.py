@@ -54,11 +54,6 @@ def longest(profile: Profile) -> Setting:
     return Setting(max(*profile.lams, profile.lam), profile.k, profile.xi)
 
 
-def all_settings(profile: Profile) -> list[Setting]:
-    """The settings of both tables, the one that others fork from first."""
-    return list(dict.fromkeys([longest(profile), *lambda_settings(profile), *k_xi_settings(profile)]))
-
-
 def full_grid(profile: Profile) -> Profile:
     """The same profile with all settings of the paper's Tables 5 and 6."""
     return replace(profile, lams=Profile.lams, ks=Profile.ks, ratios=Profile.ratios)

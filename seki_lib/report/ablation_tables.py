@@ -1,160 +1,123 @@
 """Tables 5 and 6: the ablations of λ, k and ξ (paper §5.3), with what the paper leaves out: are the differences real?
 
-Ours are read from the finished runs of a profile (`seki_lib.ablations`). Runs of one seed share their rounds, so the
+Ours are read from the finished runs of a profile (`seki_lib.forks`). Runs of one seed share their rounds, so the
 settings are compared seed by seed: the intervals of a difference are those of paired t statistics.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..files.jsonl import read_lines
-from ..forks import first_questions
-from ..paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings
+from ..files.jsonl import read_json, read_lines
+from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
-from ..results import RunSpec, is_finished
+from ..results import RunSpec, SearchResult, is_finished
 from ..training.machine import ELSEWHERE
 from .how import how_notes
 from .intervals import interval, interval_text
-from .paper import paper_table
-from .tables import Cell, Table
+from .tables import Cell, Table, not_run, paper_table
 
-HEADINGS = {
+PAPER_COLUMNS = {
     "top1": "paper: top-1 (%)",
     "params_m": "paper: params (M)",
     "minutes": "paper: search (min)",
+}
+OURS = {
     "f": "top-1 f (%)",
-    "difference": "f against the paper's best setting",
+    "f_difference": "f against the paper's best setting",
     "held_out": "held-out accuracy (%)",
-    "ours_params_m": "params (M)",
-    "ours_minutes": "search (min)",
+    "own_params_m": "params (M)",
+    "own_minutes": "search (min)",
+}
+NAS201 = {
     "nas201": "nas201 without LLM: test (%)",
     "nas201_difference": "nas201 against the paper's best setting",
 }
-NOT_RUN = "not run"
+PAPER_IMAGES = 512  # that the paper's f was read on: its values are multiples of 1/512
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One finished run of a setting."""
+class Ablation:
+    """What Table 5 or 6 varies. label: a format for a setting; ours: the settings that a profile runs."""
 
-    f: float  # of the best cell, %
-    held_out: float  # accuracy of that cell on images that no search saw, %
-    params_m: float  # of that cell at C36 L20
-    minutes: float  # LLM and f, the shared rounds included
-    source: str
-    round: int  # in which that cell was found
-    llm_calls: int  # of this run alone: the shared ones are counted with the run that made them
-    folder: Path = Path()
-    result: Mapping[str, Any] = field(default_factory=dict)  # its result.json
+    title: str
+    label: str
+    ours: Callable[[Profile], list[Setting]]
 
 
-Outcomes = Mapping[Setting, Mapping[int, Outcome]]  # setting -> seed -> outcome
+ABLATIONS = {
+    5: Ablation("Rounds of self-evolution λ", "λ = {0.lam}", lambda_settings),
+    6: Ablation("Examples kept k and shown ξ", "k = {0.k}, ξ = {0.xi}", k_xi_settings),
+}
+Outcomes = Mapping[Setting, Mapping[int, SearchResult]]  # setting -> seed -> finished run
 
 
-def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> dict[Any, Any]:
+def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> Outcomes:
     """The finished runs of these settings, whichever seeds are there."""
-    outcomes: dict[Setting, dict[int, Outcome]] = {}
+    outcomes: dict[Setting, dict[int, SearchResult]] = {}
     for setting in dict.fromkeys(settings):
         home = setting.spec(spec, profile).folder(results).parent
-        for folder in sorted(home.glob("seed=*")):
-            if is_finished(folder):
-                outcomes.setdefault(setting, {})[int(folder.name.removeprefix("seed="))] = _outcome(folder)
+        for run in map(SearchResult, sorted(home.glob("seed=*"))):
+            if is_finished(run.folder):
+                outcomes.setdefault(setting, {})[run.seed] = run
     return outcomes
 
 
-def _outcome(folder: Path) -> Outcome:
-    result = json.loads((folder / "result.json").read_text())
-    fork = folder / "fork.json"
-    shared = json.loads(fork.read_text())["round"] if fork.exists() else -1
-    own = sum((call["round"] or 0) > shared for call in read_lines(folder / "transcript.jsonl") if "reply" in call)
-    f_seconds = sum(record["seconds"] for record in read_lines(folder / "history.jsonl"))
-    final = result["final"]
-    return Outcome(
-        final["oneshot"],
-        final["held_out"],
-        final["params_m"],
-        (result["llm_seconds"] + f_seconds) / 60,
-        json.loads((folder / "config.json").read_text())["data"]["sentence"],
-        result["round"],
-        own,
-        folder,
-        result,
-    )
-
-
-def table5(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], source: str) -> Table:
-    """λ against γ = n - λ. truth: of nas201, setting -> (seeds,) test accuracies; source: where those come from."""
-    table = Table(
-        "table5", f"Table 5. Rounds of self-evolution λ, DARTS space, profile {profile.name}", list(HEADINGS.values())
-    )
-    paper = {int(row["lam"]): row for row in paper_table(5)}
-    best, ours = Setting(profile.lam, profile.k, profile.xi), lambda_settings(profile)
-    settings = sorted({*paper_settings(5), *ours}, key=lambda s: s.lam)
+def ablation_table(
+    number: int, spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], source: str
+) -> Table:
+    """Table 5 or 6. truth: of nas201, setting -> (seeds,) test accuracies; source: where those come from."""
+    ablation = ABLATIONS[number]
+    best, ours = Setting.of(profile), ablation.ours(profile)
+    printed = dict(zip(paper_settings(number), paper_table(number), strict=True))
+    settings = sorted(dict.fromkeys([*printed, *ours]), key=lambda setting: setting.lam)
     outcomes = read_outcomes(spec, profile, results, settings)
+    title = f"Table {number}. {ablation.title}, DARTS space, profile {profile.name}"
+    table = Table(f"table{number}", title, PAPER_COLUMNS | OURS | NAS201)
     for setting in settings:
-        typed = paper.get(setting.lam)
-        _add(
-            table,
-            f"λ = {setting.lam}",
-            typed,
-            setting,
-            best,
-            outcomes,
-            truth,
-            source,
-        )
-    ran_all = {*paper_settings(6)} <= {*read_outcomes(spec, profile, results, paper_settings(6))}
-    table.notes = _notes(outcomes, truth, profile, ours, best, "λ = {0.lam}", ran_all)
+        runs = list(outcomes.get(setting, {}).values())
+        cells = {column: Cell(printed.get(setting, {}).get(column, ""), "paper") for column in PAPER_COLUMNS}
+        cells |= dict.fromkeys(OURS, not_run("make ablations"))
+        cells |= dict.fromkeys(NAS201, not_run("not a setting of the paper"))
+        if runs:
+            cells |= _measured(runs)
+            cells["f_difference"] = _difference(paired(outcomes, setting, best), setting == best)
+        if setting in truth:
+            detail = f"{len(truth[setting])} seeds, {source}"
+            cells["nas201"] = Cell(interval_text(truth[setting]), "measured", detail)
+            cells["nas201_difference"] = _difference(truth[setting] - truth[PAPER_BEST], setting == PAPER_BEST)
+        table.add(ablation.label.format(setting), cells, len(runs), [run.result for run in runs])
+    table.notes = _notes(number, spec, outcomes, truth, best)
+    if left_out := sum(setting not in outcomes for setting in ours):
+        table.notes.append(f"{left_out} settings of this profile have not been run yet: make ablations.")
     return table
 
 
-def table6(spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], source: str) -> Table:
-    """Examples kept and shown, k and ξ. truth and source as in `table5`. The paper prints no minutes here."""
-    table = Table(
-        "table6", f"Table 6. Examples kept k and shown ξ, DARTS space, profile {profile.name}", list(HEADINGS.values())
-    )
-    paper = {(int(row["k"]), int(row["xi"])): row for row in paper_table(6)}
-    ours = k_xi_settings(profile)
-    best = Setting(profile.lam, profile.k, profile.xi)
-    settings = [*dict.fromkeys([*paper_settings(6), *ours])]
-    outcomes = read_outcomes(spec, profile, results, settings)
-    for setting in settings:
-        typed = paper.get((setting.k, setting.xi))
-        _add(table, f"k = {setting.k}, ξ = {setting.xi}", typed, setting, best, outcomes, truth, source)
-    ran_all = {*paper_settings(6)} <= {*outcomes}
-    table.notes = _notes(outcomes, truth, profile, ours, best, "k = {0.k}, ξ = {0.xi}", ran_all)
-    return table
+table5, table6 = partial(ablation_table, 5), partial(ablation_table, 6)
 
 
 def paper_settings(number: int) -> list[Setting]:
     """The settings of the paper's Table 5 or 6."""
-    rows = paper_table(number)
-    if number == 5:
-        return [replace(PAPER_BEST, lam=int(row["lam"])) for row in rows]
-    return [replace(PAPER_BEST, k=int(row["k"]), xi=int(row["xi"])) for row in rows]
+    return [
+        replace(PAPER_BEST, **{name: int(row[name]) for name in ("lam", "k", "xi") if name in row})
+        for row in paper_table(number)
+    ]
 
 
 def differences(
     spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], *, table: int
 ) -> dict[str, tuple[Setting, dict[Setting, np.ndarray]]]:
     """For the figures: panel -> the setting compared with, and setting -> (seeds,) values minus those of that one."""
-    ours = lambda_settings(profile) if table == 5 else k_xi_settings(profile)
     best = Setting.of(profile)
-    outcomes = read_outcomes(spec, profile, results, [*paper_settings(table), *ours, best])
+    settings = [*paper_settings(table), *ABLATIONS[table].ours(profile), best]
+    outcomes = read_outcomes(spec, profile, results, settings)
     return {
-        f"DARTS, {spec.llm}: f (points)": (
-            best,
-            {setting: paired(outcomes, setting, best) for setting in outcomes if setting != best},
-        ),
-        "NAS-Bench-201 without an LLM: test accuracy (points)": (
-            PAPER_BEST,
-            {setting: values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST},
-        ),
+        f"DARTS, {spec.llm}: f (points)": (best, _against(outcomes, best)),
+        "NAS-Bench-201 without an LLM: test accuracy (points)": (PAPER_BEST, _true_against(truth)),
     }
 
 
@@ -168,120 +131,108 @@ def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Pat
     return np.array(sorted(best.values(), reverse=True)[: setting.k])
 
 
-def _add(
-    table: Table,
-    label: str,
-    typed: Mapping[str, str] | None,
-    setting: Setting,
-    best: Setting,
-    outcomes: Outcomes,
-    truth: Mapping[Setting, np.ndarray],
-    source: str,
-) -> None:
-    runs = outcomes.get(setting, {})
-    cells = [Cell((typed or {}).get(name, ""), "paper") for name in ("top1", "params_m", "minutes")]
-    if runs:
-        outcome = [runs[seed] for seed in sorted(runs)]
-        detail = outcome[0].source
-        cells += [
-            Cell(interval_text([run.f for run in outcome]), "measured", detail),
-            _difference(paired(outcomes, setting, best), setting == best),
-            Cell(interval_text([run.held_out for run in outcome]), "measured", "of the cell of highest f; " + detail),
-            Cell(interval_text([run.params_m for run in outcome]), "measured", "that cell at 36 channels and 20 cells"),
-            Cell(interval_text([run.minutes for run in outcome], digits=1), "measured",
-                 "LLM and f on this machine, shared rounds included; the supernet's training is not in it"),
-        ]  # fmt: skip
-    else:
-        cells += [Cell("not run", NOT_RUN, "make ablations")] * 5
-    if setting in truth:
-        cells += [
-            Cell(interval_text(truth[setting]), "measured", f"{len(truth[setting])} seeds, {source}"),
-            _difference(truth[setting] - truth[PAPER_BEST], setting == PAPER_BEST),
-        ]
-    else:
-        cells += [Cell("not run", NOT_RUN, "not a setting of the paper")] * 2
-    table.add(label, cells, len(runs), [run.result for run in runs.values()])
+def paired(outcomes: Outcomes, setting: Setting, best: Setting) -> np.ndarray:
+    """(seeds,) f of a setting minus f of another, for the seeds that ran both."""
+    a, b = outcomes.get(setting, {}), outcomes.get(best, {})
+    return np.array([_final(a[seed], "oneshot") - _final(b[seed], "oneshot") for seed in sorted(a.keys() & b.keys())])
+
+
+def verdict(judge: str, best: str, differences: Mapping[Any, np.ndarray]) -> str:
+    """What the data of one judge decide about a setting; it speaks of no other judge, space or LLM.
+
+    differences: every other setting's value minus the best one's, seed by seed. The intervals are widened for the
+    number of settings (Bonferroni). Three seeds or more are asked for, and differences that do not vary decide
+    nothing: f lies on a grid, and forks often share their best cell.
+    """
+    known = [values for values in differences.values() if len(values)]
+    seeds = min(map(len, known), default=0)
+    if seeds < 3:
+        return f"{judge}: undecided whether {best} is the best setting, with {seeds} seed{'s' * (seeds != 1)}."
+    limits = [interval(values, len(known)) if np.ptp(values) > 1e-9 else (0.0, 0.0) for values in known]
+    better, worse = sum(low > 0 for low, _ in limits), sum(high < 0 for _, high in limits)
+    decided = f"{best} is{' not' if better else ''} the best setting"
+    if not better and worse < len(limits):
+        decided = f"undecided whether {decided}"
+    return (
+        f"{judge}: {decided}. Of {len(limits)} others {better} are better and {worse} worse beyond 95 % intervals "
+        f"(paired, Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
+    )
+
+
+def _final(run: SearchResult, value: str) -> float:
+    return float(run.result["final"][value])
+
+
+def _measured(runs: Sequence[SearchResult]) -> dict[str, Cell]:
+    """The columns of one setting's runs: means with their intervals over seeds."""
+    source = runs[0].config["data"]["sentence"]
+    machine = "LLM and f on this machine, shared rounds included; the supernet's training is not in it"
+    values = {
+        "f": ([_final(run, "oneshot") for run in runs], source),
+        "held_out": ([_final(run, "held_out") for run in runs], f"of the cell of highest f; {source}"),
+        "own_params_m": ([_final(run, "params_m") for run in runs], "that cell at 36 channels and 20 cells"),
+        "own_minutes": ([(run.result["llm_seconds"] + run.scoring_seconds) / 60 for run in runs], machine),
+    }
+    return {
+        column: Cell(interval_text(each, digits=1 if column == "own_minutes" else 2), "measured", detail)
+        for column, (each, detail) in values.items()
+    }
 
 
 def _difference(values: np.ndarray, itself: bool) -> Cell:
     if itself:
         return Cell("–", "measured", "the setting that the others are compared with")
     if not len(values):
-        return Cell("not run", NOT_RUN, "no seed ran both settings")
+        return not_run("no seed ran both settings")
     return Cell(interval_text(values, sign=True), "measured", f"mean of {len(values)} paired seeds, 95 % interval")
 
 
-def paired(outcomes: Outcomes, setting: Setting, best: Setting) -> np.ndarray:
-    """(seeds,) f of a setting minus f of another, for the seeds that ran both."""
-    a, b = outcomes.get(setting, {}), outcomes.get(best, {})
-    return np.array([a[seed].f - b[seed].f for seed in sorted(a.keys() & b.keys())])
+def _against(outcomes: Outcomes, best: Setting) -> dict[Setting, np.ndarray]:
+    return {setting: paired(outcomes, setting, best) for setting in outcomes if setting != best}
 
 
-def verdict(claim: str, differences: Mapping[Any, np.ndarray], *, elsewhere: bool = False) -> str:
-    """One sentence: do these runs support that a setting is best, contradict it, or not decide?
+def _true_against(truth: Mapping[Setting, np.ndarray]) -> dict[Setting, np.ndarray]:
+    return {setting: values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST}
 
-    differences: every other setting's value minus the claimed best one's, seed by seed. The intervals are widened for
-    the number of settings (Bonferroni). Three seeds or more are asked for, and differences that do not vary decide
-    nothing: f lies on a grid, and forks often share their best cell. elsewhere: the runs are of another space, or
-    without an LLM; then they say nothing of the claim itself, and the sentence counts only.
-    """
-    known = {setting: values for setting, values in differences.items() if len(values)}
-    seeds = min((len(values) for values in known.values()), default=0)
-    if not known or seeds < 3:
-        return f'"{claim} is best": our runs cannot decide it, with {seeds} seed{"" if seeds == 1 else "s"}.'
-    limits = [interval(values, len(known)) if np.ptp(values) > 1e-9 else (0.0, 0.0) for values in known.values()]
-    better, worse = sum(low > 0 for low, _ in limits), sum(high < 0 for _, high in limits)
-    says = "contradict" if better else "support" if worse == len(limits) else "cannot decide"
-    counts = (
-        f"of {len(limits)} other settings {better} are better and {worse} worse beyond 95 % intervals (paired, "
-        f"Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
-    )
-    return f"against {claim}, {counts}" if elsewhere else f'"{claim} is best": our runs {says} it: {counts}'
+
+def _own_calls(run: SearchResult) -> int:
+    """The LLM's replies in a run alone: shared ones are counted with the run that made them."""
+    fork = run.folder / "fork.json"
+    shared = read_json(fork)["round"] if fork.exists() else -1
+    return sum((call["round"] or 0) > shared for call in read_lines(run.folder / "transcript.jsonl") if "reply" in call)
 
 
 def _notes(
-    outcomes: Outcomes,
-    truth: Mapping[Setting, np.ndarray],
-    profile: Profile,
-    settings: Sequence[Setting],
-    best: Setting,
-    claim: str,
-    ran_all: bool,
+    number: int, spec: RunSpec, outcomes: Outcomes, truth: Mapping[Setting, np.ndarray], best: Setting
 ) -> list[str]:
-    live = {s: paired(outcomes, s, best) for s in outcomes if s != best}
-    known = {s: truth[s] - truth[PAPER_BEST] for s in truth if s != PAPER_BEST}
-    grid = full_grid(profile) if ran_all else profile
-    forked, separate = first_questions([*lambda_settings(grid), *k_xi_settings(grid)], grid)
-    calls = {seed: run.llm_calls for runs in outcomes.values() for seed, run in runs.items()}
-    asked = sum(run.llm_calls for runs in outcomes.values() for run in runs.values())
+    label = ABLATIONS[number].label.format
+    printed = [float(row["top1"]) for row in paper_table(number)]
+    share = max(printed) / 100
+    error = 100 * (share * (1 - share) / PAPER_IMAGES) ** 0.5
     notes = [
-        f"DARTS, f: {verdict(claim.format(best), live)}",
-        "nas201, another space, and Algorithm 1 with a cheap proposer in place of the LLM, whose self-evolution is a "
-        "random walk. This says what the settings do to the algorithm alone, and nothing of the paper's claim: "
-        f"{verdict(claim.format(PAPER_BEST), known, elsewhere=True)}",
+        f"The paper's columns: one standard error of {max(printed):.2f} % on {PAPER_IMAGES} images is {error:.2f} "
+        f"points, and all its values lie within {max(printed) - min(printed):.2f} points.",
+        verdict(f"By f on the DARTS space, {spec.llm}", label(best), _against(outcomes, best)),
+        verdict("By the table of NAS-Bench-201, without an LLM", label(PAPER_BEST), _true_against(truth))
+        + " A cheap proposer takes the LLM's place there, and its self-evolution is a random walk: this says what the "
+        "settings do to the algorithm alone.",
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
-        f"Runs of a seed are forks of one self-evolution of {max(grid.lams)} rounds: {forked} first questions to "
-        f"the LLM for {'all settings' if ran_all else 'the settings of this profile'} in Tables 5 and 6, {separate} as "
-        f"separate searches ({forked / separate:.2f}).",
     ]
+    runs = [run for by_seed in outcomes.values() for run in by_seed.values()]
+    seeds = sorted({run.seed for run in runs})
     shared = min((setting.lam for setting in outcomes), default=0)
-    alike = [seed for seed in calls if all(runs[seed].round <= shared for runs in outcomes.values() if seed in runs)]
+    alike = [seed for seed in seeds if all(run.result["round"] <= shared for run in runs if run.seed == seed)]
     if alike and len(outcomes) > 1:
-        seeds = f"{'Seed' if len(alike) == 1 else 'Seeds'} {', '.join(map(str, sorted(alike)))}"
-        says = (
-            f"every setting ends with a cell of the first {shared} rounds, which all share: there they cannot differ."
-        )
-        notes.insert(1, f"{seeds}: {says}")
-    if calls:
         notes.append(
-            f"The runs of this table made {asked} LLM calls over {len(calls)} seed{'s' if len(calls) > 1 else ''} "
-            "besides those that they share with others, second questions for unreadable or known cells among them."
+            f"Seed {', '.join(map(str, alike))}: every setting ends with a cell of the first {shared} rounds, which "
+            "all share: there they cannot differ."
         )
-    done = [run for runs in outcomes.values() for run in runs.values()]
-    notes += [f"f: {source}. {ELSEWHERE}" for source in sorted({run.source for run in done})]
-    notes += how_notes([run.folder for run in done])
-    left_out = [s for s in settings if s not in outcomes]
-    if left_out:
-        notes.append(f"{len(left_out)} settings of this profile have not been run yet: make ablations.")
-    return notes
+    if runs:
+        notes.append(
+            f"The runs of this table made {sum(map(_own_calls, runs))} LLM calls over {len(seeds)} "
+            f"seed{'s' * (len(seeds) > 1)} besides those that they share with others, second questions for unreadable "
+            "or known cells among them."
+        )
+    sources = sorted({run.config["data"]["sentence"] for run in runs})
+    return [*notes, *(f"f: {source}. {ELSEWHERE}" for source in sources), *how_notes([run.folder for run in runs])]

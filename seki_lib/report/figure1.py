@@ -1,32 +1,25 @@
-"""Figure 1: CIFAR-10 test error against search cost, of Table 1's methods of at most one GPU-day, and ours if measured.
+"""Figure 1: CIFAR-10 test error against search cost: Table 1's methods of at most one GPU-day, and ours if measured."""
 
-Labels are placed one after the other, each at the first offset where it covers no label, point or legend, and no line
-to a label; where there is none, the lines may be crossed.
-"""
-
-import json
-import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import cos, pi, sin
 from pathlib import Path
-from typing import NamedTuple
+from statistics import fmean
+from typing import Any, NamedTuple
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.path import Path as Line
-from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
 from ..files.errors import RunError
+from ..files.jsonl import read_json
 from ..results import best_search
 from ..training.protocol import named_architecture
-from .paper import paper_table
-from .search_cost import DAY, parts
-from .style import AMBER, BLACK, BLUE, GREEN, ORANGE, PINK
+from .style import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK
+from .tables import paper_table
+from .trained import DAY, cost_parts
 
 MOST_EXPENSIVE = 1.0  # GPU-days
 METHOD_STYLE = {  # search method, as Table 1 names it -> (colour, marker)
@@ -37,6 +30,7 @@ METHOD_STYLE = {  # search method, as Table 1 names it -> (colour, marker)
     "MCMC": (PINK, "^"),
     "Reinforce": (BLACK, "v"),
 }
+ANGLES = (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11)  # eighths of π, tried in this order: right before left
 
 
 class Point(NamedTuple):
@@ -70,7 +64,7 @@ def our_point(results: Path, profile: str) -> Point:
     search = best_search(results, profile)
     if search is None:
         raise RunError(f"no search of the DARTS space has finished in profile {profile}")
-    seconds, device = parts(search, results, profile)
+    seconds, device = cost_parts(search, results, profile)
     if device == "cpu":
         raise RunError("its search ran on a CPU, whose hours are no GPU-days")
     if profile != "paper":
@@ -79,7 +73,7 @@ def our_point(results: Path, profile: str) -> Point:
     trainings = sorted((results / profile / "trainings" / "darts" / "cifar10" / name).glob("seed=*/result.json"))
     if not trainings:
         raise RunError(f"its cell is not trained: seki train --arch found --profile {profile}")
-    error = statistics.fmean(json.loads(path.read_text())["last_test_error"] for path in trainings)
+    error = fmean(read_json(path)["last_test_error"] for path in trainings)
     return Point("SEKI (ours)", sum(seconds.values()) / DAY, error, "LLM", True)
 
 
@@ -98,83 +92,55 @@ def draw(points: Sequence[Point], title: str) -> Figure:
     """Every point with its name beside it; a thin line leads to a name that found no room next to its point."""
     figure, axes = plt.subplots(figsize=(9, 6.4))
     for method, (colour, marker) in METHOD_STYLE.items():
-        of_method = [point for point in points if point.method == method]
-        for highlighted in (False, True):
-            some = [point for point in of_method if point.highlighted == highlighted]
-            axes.scatter(
-                [point.gpu_days for point in some], [point.error for point in some], color=colour, marker=marker,
-                s=260 if highlighted else 95 if marker == "*" else 42, edgecolor="white", linewidth=0.8, zorder=3,
-            )  # fmt: skip
-        if of_method:
-            size = 10 if marker == "*" else 6
-            axes.plot([], [], marker, color=colour, markersize=size, label=method)
+        for point in (point for point in points if point.method == method):
+            size = 16 if point.highlighted else 10 if marker == "*" else 6.5
+            style: dict[str, Any] = {"color": colour, "markeredgecolor": "white", "markersize": size, "zorder": 3}
+            axes.plot(point.gpu_days, point.error, marker, **style)
+        axes.plot([], [], marker, color=colour, markersize=10 if marker == "*" else 6, label=method)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda days, _: f"{days:g}"))
-    axes.set_xlim(min(point.gpu_days for point in points) / 1.7, 1.7 * MOST_EXPENSIVE)
-    errors = [point.error for point in points]
-    axes.set_ylim(min(errors) - 0.1, max(errors) + 0.1)
-    axes.set_xlabel("search cost (GPU-days, log scale)")
-    axes.set_ylabel("CIFAR-10 test error (%)")
+    axes.set(
+        xlim=(min(point.gpu_days for point in points) / 1.7, 1.7 * MOST_EXPENSIVE),
+        ylim=(min(point.error for point in points) - 0.1, max(point.error for point in points) + 0.1),
+        xlabel="search cost (GPU-days, log scale)", ylabel="CIFAR-10 test error (%)",
+    )  # fmt: skip
     axes.set_title(title, loc="left")
     axes.grid()
     axes.legend(title="search method", loc="upper left")
     figure.tight_layout()
+    figure.canvas.draw()
     _label(axes, points)
     return figure
 
 
 def _label(axes: Axes, points: Sequence[Point]) -> None:
-    """Place the names, highlighted ones first, then from left to right and top to bottom."""
-    figure, legend = axes.get_figure(), axes.get_legend()
-    assert isinstance(figure, Figure) and legend is not None  # noqa: S101
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    scale = figure.dpi / 72  # pixels a point
-    at = {point: axes.transData.transform((point.gpu_days, point.error)) for point in points}
-    taken = [legend.get_window_extent(renderer)]
-    for point, (x, y) in at.items():
-        half = scale * (9 if point.highlighted else 5)
+    """Place the names, highlighted ones first: each at the first offset where it covers nothing that is drawn."""
+    legend, pixels = axes.get_legend(), axes.figure.dpi / 72  # of a point of length
+    assert legend is not None  # noqa: S101
+    taken = [legend.get_window_extent()]
+    for point in points:
+        x, y = axes.transData.transform((point.gpu_days, point.error))
+        half = pixels * (9 if point.highlighted else 5)
         taken.append(Bbox.from_extents(x - half, y - half, x + half, y + half))
-    lines: list[Line] = []
-    for point in sorted(points, key=lambda p: (not p.highlighted, p.gpu_days, -p.error)):
-        x, y = at[point]
-        text = axes.annotate(
-            point.name, (point.gpu_days, point.error), (0, 0), textcoords="offset points", annotation_clip=False,
-            fontsize=10 if point.highlighted else 9, fontweight="bold" if point.highlighted else "normal",
-            color=METHOD_STYLE[point.method][0] if point.highlighted else "#222222", zorder=4,
-        )  # fmt: skip
-        for strict, (dx, dy, line) in product((True, False), tuple(_offsets(11 if point.highlighted else 7))):
-            _move(text, dx, dy)
-            box = text.get_window_extent(renderer)
-            leader = Line([(x, y), (x + scale * dx, y + scale * dy)])
-            crossed = line and any(leader.intersects_bbox(b) for b in taken if not b.contains(x, y))
-            crossed = crossed or any(other.intersects_bbox(box) for other in lines)
-            inside = axes.bbox.contains(box.x0, box.y0) and axes.bbox.y1 > box.y1 and figure.bbox.x1 > box.x1
-            if inside and not box.count_overlaps(taken) and not (strict and crossed):
+    for point in sorted(points, key=lambda point: (not point.highlighted, point.gpu_days, -point.error)):
+        loud: dict[str, Any] = {"fontsize": 10, "fontweight": "bold", "color": METHOD_STYLE[point.method][0]}
+        for step, eighths in product(range(12), ANGLES):
+            radius, angle = (11 if point.highlighted else 7) + 5 * step, eighths * pi / 8
+            dx, dy = radius * cos(angle), radius * sin(angle)
+            text = axes.annotate(
+                point.name, (point.gpu_days, point.error), (dx, dy), textcoords="offset points", zorder=4,
+                ha="center" if abs(dx) < 1 else "left" if dx > 0 else "right",
+                va="center" if abs(dx) >= abs(dy) else "bottom" if dy > 0 else "top",
+                **(loud if point.highlighted else {"fontsize": 9}),
+            )  # fmt: skip
+            box = text.get_window_extent()
+            inside = axes.bbox.contains(box.x0, box.y0) and axes.bbox.y1 > box.y1 and axes.figure.bbox.x1 > box.x1
+            if inside and not box.count_overlaps(taken):
                 break
+            text.remove()
         else:
             raise ValueError(f"no room for the label {point.name!r}")
-        taken.append(box.padded(scale))
-        if line:
-            lines.append(leader)
-            axes.annotate(
-                "", (point.gpu_days, point.error), (dx, dy), textcoords="offset points", zorder=2,
-                arrowprops={"arrowstyle": "-", "color": "#888888", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
-            )  # fmt: skip
-
-
-def _offsets(nearest: float) -> Iterator[tuple[float, float, bool]]:
-    """Offsets in points, near ones first, the right before the left; whether a line must lead there."""
-    for step in range(12):
-        for eighths in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11):
-            radius = nearest + 5 * step
-            yield radius * cos(eighths * pi / 8), radius * sin(eighths * pi / 8), step > 0
-
-
-def _move(text: Annotation, dx: float, dy: float) -> None:
-    """Put a label at an offset in points; the side that it is anchored by faces its point."""
-    text.set_position((dx, dy))
-    flat = abs(dx) > 1
-    text.set_horizontalalignment(("left" if dx > 0 else "right") if flat else "center")
-    text.set_verticalalignment("center" if abs(dx) >= abs(dy) else "bottom" if dy > 0 else "top")
+        taken.append(box.padded(pixels))
+        if step:
+            line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
+            axes.annotate("", (point.gpu_days, point.error), (dx, dy), textcoords="offset points", arrowprops=line)

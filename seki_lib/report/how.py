@@ -31,28 +31,25 @@ def words(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
     calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for call in recorded_calls(folder / "transcript.jsonl"):
         calls[call["round"] or 0].append(call)
-    return (
-        (line, how_of(line, calls[line["round"]])) for line in read_lines(folder / "history.jsonl") if line["round"]
-    )
+    history = read_lines(folder / "history.jsonl")
+    return ((record, how_of(record, calls[record["round"]])) for record in history if record["round"])
 
 
 def how_notes(folders: Sequence[Path]) -> list[str]:
     """What the rounds of these searches were answered by, stage by stage. The self-evolution of a seed counts once."""
-    counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
-    counted = set()
+    rounds: dict[tuple[str, Path, int], str] = {}
     for folder in folders:
-        common = folder.parents[1] / folder.name  # settings of one seed share their self-evolution
+        shared = folder.parents[1] / folder.name  # settings of one seed share their self-evolution
         for record, how in words(folder):
-            place = (common if record["stage"] == "self_evolution" else folder, record["round"])
-            if place not in counted:
-                counts[record["stage"]][how] += 1
-                counted.add(place)
-    if not counted:
+            stage = record["stage"]
+            rounds.setdefault((stage, shared if stage == "self_evolution" else folder, record["round"]), how)
+    if not rounds:
         return []
+    counts = {stage: Counter(how for (where, *_), how in rounds.items() if where == stage) for stage in STAGES}
     listed = [
         f"{STAGES[stage]}, {found.total()} rounds: {', '.join(f'{how} {n}' for how, n in found.most_common())}"
         for stage, found in counts.items()
         if found
     ]
-    meant = [f"{how}: {meaning}" for how, meaning in HOW.items() if any(found[how] for found in counts.values())]
+    meant = [f"{how}: {meaning}" for how, meaning in HOW.items() if how in rounds.values()]
     return [f"How the cells of these searches came about: {'; '.join(listed)}. In words: {'. '.join(meant)}."]

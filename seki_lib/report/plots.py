@@ -76,9 +76,7 @@ def draw_cell(
             graph, NODE_AT, {edge: star + operation}, ax=axes, font_size=9, rotate=False, connectionstyle=bend,
             bbox={"facecolor": "white", "edgecolor": "#CC0000" if star else "none", "pad": 0.8 + bool(star)},
         )  # fmt: skip
-    axes.set_title(title)
-    axes.set_xlim(-0.3, 3.3)
-    axes.set_ylim(-0.75, 1.15)
+    axes.set(title=title, xlim=(-0.3, 3.3), ylim=(-0.75, 1.15))
     axes.set_axis_off()
     figure = axes.get_figure()
     assert isinstance(figure, Figure)  # noqa: S101
@@ -124,18 +122,16 @@ def data_flow(evaluator: type = Tabular) -> Figure:
 
     evaluator: the class whose instances are f.
     """
-    ask, read = (LLM.complete, "Eq. 4"), (SearchSpace.read, "reply → α")
-    score, keep = (evaluator.__call__, "f(α)"), (Repository.append, "S grows")
-    critique, strategy, refine = (
-        (Prompts.critique, "C, Eq. 1"),
-        (LLM.complete, "OS, Eq. 2"),
-        (Prompts.refine, "D, Eq. 3"),
-    )
-    top, draw, inspire = (Repository.top, "k best"), (Random.sample, "ξ of k"), (Prompts.inspire, "E, §4.2")
-    stages = {
-        "Self-evolution": (critique, strategy, refine, ask, read, score, keep),
-        "Knowledge inspiration": (top, draw, inspire, ask, read, score, keep),
-    }
+    ending = ((LLM.complete, "Eq. 4"), (SearchSpace.read, "reply → α"), (evaluator.__call__, "f(α)"),
+              (Repository.append, "S grows"))  # fmt: skip
+    stages: dict[str, Sequence[tuple[Any, str]]] = {
+        "Self-evolution": (
+            (Prompts.critique, "C, Eq. 1"), (LLM.complete, "OS, Eq. 2"), (Prompts.refine, "D, Eq. 3"), *ending,
+        ),
+        "Knowledge inspiration": (
+            (Repository.top, "k best"), (Random.sample, "ξ of k"), (Prompts.inspire, "E, §4.2"), *ending,
+        ),
+    }  # fmt: skip
     width = max(map(len, stages.values()))
     figure, axes = plt.subplots(figsize=(1.75 * width, 2.2 * len(stages)))
     for row, (title, parts) in enumerate(stages.items()):
@@ -151,8 +147,7 @@ def data_flow(evaluator: type = Tabular) -> Figure:
         axes.plot([last, last, 0], [y - 0.48, y - 0.62, y - 0.62], color="black", linewidth=1)
         axes.annotate("", (0, y - 0.42), (0, y - 0.62), arrowprops=ARROW)
         axes.text(last / 2, y - 0.58, "next round", ha="center", fontsize=8, color="#333333")
-    axes.set_xlim(-0.55, width - 0.45)
-    axes.set_ylim(-1.5 * len(stages) + 0.75, 0.75)
+    axes.set(xlim=(-0.55, width - 0.45), ylim=(-1.5 * len(stages) + 0.75, 0.75))
     axes.set_axis_off()
     return figure
 
@@ -166,7 +161,7 @@ def ablation(panels: Panels) -> Figure:
         seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, ax=axes)
         seaborn.pointplot(
             frame, x="d", y="λ", color=OURS, linestyle="none", capsize=0.2, err_kws={"linewidth": 1.8}, ax=axes,
-            errorbar=lambda seeds: interval(seeds) if len(seeds) > 1 else (np.nan, np.nan),
+            errorbar=interval,
         )  # fmt: skip
         axes.axvline(0, color=BLACK, linewidth=0.8)
         axes.set_xlabel(f"{title}\nminus that of λ = {best.lam}; {_seeds(values)}")

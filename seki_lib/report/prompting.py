@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from matplotlib import pyplot as plt
@@ -52,32 +53,27 @@ def framework(prompts: Prompts, columns: Sequence[tuple[str, str, str]]) -> Figu
 
     columns: (stage, title, what comes out of it).
     """
-    drawn = [(title, outcome, _boxes(prompts, stage)) for stage, title, outcome in columns]
-    lines = max(sum(height for *_, height in boxes) for *_, boxes in drawn) + 7
+    wrap = partial(textwrap.fill, width=70, subsequent_indent="  ")
+    drawn = [
+        (title, outcome, [(part, "\n".join(map(wrap, part.text.splitlines()))) for part in parts(prompts, stage)])
+        for stage, title, outcome in columns
+    ]
+    lines = max(sum(text.count("\n") + 2 for _, text in boxes) for *_, boxes in drawn) + 7
     figure, axes = plt.subplots(1, len(columns), figsize=(6.0 * len(columns), lines * LINE), squeeze=False)
     for axis, (title, outcome, boxes) in zip(axes[0], drawn, strict=True):
         axis.set(xlim=(0, 1), ylim=(lines, 0))
         axis.set_axis_off()
         axis.text(0, 0.2, title, fontsize=10, va="top")
         y = 2.6
-        for part, text, height in boxes:
+        for part, text in boxes:
             axis.text(0.17, y, text, **MONO, bbox={"facecolor": FILL[part.role], "edgecolor": BLUE, "pad": 3})
             axis.text(0.0, y, part.symbols or "", fontsize=8, va="top", weight="bold")
-            y += height
+            y += text.count("\n") + 2
         box = {"facecolor": FILL["llm"], "edgecolor": ORANGE, "boxstyle": "round,pad=0.4"}
         axis.annotate("", (0.2, y + 1.5), (0.2, y - 0.5), arrowprops={"arrowstyle": "-|>", "color": "#555555"})
         axis.text(0.17, y + 2.2, f"LLM → {outcome}", fontsize=9, va="top", bbox=box)
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.99, wspace=0.02)
     return figure
-
-
-def _boxes(prompts: Prompts, stage: str) -> list[tuple[Part, str, float]]:
-    """Each part of a template, its text wrapped, and the lines of figure that it takes."""
-    boxes = []
-    for part in parts(prompts, stage):
-        text = "\n".join(textwrap.fill(line, 70, subsequent_indent="  ") for line in part.text.splitlines())
-        boxes.append((part, text, text.count("\n") + 2.0))
-    return boxes
 
 
 def changed_edges(before: NasBench201Cell, after: NasBench201Cell) -> list[tuple[int, int]]:

@@ -5,9 +5,8 @@ value, explained below the table; never by colour alone).
 """
 
 import csv
-import html
-import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,13 @@ BY_CHANCE_NOTE = (
 )
 
 
+def paper_table(number: int) -> list[dict[str, str]]:
+    """The rows of one table of the paper as typed in `data/paper/`, every value as the text that was printed."""
+    path = Path(__file__).resolve().parents[2] / "data" / "paper" / f"table{number}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 @dataclass(frozen=True)
 class Cell:
     """One value as text, its provenance (a key of LETTERS), and what else a reader should know of it."""
@@ -39,28 +45,51 @@ class Cell:
         return f"{self.text} [{LETTERS[self.provenance]}]" if self.text else ""
 
 
+BLANK = Cell("", "not run")  # of a column that does not apply
+
+
+def not_run(needs: str) -> Cell:
+    """A value that is not there, and what it would take."""
+    return Cell("not run", "not run", needs)
+
+
 @dataclass
 class Table:
-    """Rows of a label, the number of runs behind it (empty for the paper's), and one Cell a column."""
+    """Columns by key, and rows of a label, the number of runs behind it (empty for the paper's), and one Cell a column.
+
+    columns: key -> heading. The keys of the paper's columns are those of `data/paper/`.
+    """
 
     name: str
     title: str
-    columns: Sequence[str]
+    columns: Mapping[str, str]
     rows: list[tuple[str, str, list[Cell]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(
-        self, label: str, cells: Sequence[Cell], n: int | None = None, searches: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        """Append a row. searches: `result.json` of those behind it; the row is marked if chance led one of them.
+    @classmethod
+    def beside_paper(
+        cls, number: int, title: str, columns: Mapping[str, str], own: Mapping[str, str] | None = None
+    ) -> "Table":
+        """A table that begins with the rows of the paper's. own: columns that the paper does not have."""
+        table = cls(f"table{number}", f"Table {number}. {title}", {**columns, **(own or {})})
+        for printed in paper_table(number):
+            label = f"{next(iter(printed.values()))} {printed.get('reference', '')}".strip()
+            table.add(label, {column: Cell(printed.get(column, ""), "paper") for column in table.columns})
+        return table
 
-        Raises ValueError if it has another number of cells than the table has columns.
+    def add(
+        self, label: str, cells: Mapping[str, Cell], n: int | None = None, searches: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Append a row. cells: by the key of their column; columns that are left out stay blank.
+
+        searches: `result.json` of those behind it; the row is marked if chance led one of them. Raises ValueError for
+        a column that the table does not have.
         """
-        if len(cells) != len(self.columns):
-            raise ValueError(f"{self.name}: row {label!r} has {len(cells)} cells for {len(self.columns)} columns")
+        if unknown := cells.keys() - self.columns.keys():
+            raise ValueError(f"{self.name}: row {label!r} has cells for the unknown columns {sorted(unknown)}")
         if any(result.get("mostly_fallback") for result in searches):
             label += BY_CHANCE
-        self.rows.append((label, "" if n is None else str(n), list(cells)))
+        self.rows.append((label, "" if n is None else str(n), [cells.get(column, BLANK) for column in self.columns]))
 
     def legend(self) -> list[str]:
         """One line per provenance that occurs, then the notes."""
@@ -74,7 +103,7 @@ class Table:
         paths = [folder / f"{self.name}.{ending}" for ending in ("csv", "md", "html")]
         with paths[0].open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["row", "n", *(name for c in self.columns for name in (c, f"{c} provenance"))])
+            writer.writerow(["row", "n", *(name for c in self.columns.values() for name in (c, f"{c} provenance"))])
             for label, n, cells in self.rows:
                 values = [v for c in cells for v in (c.text, ": ".join(filter(None, (c.provenance, c.detail))))]
                 writer.writerow([label, n, *values])
@@ -84,7 +113,7 @@ class Table:
 
     def markdown(self) -> str:
         """The table as Markdown, aligned so that it also reads as plain text."""
-        head = ["", "n", *self.columns]
+        head = ["", "n", *self.columns.values()]
         body = [[label, n, *map(str, cells)] for label, n, cells in self.rows]
         width = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
         lines = ["| " + " | ".join(t.ljust(w) for t, w in zip(row, width, strict=True)) + " |" for row in [head, *body]]
@@ -93,48 +122,20 @@ class Table:
 
     def html(self) -> str:
         """The table as a page of its own."""
-        escape = html.escape
-        head = "".join(f"<th>{escape(c)}</th>" for c in ["", "n", *self.columns])
-        rows = "\n".join(
-            f'<tr class="{cells[0].provenance.replace(" ", "-")}"><th>{escape(label)}</th><td>{n}</td>'
-            + "".join(f'<td title="{escape(c.provenance + ": " + c.detail)}">{escape(str(c))}</td>' for c in cells)
-            + "</tr>"
-            for label, n, cells in self.rows
-        )
-        legend = "".join(f"<li>{escape(line)}</li>" for line in self.legend())
-        return (
-            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(self.title)}</title>\n{STYLE}\n'
-            f"<h1>{escape(self.title)}</h1>\n<table>\n<tr>{head}</tr>\n{rows}\n</table>\n<ul>{legend}</ul>\n</html>\n"
-        )
+        from jinja2 import Environment, PackageLoader
+
+        pages = Environment(loader=PackageLoader("seki_lib.report", "."), autoescape=True, keep_trailing_newline=True)
+        return pages.get_template("table.html.j2").render(table=self)
 
 
-STYLE = """<style>
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #222 }
-table { border-collapse: collapse } td, th { padding: .25rem .6rem; text-align: left; font-weight: normal }
-td, th { white-space: nowrap }
-h1 { font-size: 1.3rem }
-tr:first-child th { border-bottom: 2px solid #222; font-weight: bold }
-tr.measured, tr.replayed { background: #eef4fb } tr.measured th, tr.replayed th { font-weight: bold }
-tr { border-bottom: 1px solid #ddd } ul { color: #444; padding-left: 1.2rem }
-</style>"""
-
-
-def minus_paper(ours: Sequence[Cell], printed: Sequence[str], detail: str) -> list[Cell]:
-    """Our cells minus what the paper prints, mean minus mean; blank where one of both is no number."""
-
-    def mean(text: str) -> float | None:
-        try:
-            return float(text.partition("±")[0])
-        except ValueError:
-            return None
-
-    pairs = [(mean(cell.text), mean(text), cell) for cell, text in zip(ours, printed, strict=True)]
-    return [
-        Cell(f"{own - theirs:+.2f}", cell.provenance, detail)
-        if own is not None and theirs is not None
-        else Cell("", "not run", "one of both is no number")
-        for own, theirs, cell in pairs
-    ]
+def minus_paper(ours: Mapping[str, Cell], printed: Mapping[str, str]) -> dict[str, Cell]:
+    """Our cells minus what the paper prints, mean minus mean, of the columns where both are numbers."""
+    differences = {}
+    for column, cell in ours.items():
+        with suppress(ValueError):  # "-" and "not run" are no numbers
+            own, theirs = (float(text.partition("±")[0]) for text in (cell.text, printed[column]))
+            differences[column] = Cell(f"{own - theirs:+.2f}", cell.provenance, "mean of ours minus the printed value")
+    return differences
 
 
 def describe_cost(took: dict[str, Any]) -> str:
@@ -149,9 +150,3 @@ def describe_cost(took: dict[str, Any]) -> str:
     dollars = took.get("dollars")
     parts.append("price not known" if dollars is None else f"${dollars:.4f}")
     return ", ".join(parts)
-
-
-def mean_std(values: Sequence[float], digits: int = 2) -> str:
-    """`mean±standard deviation` as the paper prints it (sample deviation, n - 1); the mean alone for one value."""
-    mean = f"{statistics.fmean(values):.{digits}f}"
-    return f"{mean}±{statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean

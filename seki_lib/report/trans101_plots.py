@@ -15,8 +15,8 @@ from ..evaluators.tabular import Tabular
 from ..evaluators.trans101_table import TASKS
 from ..spaces import get_space
 from .plots import draw_cell
+from .searched import Method
 from .style import BASELINES, BLACK, OURS
-from .table4 import Method
 
 
 def rank_by_task(ours: Method, baselines: Sequence[Method], paper: Mapping[str, tuple[int, int]]) -> Figure:

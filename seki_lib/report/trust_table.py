@@ -23,7 +23,7 @@ def trust_table(
 ) -> Table:
     """Kendall's τ and regret. rankings: of (space, BN mode); trained: `result.json` of each space's supernet."""
     columns = ["judged by", "cells", "Kendall's τ [95 %]", "regret of f's top ten, points [95 %]", "supernet (s)"]
-    table = Table("trust", f"How far f(α) can be trusted, profile {profile}", columns)
+    table = Table("trust", f"How far f(α) can be trusted, profile {profile}", {c: c for c in columns})
     for (space, bn), found in rankings.items():
         detail = f"{source}; BN statistics: {bn}"
         texts = (
@@ -33,7 +33,10 @@ def trust_table(
             f"{found.regret:.2f} [{found.regret_interval[0]:.2f}, {found.regret_interval[1]:.2f}]",
             f"{trained[space]['seconds']:.0f}",
         )
-        table.add(f"{space}, {bn} statistics", [Cell(text, "measured", detail) for text in texts])
+        table.add(
+            f"{space}, {bn} statistics",
+            {c: Cell(text, "measured", detail) for c, text in zip(columns, texts, strict=True)},
+        )
     table.notes = [
         "τ is 1 if f orders the cells as the judge does, 0 if it guesses. Intervals: bootstrap over cells of one "
         "supernet; how another seed or another machine would move it is not in them. That of the regret is rough.",

@@ -7,7 +7,7 @@ from seki_lib.evaluators import trans101_table as t101
 from seki_lib.files import assets
 from seki_lib.files.assets import ASSETS, Asset
 from seki_lib.files.errors import AssetError, UnknownName
-from seki_lib.report.paper import paper_table
+from seki_lib.report.tables import paper_table
 
 SPACE = get_space("trans101")
 

@@ -8,9 +8,8 @@ import pytest
 from kept import searched
 
 from seki_lib.report.how import ASKED_AGAIN, how_notes, how_of, words
-from seki_lib.report.ours import Row
-from seki_lib.report.table1 import table1
 from seki_lib.report.tables import BY_CHANCE, BY_CHANCE_NOTE, Cell, Table
+from seki_lib.report.trained import Row, table1
 from seki_lib.results import best_search
 from seki_lib.search.repository import HOW
 from seki_lib.training.machine import trained_on
@@ -64,12 +63,12 @@ def test_searches_without_a_history_get_no_note(tmp_path):
 
 
 def test_a_row_of_a_search_that_chance_led_is_marked_in_every_form_of_a_table(tmp_path):
-    table = Table("t", "T", ["acc"])
-    table.add("the LLM's", [Cell("1", "measured")], 1, [{"mostly_fallback": False}, {}])
-    table.add("chance's", [Cell("2", "measured")], 2, [{"mostly_fallback": False}, {"mostly_fallback": True}])
+    table = Table("t", "T", {"acc": "acc"})
+    table.add("the LLM's", {"acc": Cell("1", "measured")}, 1, [{"mostly_fallback": False}, {}])
+    table.add("chance's", {"acc": Cell("2", "measured")}, 2, [{"mostly_fallback": False}, {"mostly_fallback": True}])
     for path in table.write(tmp_path):
         text = path.read_text()
-        assert f"chance's{BY_CHANCE}" in text.replace("&#x27;", "'") and f"LLM's{BY_CHANCE}" not in text
+        assert f"chance's{BY_CHANCE}" in text.replace("&#39;", "'") and f"LLM's{BY_CHANCE}" not in text
         assert path.suffix == ".csv" or "took the place of the LLM" in text
     assert BY_CHANCE_NOTE in table.legend()
 

@@ -10,10 +10,8 @@ from seki_lib.files.jsonl import append_line
 from seki_lib.paper import Edition
 from seki_lib.paper.table1 import CELLS
 from seki_lib.profiles import get_profile
-from seki_lib.report.ours import Row
-from seki_lib.report.paper import paper_table
-from seki_lib.report.search_cost import search_cost
-from seki_lib.report.table1 import COLUMNS, SHORT_HEADINGS, table1, trainings
+from seki_lib.report.tables import paper_table
+from seki_lib.report.trained import SHORT, Row, search_cost, table1, trainings
 from seki_lib.results import best_search
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import PROTOCOLS, SupernetSpec, TrainingSpec
@@ -47,7 +45,7 @@ def result(error, seed=0, **changes):
 def test_short_trainings_never_stand_in_the_columns_of_the_paper():
     rows = [Row(f"{name}, ours", TrainingSpec(name, "", "cifar10", "laptop")) for name in ("DARTS_V2", "random-0")]
     table = table1(rows, [result(55.4), result(60.5)], "laptop")
-    assert table.columns[-3:] == SHORT_HEADINGS
+    assert list(table.columns)[-3:] == list(SHORT)
     ours = {label: cells for label, _, cells in table.rows if label.endswith(", ours")}
     assert list(ours) == ["SEKI, ours", "DARTS_V2, ours", "random-0, ours"]
     for cells in ours.values():
@@ -63,7 +61,7 @@ def test_full_trainings_stand_beside_the_paper_with_their_spread_over_seeds():
     specs = [TrainingSpec("searched-1", "", d, "paper", s) for d in ("cifar10", "cifar100") for s in range(4)]
     results = [result(2.5 + 0.1 * s.seed + 14 * (s.dataset == "cifar100"), s.seed, epochs=600) for s in specs]
     table = table1([Row("SEKI, ours", spec) for spec in specs], results, "paper")
-    assert len(table.columns) == len(COLUMNS)
+    assert len(table.columns) == 6
     label, n, cells = table.rows[-1]
     assert (label, n) == ("SEKI, ours", "4")
     assert cells[0].text == "2.65±0.13" and cells[1].text == "16.65±0.13"
@@ -72,14 +70,14 @@ def test_full_trainings_stand_beside_the_paper_with_their_spread_over_seeds():
 def test_each_profile_has_its_trainings_and_the_best_cell_of_each_llm_comes_first(tmp_path):
     assert CELLS.keys() == PROTOCOLS.keys()
     laptop, paper = (Edition(get_profile(name), "a:1", (8,), (8,)) for name in ("laptop", "paper"))
-    labels = [row.label for row in trainings(laptop, tmp_path)]
+    labels = [row.label for row in trainings("table1", laptop, tmp_path)]
     assert labels == [f"{cell}, ours" for cell in ("DARTS_V2", "PC_DARTS", "random-0", "random-1", "random-2")]
-    assert len(trainings(paper, tmp_path)) == 2 * 2 * 4
+    assert len(trainings("table1", paper, tmp_path)) == 2 * 2 * 4
     names = ("DARTS_V2", "DARTS_V1", "PC_DARTS")
     for llm, seed, score, name in (("a:1", 8, 80.0, 0), ("a:1", 9, 90.0, 1), ("b:2", 8, 85.0, 2)):
         cell = PUBLIC_GENOTYPES[names[name]]
         searched(tmp_path, "laptop", "darts", "cifar10", llm, seed, cell, score)
-    first, second = trainings(laptop, tmp_path)[:2]
+    first, second = trainings("table1", laptop, tmp_path)[:2]
     assert (first.label, second.label) == ("SEKI, ours, a:1", "SEKI, ours, b:2")
     assert first.spec.architecture == PUBLIC_GENOTYPES["DARTS_V1"] and "seeds 8, 9" in first.chosen
     assert first.cost.text == "not known" and "no longer there" in first.cost.detail

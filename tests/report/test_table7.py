@@ -8,9 +8,10 @@ from seki_lib.files.jsonl import read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
-from seki_lib.report.paper import paper_table
 from seki_lib.report.prompting import changed_edges, parts
-from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, reply_counts, searched_by_llm, table7, what_it_takes
+from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, reply_counts, table7, what_it_takes
+from seki_lib.report.tables import paper_table
+from seki_lib.results import finished_searches
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
@@ -35,7 +36,10 @@ def results(monkeypatch, table, tmp_path):
 
 def row(table, label):
     return {
-        c: cell for name, _, cells in table.rows if name == label for c, cell in zip(table.columns, cells, strict=True)
+        c: cell
+        for name, _, cells in table.rows
+        if name == label
+        for c, cell in zip(table.columns.values(), cells, strict=True)
     }
 
 
@@ -48,12 +52,14 @@ def test_table7_of_the_paper_is_typed_to_the_last_digit():
 
 
 def test_only_finished_searches_stand_in_the_table(results):
-    assert {llm: len(folders) for llm, folders in searched_by_llm(results, "smoke").items()} == {"fake:llm": 2}
-    assert searched_by_llm(results, "paper") == {}
+    rows = [(label, n) for label, n, _ in table7(results, "smoke").rows if n]
+    assert rows == [("SEKI, ours, fake:llm", "2")]
+    assert not any(n for _, n, _ in table7(results, "paper").rows)
 
 
 def test_replies_are_counted_as_the_transcript_has_them(results):
-    for folder in searched_by_llm(results, "smoke")["fake:llm"]:
+    for search in finished_searches(results, "smoke", "nas201", "cifar10"):
+        folder = search.folder
         counts = reply_counts(folder)
         calls = [c for c in read_lines(folder / "transcript.jsonl") if c["stage"] in ("refine", "inspire")]
         unreadable = [call for call in calls if call["reply"] == "not a cell"]

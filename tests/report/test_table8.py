@@ -7,8 +7,8 @@ from seki_lib.nn.count import parameters
 from seki_lib.paper import Edition
 from seki_lib.paper.table8 import CELLS
 from seki_lib.profiles import get_profile
-from seki_lib.report.paper import paper_table
-from seki_lib.report.table8 import HEADINGS, PAPER_PARAMS_M, SHORT_HEADINGS, table8, trainings
+from seki_lib.report.tables import paper_table
+from seki_lib.report.trained import PAPER_PARAMS_M, SHORT_LANGUAGE, table8, trainings
 from seki_lib.spaces.darts_rnn import PUBLIC_GENOTYPES
 
 RESULT = {
@@ -19,7 +19,7 @@ RESULT = {
 
 
 def made(tmp_path, profile):
-    rows = trainings(Edition(get_profile(profile), "a:1", (8,), (8,)), tmp_path)
+    rows = trainings("table8", Edition(get_profile(profile), "a:1", (8,), (8,)), tmp_path)
     return table8(rows, [RESULT] * len(rows), profile)
 
 
@@ -34,13 +34,13 @@ def test_short_perplexities_stand_beside_the_unigram_models_and_never_in_the_pap
     table = made(tmp_path, "laptop")
     (row,) = [cells for label, _, cells in table.rows if label == "DARTS_V2, ours"]
     assert [cell.text for cell in row] == ["not run", "not run", "22.96", "", "429.5", "398.2", "671.3", "0.732"]
-    assert tuple(table.columns) == HEADINGS + SHORT_HEADINGS
+    assert list(table.columns)[4:] == list(SHORT_LANGUAGE)
     assert any("never with the paper's columns" in note for note in table.notes)
 
 
 def test_the_paper_profile_has_the_papers_columns_only(tmp_path):
     table = made(tmp_path, "paper")
-    assert tuple(table.columns) == HEADINGS
+    assert list(table.columns) == ["valid", "test", "params_m", "search_method"]
     assert [label for label, n, _ in table.rows if n] == [f"{name}, ours" for name in CELLS["paper"]]
 
 
@@ -49,7 +49,7 @@ def test_without_a_search_the_row_says_what_it_takes_and_with_one_its_cell_is_tr
     assert row[0].text == "not run" and "seki supernet --space darts_rnn --dataset ptb" in row[0].detail
     assert "seki search --space darts_rnn --task ptb --profile laptop" in row[0].detail
     searched(tmp_path, "laptop", "darts_rnn", "ptb", "a:1", 8, PUBLIC_GENOTYPES["DARTS_V1"], -500.0)
-    rows = trainings(Edition(get_profile("laptop"), "a:1", (8,), (8,)), tmp_path)
+    rows = trainings("table8", Edition(get_profile("laptop"), "a:1", (8,), (8,)), tmp_path)
     assert rows[0].spec.name.startswith("searched-") and rows[0].spec.architecture == PUBLIC_GENOTYPES["DARTS_V1"]
     table = made(tmp_path, "laptop")
     assert [label for label, n, _ in table.rows if n] == ["SEKI, ours, a:1", "DARTS_V2, ours"]

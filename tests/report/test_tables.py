@@ -8,9 +8,9 @@ import pytest
 from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.evaluators.nas201_table import COLUMNS
 from seki_lib.files.errors import RunError
-from seki_lib.report.paper import paper_table
-from seki_lib.report.table3 import finished_results, table3
-from seki_lib.report.tables import Cell, Table, mean_std, minus_paper
+from seki_lib.report.intervals import mean_std
+from seki_lib.report.searched import finished_results, table3
+from seki_lib.report.tables import BLANK, Cell, Table, minus_paper, not_run, paper_table
 from seki_lib.runs import RunSpec
 
 
@@ -36,9 +36,9 @@ def test_mean_and_deviation_are_printed_as_in_the_paper():
 
 
 def test_a_table_is_written_three_times_with_the_provenance_of_every_cell(tmp_path):
-    table = Table("t", "A title", ["acc", "loss"], notes=["a note"])
-    table.add("theirs <b>", [Cell("1.0", "paper"), Cell("-", "paper")])
-    table.add("ours", [Cell("2.0±0.1", "measured", "4 seeds"), Cell("not run", "not run", "needs a GPU")], n=4)
+    table = Table("t", "A title", {"a": "acc", "l": "loss"}, notes=["a note"])
+    table.add("theirs <b>", {"a": Cell("1.0", "paper"), "l": Cell("-", "paper")})
+    table.add("ours", {"a": Cell("2.0±0.1", "measured", "4 seeds"), "l": not_run("needs a GPU")}, n=4)
     paths = table.write(tmp_path)
     rows = list(csv.reader(paths[0].open()))
     assert rows[0] == ["row", "n", "acc", "acc provenance", "loss", "loss provenance"]
@@ -48,9 +48,12 @@ def test_a_table_is_written_three_times_with_the_provenance_of_every_cell(tmp_pa
     assert "theirs &lt;b&gt;" in page and 'title="measured: 4 seeds"' in page and "2.0±0.1 [M]" in page
 
 
-def test_a_row_of_the_wrong_length_is_refused():
-    with pytest.raises(ValueError, match="1 cells for 2 columns"):
-        Table("t", "T", ["a", "b"]).add("row", [Cell("1", "paper")])
+def test_a_column_that_is_left_out_is_blank_and_an_unknown_one_is_refused():
+    table = Table("t", "T", {"a": "A", "b": "B"})
+    table.add("row", {"b": Cell("1", "paper")})
+    assert table.rows == [("row", "", [BLANK, Cell("1", "paper")])]
+    with pytest.raises(ValueError, match=r"unknown columns \['c'\]"):
+        table.add("row", {"c": Cell("1", "paper")})
 
 
 def fake_results(final, seeds=(0, 1), llm="local:x"):
@@ -126,7 +129,6 @@ def test_runs_with_other_settings_make_no_common_row(tmp_path, evaluator):
 
 
 def test_ours_minus_the_papers_is_the_difference_of_means_and_blank_where_there_is_none():
-    cells = [Cell("94.18±0.37", "measured"), Cell("not run", "not run"), Cell("1.0", "replayed")]
-    found = minus_paper(cells, ["94.34±0.35", "72.75", "-"], "detail")
-    assert [cell.text for cell in found] == ["-0.16", "", ""]
-    assert found[0].provenance == "measured"
+    cells = {"a": Cell("94.18±0.37", "measured"), "b": not_run("a table"), "c": Cell("1.0", "replayed")}
+    found = minus_paper(cells, {"a": "94.34±0.35", "b": "72.75", "c": "-"})
+    assert {column: (cell.text, cell.provenance) for column, cell in found.items()} == {"a": ("-0.16", "measured")}

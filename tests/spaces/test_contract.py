@@ -49,9 +49,9 @@ def test_a_new_space_of_one_file_goes_through_a_whole_search_to_a_table(tmp_path
     steps = list(run(search))
     assert len({step.record.canonical for step in steps}) == 13
     found = run_baseline("local_search", space, Toy(), evaluations=13, seed=0)
-    table = Table("toy", "A toy", ["score"])
+    table = Table("toy", "A toy", {"score": "score"})
     for label, score in (("SEKI", steps[-1].best), ("local search", max(found.scores))):
-        table.add(label, [Cell(f"{score:.0f}", "measured")], 1)
+        table.add(label, {"score": Cell(f"{score:.0f}", "measured")}, 1)
     assert len(table.write(tmp_path)) == 3
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 13
     assert json.loads((tmp_path / "history.jsonl").read_text().splitlines()[0])["how"] == "alpha0"

@@ -21,7 +21,7 @@ from seki_lib.nn import build_supernet, inherit
 from seki_lib.paper import Edition
 from seki_lib.paper.table2 import CELLS
 from seki_lib.profiles import Profile
-from seki_lib.report import table2
+from seki_lib.report.trained import trainings
 from seki_lib.spaces import get_space
 from seki_lib.training import supernet
 from seki_lib.training.checkpoint import load_network
@@ -148,7 +148,7 @@ def test_the_cell_found_on_imagenet_is_trained_for_the_dagger_row_and_no_other(t
     profile = Profile("tiny", rounds=4, lam=3, k=2, xi=1)
     folder = runs.search_run(spec, profile, tmp_path)
     found = json.loads((folder / "result.json").read_text())
-    (row,) = table2.trainings(Edition(profile, "fake:llm", (0,), (0,)), tmp_path)
+    (row,) = trainings("table2", Edition(profile, "fake:llm", (0,), (0,)), tmp_path)
     training = row.spec
     assert row.label == "SEKI†, ours, fake:llm" and training.architecture == found["architecture"]
     assert training.dataset == "imagenet" and training.name.startswith("searched-")

@@ -12,7 +12,7 @@ from ...datasets.at_hand import assets_at_hand
 from ...files.assets import ASSETS, locate
 from ...files.jsonl import read_lines
 from ...paper import Edition, Need, Search, Supernet, Training, needs_of
-from ...paper.found import training_spec
+from ...paper.here import training_spec
 from ...paper.settings import longest
 from ...spaces.darts import PUBLIC_GENOTYPES
 from ...training.protocol import SupernetSpec, get_protocol, named_architecture
