@@ -52,7 +52,7 @@ class Notation:
 class ReplySchema(dict[str, Any]):
     """JSON Schema of a reply (it is a plain dict), with the same set of replies as a GBNF grammar for llama.cpp.
 
-    The grammar's text is part of what identifies a recorded call (`transcript.call_key`): who decodes may reword it.
+    The grammar's text is part of what identifies a recorded call (`Question.key`): who decodes may reword it.
     """
 
     def __init__(self, schema: dict[str, Any], grammar: str):

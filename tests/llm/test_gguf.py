@@ -19,7 +19,7 @@ def part(name):
     return Part(name, len(CONTENT[name]), hashlib.sha256(CONTENT[name]).hexdigest())
 
 
-TINY = Gguf("Somebody/Tiny-GGUF", "Apache-2.0", "tiny", tuple(map(part, CONTENT)))
+TINY = Gguf("Somebody/Tiny-GGUF", "Apache-2.0", tuple(map(part, CONTENT)))
 
 
 class Hub:
@@ -114,7 +114,7 @@ def test_a_server_that_gives_nothing_is_given_up_and_the_same_command_goes_on(hu
 
 def test_a_hub_that_is_not_there_is_an_asset_error(hub, monkeypatch):
     hub.close()
-    with pytest.raises(AssetError, match=r"ConnectionRefusedError|URLError"):
+    with pytest.raises(AssetError, match="ConnectError"):
         fetch([])
 
 
@@ -160,7 +160,7 @@ def test_too_little_disk_is_said_before_anything_is_downloaded(hub, monkeypatch)
 
 
 def test_the_ladder_is_the_papers_family_with_licence_size_and_hashes():
-    assert [model.parameters for model in GGUFS.values()] == ["0.5B", "1.5B", "3B", "7B", "14B", "32B"]
+    assert list(GGUFS) == [f"qwen2.5-{size}b" for size in ("0.5", "1.5", "3", "7", "14", "32")]
     sizes = [model.size for model in GGUFS.values()]
     assert sizes == sorted(sizes) and sizes[0] > 0.4e9 and sizes[-1] < 20e9
     assert all(re.fullmatch(r"[0-9a-f]{64}", part.sha256) for model in GGUFS.values() for part in model.parts)
