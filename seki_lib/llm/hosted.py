@@ -91,7 +91,6 @@ class HostedLLM(LLM):
 
     def answer(self, question: Question) -> Completion:
         """What one request brought. Raises NoReply where that is nothing."""
-        self.load()
         messages = question.messages
         if question.schema is not None and self.schema_parameter in self._refused:
             messages = in_words(messages, question.schema)
@@ -190,19 +189,14 @@ class HostedLLM(LLM):
         return said
 
     def _http_client(self) -> Any:
-        """The SDK's own HTTP client. Raises LLMError for a proxy that it cannot use."""
+        """The SDK's own HTTP client. Raises LLMError for a proxy that it cannot use, such as SOCKS without socksio."""
         try:
             return self._sdk.DefaultHttpxClient()
         except (ImportError, ValueError) as error:
-            names = (name for upper in PROXIES for name in (upper, upper.lower()) if os.environ.get(name))
-            variable = next((name for name in names if os.environ[name].lower().startswith("socks")), None)
-            if isinstance(error, ImportError) and variable:
-                raise LLMError(
-                    f"{self.name}: {variable} names a SOCKS proxy, which needs the package socksio. Install it "
-                    f"(pip install socksio), unset {variable}, or name the server in NO_PROXY."
-                ) from None
+            given = [name for upper in PROXIES for name in (upper, upper.lower()) if os.environ.get(name)]
             raise LLMError(
-                f"{self.name}: the proxy in {' or '.join(PROXIES)} cannot be used: {redact(str(error))}"
+                f"{self.name}: the proxy in {' or '.join(given)} cannot be used: {redact(str(error)).rstrip('.')}. "
+                "Or unset the variable, or name the server in NO_PROXY."
             ) from None
 
 

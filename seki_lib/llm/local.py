@@ -69,9 +69,15 @@ class LocalLLM(LLM):
         """Started when first asked: a run that is replayed or finished needs no model."""
         return _start(self._file(), self._model, self._key)
 
+    def load(self) -> None:
+        """Fetch the model and start the server, before a request is counted. Raises LLMError or AssetError."""
+        _ = self._server
+
     def _file(self) -> Path:
         asset = self._model.asset
-        return Path(asset) if self._model.is_file else fetch_gguf(GGUFS[asset]) if asset in GGUFS else fetch(asset)
+        if self._model.is_file:
+            return Path(asset)
+        return fetch_gguf(GGUFS[asset]) if asset in GGUFS else fetch(asset)
 
     def count_tokens(self, messages: list[Message]) -> int:
         """The prompt's length in this model's own tokens, the chat format included."""

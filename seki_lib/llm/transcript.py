@@ -6,7 +6,7 @@ known again by its key (`Question.key`), so a resumed, replayed or forked run as
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,8 @@ class _Call(Watch):
         text, thoughts = redact(completion.text), redact(completion.thoughts)
         dollars, seconds = self._dollars(completion.usage), round(completion.seconds, 4)
         completion = replace(completion, text=text, thoughts=thoughts, dollars=dollars, seconds=seconds)
-        said = {field: value for field in IF_SAID if (value := getattr(completion, field))}
+        fields = asdict(completion)
+        said = {name: fields[name] for name in IF_SAID if fields[name]}
         line = {"reply": completion.text, "usage": completion.usage, **said, "dollars": completion.dollars}
         self._write(line, completion.seconds)
         self._settle(completion.usage, billed=True)
