@@ -8,7 +8,6 @@ import os
 import shutil
 import time
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +60,7 @@ def locate_gguf(model: Gguf) -> Path | None:
     return paths[0] if [_size(path) for path in paths] == [part.size for part in model.parts] else None
 
 
-def fetch_gguf(
-    model: Gguf, *, sleep: Callable[[float], None] = time.sleep, report: Callable[[str], None] = print
-) -> Path:
+def fetch_gguf(model: Gguf) -> Path:
     """The first part of a model, all parts downloaded. Raises AssetError; the same call goes on where it stopped."""
     target, hub = folder(), os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
     if not hub.startswith(("https://", "http://")):
@@ -77,12 +74,12 @@ def fetch_gguf(
         path = target / part.filename
         if _size(path) != part.size:
             url = f"{hub}/{model.repository}/resolve/main/{part.filename}"
-            report(f"{without_credentials(url)} ({gigabytes(part.size)})")
-            _download(url, part, path, sleep)
+            print(f"{without_credentials(url)} ({gigabytes(part.size)})", flush=True)
+            _download(url, part, path)
     return target / model.parts[0].filename
 
 
-def _download(url: str, part: Part, path: Path, sleep: Callable[[float], None]) -> None:
+def _download(url: str, part: Part, path: Path) -> None:
     """One file in byte ranges, into `<name>.part`, which takes the name when its hash is right."""
     import httpx2
 
@@ -95,7 +92,7 @@ def _download(url: str, part: Part, path: Path, sleep: Callable[[float], None]) 
                 f"({trouble}). The same command goes on from there."
             )
         if fruitless:
-            sleep(WAIT)
+            time.sleep(WAIT)
         try:
             _append(url, unfinished, size, part)
         except (OSError, httpx2.HTTPError) as error:
