@@ -200,10 +200,10 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
 
 def kept_prompts(folder: Path) -> Prompts | None:
     """The templates of a run that are not the default ones, or None."""
-    paths = [folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES]
-    if not paths[0].exists():
+    paths = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES}
+    if not paths["critique"].exists():
         return None
-    prompts = Prompts(*(path.read_text(encoding="utf-8-sig") for path in paths))
+    prompts = Prompts({stage: path.read_text(encoding="utf-8-sig") for stage, path in paths.items()})
     default = Prompts.load(read_json(folder / "config.json")["llm"]["templates"])
     return None if prompts == default else prompts
 

@@ -94,8 +94,8 @@ def test_a_diff_shows_what_was_edited_and_nothing_else():
 def test_prompts_from_files_replace_single_templates(tmp_path):
     (tmp_path / "mine.md.j2").write_text("{{ architecture }}?")
     prompts = prompts_from("local:smollm2-135m", {"critique": tmp_path / "mine.md.j2", "refine": None})
-    assert prompts.critique_text == "{{ architecture }}?"
-    assert prompts.refine_text == Prompts.load("compact").refine_text
+    assert prompts.text("critique") == "{{ architecture }}?"
+    assert prompts.text("refine") == Prompts.load("compact").text("refine")
     assert prompts_from("local:smollm2-135m", {"critique": None}) is None
     with pytest.raises(PromptError, match=r"nothing\.j2 cannot be read"):
         prompts_from("local:smollm2-135m", {"critique": tmp_path / "nothing.j2"})

@@ -309,7 +309,7 @@ def test_other_default_prompts_redo_a_finished_run_and_ask_only_what_is_new(fake
     folder = search_run(SPEC, PROFILE, tmp_path)
     asked = len(fake.calls)
     load = Prompts.load
-    other = load("compact").edited(inspire=load("compact").inspire_text.replace("Cell", "A cell"))
+    other = load("compact").edited(inspire=load("compact").text("inspire").replace("Cell", "A cell"))
     monkeypatch.setattr(runs.Prompts, "load", lambda *names, **texts: other)
     search_run(SPEC, PROFILE, tmp_path)
     assert json.loads((folder / "config.json").read_text())["prompts"] == other.hashes

@@ -1,20 +1,19 @@
 """LLMs by name, `provider:model`. A new provider is one file here and one line in PROVIDERS."""
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from ..files.errors import UnknownName
 from .base import LLM, CallSeed, Completion, Message, Question
 
-PROVIDERS: dict[str, str] = {  # provider -> module that has a function of the same name; imported when first asked for
-    "local": "seki_lib.llm.local",
-    "anthropic": "seki_lib.llm.anthropic",
-    "openai": "seki_lib.llm.openai",
-    "human": "seki_lib.llm.human",
-    "replay": "seki_lib.llm.replay",
-    "chance": "seki_lib.llm.chance",
-    "scripted": "seki_lib.llm.scripted",
+PROVIDERS: dict[str, str] = {  # provider -> `module:what makes an LLM of a model's name`; imported when first asked for
+    "local": "local:local",
+    "anthropic": "anthropic:AnthropicLLM",
+    "openai": "openai:OpenAILLM",
+    "human": "human:Human",
+    "replay": "replay:Replay",
+    "chance": "chance:Chance",
+    "scripted": "scripted:Scripted",
 }
 NAMELESS = ("human",)  # providers that need no model behind the colon
 DEFAULT_LLM = "local:smollm2-135m"
@@ -35,5 +34,6 @@ def split_name(name: str) -> tuple[str, str]:
 def get_llm(name: str = DEFAULT_LLM, **options: Any) -> LLM:
     """An LLM by its name. Raises UnknownName, or LLMError if it cannot be had."""
     provider, model = split_name(name)
-    make: Callable[..., LLM] = getattr(import_module(PROVIDERS[provider]), provider)
-    return make(model, **options)
+    module, _, made_by = PROVIDERS[provider].partition(":")
+    llm: LLM = getattr(import_module(f".{module}", __name__), made_by)(model, **options)
+    return llm

@@ -13,14 +13,15 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..files.errors import LLMError, RunError
-from ..files.jsonl import write_json
-from .base import Message
+from ..files.jsonl import make_folder, on_disk, read_json, write_json
 from .prices import FILE, OWN_VARIABLE, Price, as_of
+from .question import Message
 
 KINDS = ("calls", "tokens", "usd")
 OVERHEAD = 1024  # tokens that a provider may add to a prompt for its own chat format and structured replies
@@ -96,20 +97,15 @@ class Budget:
             ledger["open"][key] = {**ask, "run": run}
         return key
 
-    def settle(self, key: str, usage: dict[str, int], dollars: float) -> None:
-        """Put what was used in place of the reservation."""
-        used = usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
+    def settle(self, key: str, usage: dict[str, int], dollars: float, *, billed: bool = True) -> None:
+        """Put what was used in place of the reservation; all of it if the request was billed and nobody says how."""
         with self._ledger() as ledger:
-            ledger["open"].pop(key, None)
-            for kind, amount in {"calls": 1, "tokens": used, "usd": dollars}.items():
-                ledger[kind] += amount
-
-    def keep(self, key: str) -> None:
-        """Count a reservation in full: the request was sent, and nobody knows what became of it."""
-        with self._ledger() as ledger:
-            reserved = ledger["open"].pop(key, {})
+            used = ledger["open"].pop(key, dict.fromkeys(KINDS, 0))
+            if usage or not billed:
+                tokens = usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
+                used = {"calls": 1, "tokens": tokens, "usd": dollars}
             for kind in KINDS:
-                ledger[kind] += reserved.get(kind, 0)
+                ledger[kind] += used[kind]
 
     def spent(self) -> dict[str, Any]:
         """calls, tokens and usd so far, without what is set aside."""
@@ -123,30 +119,23 @@ class Budget:
         Raises LLMError if it is damaged or cannot be written: then nothing in it has changed.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = self.path.with_suffix(".lock").open("a")
-        except OSError as error:
-            raise LLMError(f"{self.path.parent} cannot be written ({error.strerror}): nothing was asked.") from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            except OSError as error:
-                raise LLMError(
-                    f"{self.path.parent} lies on a file system that cannot lock files ({error.strerror}), so bounds on "
-                    "LLMs cannot be kept there. Choose a folder on a local disk (--results). Nothing was asked."
-                ) from None
-            try:
-                before = self.path.read_bytes() if self.path.exists() else b""
-                ledger = json.loads(before or json.dumps(dict.fromkeys(KINDS, 0) | {"open": {}}))
-            except ValueError:
-                raise LLMError(f"{self.path} is damaged: what was spent is not known. Mend or remove it.") from None
-            was = json.dumps(ledger)
-            yield ledger
-            if json.dumps(ledger) != was:
+            with on_disk(self.path), (make_folder(self.path.parent) / "spending.lock").open("a") as lock:
                 try:
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                except OSError as error:
+                    raise RunError(
+                        f"{self.path.parent} lies on a file system that cannot lock files ({error.strerror}). Choose a "
+                        "folder on a local disk (--results)."
+                    ) from None
+                ledger: dict[str, Any] = dict.fromkeys(KINDS, 0) | {"open": {}}
+                if self.path.exists():
+                    ledger = read_json(self.path, "What was spent is not known: mend or remove it")
+                before = deepcopy(ledger)
+                yield ledger
+                if ledger != before:
                     write_json(self.path, ledger)
-                except RunError as error:
-                    raise LLMError(f"{error} So no call is made: the bounds on LLMs could not be kept.") from None
+        except RunError as error:
+            raise LLMError(f"{error} So no call is made: the bounds on LLMs could not be kept.") from None
 
 
 def _held(ledger: dict[str, Any], kind: str) -> float:

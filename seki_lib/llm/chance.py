@@ -34,8 +34,3 @@ class Chance(LLM):
             prompt = "\n".join(message["content"] for message in question.messages)
             shown = [cell for cell in question.shown for _ in range(max(1, prompt.count(cell)))]
         return Completion(question.schema.draw(Random(question.seed), shown), finish="stop", dollars=0.0)
-
-
-def chance(kind: str) -> Chance:
-    """`null` or `random`."""
-    return Chance(kind)

@@ -1,24 +1,30 @@
-"""What LLMs behind an official SDK share: how they are asked, and what happens when a server refuses a part of it.
+"""What LLMs behind an official SDK share. A provider says how a request looks and which SDK sends it.
 
-A provider says how a request looks and which SDK sends it. Here: keys and addresses are checked before anything is
-sent; optional parameters that the server refuses are left out from then on; a model that was cut off while it thought
-gets more room.
+Here: keys and addresses are checked before anything is sent; the response is read; a damaged or empty one, and an error
+that may pass, are asked for again; optional parameters that the server refuses are left out from then on. The SDKs'
+own retries are off: each request is counted and recorded (`LLM.ask`), and theirs could not be.
 """
 
 import os
 import re
+import time
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from ..files.errors import LLMError
-from .base import LLM, Completion, Message, Question, Watch
-from .reply import TOO_LONG, in_words, is_hopeless, refused_parameters, unwrap
-from .secrets import redact
-from .thinking import Room
-from .wire import LATER, RETRIES, TIMEOUT, Refused, Wire
+from .base import LATER, LLM, TIME_LIMIT, Completion, Message, NoReply, Question
+from .redaction import LogFilter, redact
+from .response import TOO_LONG, error_in, error_words, is_hopeless, parsed, read_reply, refused_parameters
+from .schemas import in_words, unwrap
+from .thinking import FIRST, Room
 
+TIMEOUT = 120.0  # seconds for one request of up to TIMEOUT_TOKENS tokens, in proportion for longer ones
+TIMEOUT_TOKENS = 2560
+EMPTY_REPLIES = 3  # in a row, after which the model is taken to have nothing to say
+CLIP = 300  # characters of an error text that are kept
 QUOTES = "\"'“”„‘’‚«»`"
 ENDPOINTS = ("/chat/completions", "/completions", "/responses", "/messages", "/models")
 PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
@@ -27,117 +33,171 @@ PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 class HostedLLM(LLM):
     """One model behind one endpoint. The SDK is imported, and the key looked for, when it is first asked."""
 
-    tells = True
-    key_variables: tuple[str, ...]
+    sdk: str  # the package, whose client is named `client`
+    client: str
+    keys: Mapping[str, str]  # variables that may hold a key, and the client's parameter for each
+    key_advice: str  # where a key comes from
     url_variable: str
+    default_url: str
     example_url: str  # what a base URL looks like
-    settings: dict[str, Any]
+    schema_parameter: str  # of its requests
+    optional: frozenset[str]  # parameters and roles of its requests that can be left out, keys of response.OPTIONAL
 
-    def __init__(self, name: str, *, room: Room, **limits: Any):
-        """name: as `provider:model`. room: for thoughts. limits: `time_limit`, `clock` of Wire."""
-        self.name = name
-        self._model = name.partition(":")[2]
-        self._wire = Wire(name, **limits)
-        self._room = room
-        self._refused: set[str] = set()  # optional parameters that the server does not take, keys of reply.OPTIONAL
-        self._client: Any = None  # made when the first reply is asked for
-
-    @property
-    def headroom(self) -> int:  # type: ignore[override]
-        """Tokens above max_tokens that a reply may take for thoughts, as far as is known by now."""
-        return self._room.tokens
-
-    @property
-    def watch(self) -> Watch | None:
-        """Who is told of each request."""
-        return self._wire.watch
-
-    @watch.setter
-    def watch(self, watch: Watch | None) -> None:
-        self._wire.watch = watch
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str = "",
+        thinking: int | None = None,
+        time_limit: float = TIME_LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """base_url: in place of the variable's. thinking: tokens for thoughts, in place of SEKI_THINKING."""
+        self._base_url = trimmed(base_url or os.environ.get(self.url_variable)) or self.default_url
+        self.hosted = self._is_the_providers()
+        self.room = Room(FIRST if self.hosted else 0, thinking)
+        self.name, self._model = f"{self.sdk}:{model}", model
+        self.time_limit, self.clock = time_limit, clock
+        self._refused: set[str] = set()  # what the server does not take, of `optional`
+        self._empty = 0  # empty replies in a row
+        self._sdk: Any = None
+        self._client: Any = None
 
     @abstractmethod
-    def _connect(self) -> Any:
-        """The SDK's client. Raises LLMError if a key is missing."""
+    def _request(self, question: Question) -> dict[str, Any]:
+        """The parameters of a request; those that the server refused are taken out of it."""
 
     @abstractmethod
-    def _request(self, question: Question, messages: list[Message]) -> tuple[dict[str, Any], Collection[str]]:
-        """The body of a request, and which optional parameters it holds. messages: the question's, or reworded."""
+    def _send(self, request: dict[str, Any]) -> Any:
+        """The SDK's raw response to a request."""
 
-    @abstractmethod
-    def _send(self, client: Any, request: dict[str, Any]) -> None:
-        """Have the SDK send a request; the wire reads what comes back."""
+    def _is_the_providers(self) -> bool:
+        """Whether the provider itself answers at this address."""
+        return True
+
+    def load(self) -> None:
+        """Check key and address, and make the SDK's client. Raises LLMError."""
+        if self._client:
+            return
+        given = {parameter: key for variable, parameter in self.keys.items() if (key := checked_key(variable))}
+        if not given and self.hosted:
+            raise LLMError(f"{self.name} needs a key: {self.key_advice}.")
+        parameter, key = next(iter(given.items()), ("api_key", "none"))
+        url = checked_url(self._base_url, self.url_variable, self.example_url)
+        self._sdk = import_module(self.sdk)
+        LogFilter.install()
+        make = getattr(self._sdk, self.client)
+        self._client = make(http_client=self._http_client(), base_url=url, max_retries=0, **{parameter: key})
 
     def answer(self, question: Question) -> Completion:
-        """The reply. Raises LLMError."""
-        if self._client is None:
-            self._client = self._connect()
-        while True:
-            messages = question.messages
-            if question.schema is not None and "schema" in self._refused:
-                messages = in_words(messages, question.schema)
-            if "system" in self._refused:
-                messages = without_system(messages)
-            request, optional = self._request(question, messages)
-            allowed = question.max_tokens + self._room.tokens
-            try:
-                reply = self._wire.ask(lambda: self._send(self._client, request), allowed, optional)  # noqa: B023
-            except Refused as refusal:
-                self._adapt(refusal, optional)
-                continue
-            again = self._room.grows_after(reply)
-            if again or reply.cut_off:
-                self._wire.rejected(f"all {allowed} tokens of the reply were used up by thoughts")
-            if not again:
-                text = unwrap(reply.text, question.schema)
-                return replace(reply, text=text, seconds=self._wire.seconds, request_id=self._wire.identity)
-
-    def _adapt(self, refusal: Refused, optional: Collection[str]) -> None:
-        """Leave out what the server refused. Raises LLMError if it refused something else."""
-        named = refused_parameters(refusal.body, optional)
-        if TOO_LONG.search(refusal.words):
-            named -= {"max_tokens", "max_completion_tokens"}
-            if not named and self._room.shrinks():
-                return
-        if refusal.status in (401, 402, 403, 404, 405, 429) or not named:
-            raise LLMError(self._sentence(refusal)) from None
-        self._refused |= named
-
-    def _sentence(self, refusal: Refused) -> str:
-        """What a refusal means and what to do."""
-        status, said = refusal.status, f"HTTP {refusal.status}: {refusal.words}"
-        if status < 300:
-            said = f"{refusal.url} answered with an error: {refusal.words.rstrip('.')}"
-        if is_hopeless(refusal.body):
-            return f"{self.name}: {refusal.words.rstrip('.')}. {LATER}"
-        if status in (401, 403):
-            return f"{self.name}: the key in {self._key_variable()} was refused: {said}"
-        if status in (404, 405) and "model" in refusal.words.lower():
-            return f"{self.name}: there is no model {self._model!r} at {refusal.url} (or not for this key): {said}"
-        if status in (404, 405) or status < 300:
-            said = f"{said} ({refusal.url})" if status >= 300 else said
-            return f"{self.name}: {said}. Look at {self.url_variable}: a base URL looks like {self.example_url}."
-        return f"{self.name}: {said}"
-
-    def _key_variable(self) -> str:
-        return next((name for name in self.key_variables if os.environ.get(name)), self.key_variables[0])
-
-    def _make(self, sdk: Any, client: str, **options: Any) -> Any:
-        """The SDK's client over the watched HTTP client. Raises LLMError for a proxy that it cannot use."""
+        """What one request brought. Raises NoReply where that is nothing."""
+        messages = question.messages
+        if question.schema is not None and self.schema_parameter in self._refused:
+            messages = in_words(messages, question.schema)
+        if "system" in self._refused:
+            messages = without_system(messages)
+        request = self._request(replace(question, messages=messages))
+        request = {name: value for name, value in request.items() if name not in self._refused}
+        allowed = question.max_tokens + self.headroom
+        timeout = TIMEOUT * max(1.0, allowed / TIMEOUT_TOKENS)
         try:
-            http = self._wire.client(sdk.DefaultHttpxClient)
+            response = self._send(request | {"timeout": timeout}).http_response
+        except self._sdk.APIStatusError as error:
+            raise self._refusal(error.response, request) from None
+        except self._sdk.APIConnectionError as error:
+            raise self._broken(error) from None
+        except Exception as error:
+            raise LLMError(redact(f"{self.name}: {type(error).__name__}: {error}"[: 2 * CLIP])) from None
+        body = parsed(response.content)
+        if isinstance(body, dict) and error_in(body):
+            raise self._refusal(response, request)
+        reply = self._reply(response, body, allowed)
+        return replace(reply, text=unwrap(reply.text, question.schema))
+
+    def _reply(self, response: Any, body: Any, allowed: int) -> Completion:
+        """The reply in a response of status 2xx; allowed: most tokens that it may take. Raises NoReply."""
+        identity, kind = _identity(response), response.headers.get("content-type", "")
+        if not isinstance(body, dict):
+            trouble = f"the reply is damaged JSON of {len(response.content)} bytes"
+            if "json" not in kind:
+                what = f"not JSON but {kind or 'of no stated type'}: {response.text[:80]!r}"
+                trouble = f"the reply of {_address(response.request)} is {what}"
+            raise NoReply(redact(trouble), response.status_code, identity, billed=True)
+        reply = replace(read_reply(body), request_id=identity)
+        if not reply.text and reply.usage.get("completion_tokens", 0) >= allowed:
+            reply = replace(reply, finish="length")  # some servers call that `stop`
+        if reply.text or reply.finish in ("length", "content_filter", "refusal"):
+            self._empty = 0
+            return reply
+        self._empty = self._empty % EMPTY_REPLIES + 1
+        thought = " (it only thought)" if reply.thoughts else ""
+        enough = f"{self.name}: the reply was empty {EMPTY_REPLIES} times in a row{thought}. Try another model."
+        raise NoReply(
+            "the reply is empty", response.status_code, identity, billed=True, usage=reply.usage,
+            stop=enough if self._empty == EMPTY_REPLIES else "",
+        )  # fmt: skip
+
+    def _broken(self, error: Any) -> NoReply:
+        """What a request comes to that brought no response. error: the SDK's, which names its HTTP client's."""
+        import httpx2
+
+        cause = error.__cause__ or error
+        never_sent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        wrong = isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol)
+        what = redact(f"{type(cause).__name__}: {cause}".removesuffix(": "))[:CLIP]
+        stop = f"{self.name}: the request cannot be sent to {_address(error.request)}: {what}" if wrong else ""
+        return NoReply(what, billed=not never_sent and not wrong, stop=stop)
+
+    def _refusal(self, response: Any, request: dict[str, Any]) -> NoReply:
+        """What a request comes to that was refused: it is sent again later, at once in another form, or never."""
+        status, body, url = response.status_code, parsed(response.content), _address(response.request)
+        words = redact(error_words(body) or response.text.strip() or response.reason_phrase)[:CLIP]
+        failure = NoReply(words if status < 300 else f"HTTP {status}: {words}", status, _identity(response))
+        sent = request.keys() | {message["role"] for message in request["messages"]}
+        named = refused_parameters(body, self.optional & sent - self._refused)
+        passing = (status in (408, 409, 429) or (status >= 500 and status != 501)) and not is_hopeless(body)
+        if passing and not (status >= 500 and named) and response.headers.get("x-should-retry") != "false":
+            failure.wait = retry_after(response.headers)
+        elif status not in (401, 402, 403, 404, 405, 429) and self._adapts(named, words):
+            failure.wait = 0
+        elif is_hopeless(body):
+            failure.stop = f"{self.name}: {words.rstrip('.')}. {LATER}"
+        else:
+            failure.stop = f"{self.name}: {self._meaning(status, words, url)}"
+        return failure
+
+    def _adapts(self, named: set[str], words: str) -> bool:
+        """Leave out what the server refused, or take less room for thoughts; False if there is nothing to change."""
+        if TOO_LONG.search(words):
+            named -= {"max_tokens", "max_completion_tokens"}
+            if not named:
+                return self.room.shrinks()
+        self._refused |= named
+        return bool(named)
+
+    def _meaning(self, status: int, words: str, url: str) -> str:
+        """What a refusal means and what to do."""
+        said = f"HTTP {status}: {words}"
+        if status in (401, 403):
+            key = next((name for name in self.keys if os.environ.get(name)), next(iter(self.keys)))
+            return f"the key in {key} was refused: {said}"
+        if status in (404, 405) and "model" in words.lower():
+            return f"there is no model {self._model!r} at {url} (or not for this key): {said}"
+        if status in (404, 405) or status < 300:
+            said = f"{url} answered with an error: {words.rstrip('.')}" if status < 300 else f"{said} ({url})"
+            return f"{said}. Look at {self.url_variable}: a base URL looks like {self.example_url}."
+        return said
+
+    def _http_client(self) -> Any:
+        """The SDK's own HTTP client. Raises LLMError for a proxy that it cannot use, such as SOCKS without socksio."""
+        try:
+            return self._sdk.DefaultHttpxClient()
         except (ImportError, ValueError) as error:
-            names = (name for upper in PROXIES for name in (upper, upper.lower()) if os.environ.get(name))
-            variable = next((name for name in names if os.environ[name].lower().startswith("socks")), None)
-            if isinstance(error, ImportError) and variable:
-                raise LLMError(
-                    f"{self.name}: {variable} names a SOCKS proxy, which needs the package socksio. Install it "
-                    f"(pip install socksio), unset {variable}, or name the server in NO_PROXY."
-                ) from None
+            given = [name for upper in PROXIES for name in (upper, upper.lower()) if os.environ.get(name)]
             raise LLMError(
-                f"{self.name}: the proxy in {' or '.join(PROXIES)} cannot be used: {redact(str(error))}"
+                f"{self.name}: the proxy in {' or '.join(given)} cannot be used: {redact(str(error)).rstrip('.')}. "
+                "Or unset the variable, or name the server in NO_PROXY."
             ) from None
-        return getattr(sdk, client)(http_client=http, max_retries=RETRIES, timeout=TIMEOUT, **options)
 
 
 def trimmed(text: str | None) -> str:
@@ -173,3 +233,21 @@ def without_system(messages: list[Message]) -> list[Message]:
     system = [message["content"] for message in messages if message["role"] == "system"]
     first, *rest = [message for message in messages if message["role"] != "system"]
     return [first | {"content": "\n\n".join([*system, first["content"]])}, *rest]
+
+
+def retry_after(headers: Any) -> float | None:
+    """Seconds that a provider asks to wait, None if it does not say so in a number."""
+    try:
+        return float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+
+
+def _identity(response: Any) -> str:
+    """How the provider names a request."""
+    return response.headers.get("request-id") or response.headers.get("x-request-id") or ""
+
+
+def _address(request: Any) -> str:
+    """Where a request went, without what may be secret."""
+    return redact(str(request.url.copy_with(query=None)))

@@ -1,34 +1,32 @@
 """`human:`: you are the LLM. The prompt is shown, the reply is typed or pasted.
 
-A chat window without an API works too: copy the prompt there and its answer back. The same ladder stands behind the
-reply as behind any LLM's: what cannot be read is asked for again, with the reason.
+A chat window without an API works too: copy the prompt there and its answer back. A reply that cannot be read is asked
+for again with the reason, as any LLM's.
 """
 
 import sys
-import time
 
 from ..files.errors import LLMError
 from .base import LLM, Completion, Question
-from .reply import in_words
+from .schemas import in_words
 
 NOBODY = "human: nobody is there to answer. Open the notebook in JupyterLab, or search in a terminal with --llm human:"
 
 
 class Human(LLM):
-    """Whoever sits before the screen."""
+    """Whoever sits before the screen; `human:<name>` keeps the runs of several people apart."""
 
-    def __init__(self, who: str = "") -> None:
+    def __init__(self, who: str) -> None:
         self.name = f"human:{who}"
 
     def answer(self, question: Question) -> Completion:
         """What was typed. In a terminal an empty line ends it. Raises LLMError where nobody can type."""
-        started = time.perf_counter()
         messages = question.messages
         if question.schema is not None and "enum" in question.schema:  # a cell may be written in any way
             messages = in_words(messages, question.schema)
         for message in messages:
             print(f"--- {message['role']} ---\n{message['content']}\n", flush=True)
-        return Completion(_typed(), {}, time.perf_counter() - started, finish="stop")
+        return Completion(_typed(), finish="stop")
 
 
 def _typed() -> str:
@@ -48,8 +46,3 @@ def _typed() -> str:
     if not lines:
         raise LLMError(NOBODY)
     return "".join(lines).strip()
-
-
-def human(who: str) -> Human:
-    """`human:`, or `human:<name>` to keep the runs of several people apart."""
-    return Human(who)

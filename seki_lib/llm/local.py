@@ -12,8 +12,6 @@ One thread and no prompt cache: the same seed and messages then give the same re
 import json
 import os
 import secrets
-import time
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,8 +22,8 @@ from ..files.assets import fetch, get_asset
 from ..files.errors import LLMError, look_up
 from ..spaces.base import ReplySchema
 from .base import LLM, Completion, Message, Question
-from .gguf import GGUFS, check_gguf, fetch_gguf, free_memory, get_gguf, gigabytes
-from .reply import error_words, read_reply
+from .gguf import GGUFS, fetch_gguf, gigabytes
+from .response import error_words, read_reply
 from .thinking import Room
 
 
@@ -34,18 +32,23 @@ class LocalModel:
     """A model of the registry and how it likes to be asked (docs/embedded_llm.md)."""
 
     asset: str  # a name of seki_lib.files.assets.ASSETS or of GGUFS, or the path of a file
-    context: int  # tokens
-    notation: str  # spelling of operations in prompts, a key of SearchSpace.notations
-    templates: str  # set of prompt templates, a key of seki_lib.prompts.TEMPLATES
-    strategy: str  # how OS_i is answered, see SearchConfig.strategy
-    chat: bool  # through the chat template, or as plain text to continue
-    temperature: float
-    threads: int = 1  # 0: one a core, for models too slow otherwise; then only the transcript makes a run repeatable
+    context: int = 8192  # tokens
+    notation: str = "names"  # spelling of operations in prompts, a key of SearchSpace.notations
+    templates: str = "full"  # set of prompt templates, a key of seki_lib.prompts.TEMPLATES
+    strategy: str = "free"  # how OS_i is answered, see SearchConfig.strategy
+    chat: bool = True  # through the chat template, or as plain text to continue
+    temperature: float = 1.0
+    threads: int = 0  # 0: one a core, for models too slow otherwise; then only the transcript makes a run repeatable
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is named by the path of its file."""
+        return self.asset.lower().endswith(".gguf")
 
 
 MODELS: dict[str, LocalModel] = {
-    "smollm2-135m": LocalModel("smollm2-135m", 2048, "words", "compact", "edit", chat=False, temperature=1.0),
-    **{name: LocalModel(name, 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0) for name in GGUFS},
+    "smollm2-135m": LocalModel("smollm2-135m", 2048, "words", "compact", "edit", chat=False, threads=1),
+    **{name: LocalModel(name) for name in GGUFS},
 }
 MARGIN = 1.15  # memory that a loaded model takes, as a multiple of its file: its context and llama.cpp's buffers
 
@@ -56,20 +59,25 @@ class LocalLLM(LLM):
     def __init__(self, name: str, model: LocalModel):
         self.name = f"local:{name}"
         self.notation, self.templates, self.strategy = model.notation, model.templates, model.strategy
-        self.settings = {"chat": model.chat, "temperature": model.temperature, **_identity(model.asset)}
+        self.settings = {"chat": model.chat, "temperature": model.temperature, **_identity(model)}
+        self.room = Room() if model.is_file else Room(most=0)  # none of the registry's models thinks
         self._model = model
-        self._room = Room() if _is_file(model.asset) else Room(most=0)  # none of the registry's models thinks
-        self._key = secrets.token_urlsafe(32)  # the server opens a loopback port: nobody else may use it
+        self._key = secrets.token_urlsafe(32)
 
     @cached_property
     def _server(self) -> Any:
         """Started when first asked: a run that is replayed or finished needs no model."""
         return _start(self._file(), self._model, self._key)
 
+    def load(self) -> None:
+        """Fetch the model and start the server, before a request is counted. Raises LLMError or AssetError."""
+        _ = self._server
+
     def _file(self) -> Path:
-        if self._model.asset in GGUFS:
-            return fetch_gguf(get_gguf(self._model.asset))
-        return Path(self._model.asset) if _is_file(self._model.asset) else fetch(self._model.asset)
+        asset = self._model.asset
+        if self._model.is_file:
+            return Path(asset)
+        return fetch_gguf(GGUFS[asset]) if asset in GGUFS else fetch(asset)
 
     def count_tokens(self, messages: list[Message]) -> int:
         """The prompt's length in this model's own tokens, the chat format included."""
@@ -77,56 +85,36 @@ class LocalLLM(LLM):
         text = self._post("/apply-template", {"messages": messages})["prompt"] if chat else _plain(messages)
         return len(self._post("/tokenize", {"content": text, "add_special": True})["tokens"])
 
-    def endpoint(self) -> tuple[str, str]:
-        """The OpenAI-compatible address of the loaded model and the key that it asks for: any client can use it."""
-        return f"{self._server.listening_address}/v1", self._key
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        import httpx2
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._key}"}
         address = self._server.listening_address + path
-        request = urllib.request.Request(address, json.dumps(body).encode(), headers)  # noqa: S310 - loopback
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            reply: dict[str, Any] = json.load(answer)
-        return reply
-
-    @property
-    def headroom(self) -> int:  # type: ignore[override]
-        """Tokens above max_tokens that a reply may take for thoughts, as far as is known by now."""
-        return self._room.tokens
+        return httpx2.post(address, json=body, headers=headers, timeout=None, trust_env=False).json()
 
     def answer(self, question: Question) -> Completion:
         """The reply. A schema with a grammar constrains decoding to it. Raises LLMError when llama.cpp refuses."""
-        schema, started = question.schema, time.perf_counter()
-        request: dict[str, Any] = {"temperature": self._model.temperature, "cache_prompt": False}
+        schema = question.schema
+        request: dict[str, Any] = {
+            "temperature": self._model.temperature,
+            "cache_prompt": False,
+            "max_tokens": question.max_tokens + self.headroom,
+        }
         if question.seed is not None:
             request["seed"] = int(question.seed)
         if schema is not None:
             given = schema.grammar if isinstance(schema, ReplySchema) else None
             grammar = grouped(schema["enum"]) if "enum" in schema else given
             request |= {"grammar": after_space(grammar)} if grammar else {"json_schema": dict(schema)}
-        again = True
-        while again:
-            body = self._body(request | {"max_tokens": question.max_tokens + self._room.tokens}, question.messages)
-            reply = read_reply(body)
-            again = self._room.grows_after(reply)
-        return replace(
-            reply,
-            text=reply.text if schema is None else reply.text.strip(),
-            usage={kind: reply.usage[kind] for kind in ("prompt_tokens", "completion_tokens") if kind in reply.usage},
-            seconds=time.perf_counter() - started,
-            model=Path(reply.model).name,
-        )
-
-    def _body(self, request: dict[str, Any], messages: list[Message]) -> dict[str, Any]:
-        """What llama.cpp answers to a request, by its chat template or as a text that is continued."""
         if self._model.chat:
-            body = self._server.handle_chat_completions(request | {"messages": messages})
+            body = self._server.handle_chat_completions(request | {"messages": question.messages})
         else:
-            body = self._server.handle_completions(request | {"prompt": _plain(messages)})
+            body = self._server.handle_completions(request | {"prompt": _plain(question.messages)})
         if "error" in body:
             raise LLMError(f"{self.name}: {error_words(body)}")
-        answer: dict[str, Any] = body
-        return answer
+        reply = read_reply(body)
+        text = reply.text if schema is None else reply.text.strip()
+        return replace(reply, text=text, model=Path(reply.model).name)
 
 
 def grouped(choices: Sequence[str]) -> str:
@@ -151,23 +139,25 @@ def _plain(messages: list[Message]) -> str:
     return "\n\n".join(message["content"] for message in messages)
 
 
-def _identity(asset: str) -> dict[str, Any]:
+def _identity(model: LocalModel) -> dict[str, Any]:
     """What tells one model from another in a run's config, without reading gigabytes."""
-    if asset in GGUFS:
-        return {"sha256": [part.sha256 for part in get_gguf(asset).parts]}
-    if _is_file(asset):
-        return {"file": Path(asset).name, "bytes": Path(asset).stat().st_size}
-    return {"sha256": get_asset(asset).sha256}
+    if model.is_file:
+        return {"file": Path(model.asset).name, "bytes": Path(model.asset).stat().st_size}
+    if model.asset in GGUFS:
+        return {"sha256": [part.sha256 for part in GGUFS[model.asset].parts]}
+    return {"sha256": get_asset(model.asset).sha256}
 
 
-def _is_file(model: str) -> bool:
-    """Whether a model is named by the path of its file."""
-    return model.lower().endswith(".gguf")
-
-
-def _gpu_memory(devices: list[dict[str, Any]]) -> int:
-    """Free bytes of the GPU that has most, 0 without one. devices: of xllamacpp.get_device_info()."""
-    return max((int(d["memory_free"]) for d in devices if "GPU" in str(d["type"])), default=0)
+def check_gguf(path: Path) -> None:
+    """Raise LLMError unless this is a model's file, judged by its first bytes."""
+    if not path.is_file():
+        raise LLMError(f"local:{path}: there is no such file.")
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start.startswith(b"version https://git-lfs"):
+        raise LLMError(f'local:{path} is a Git LFS pointer, not the model itself: run "git lfs pull" in its folder.')
+    if not start.startswith(b"GGUF"):
+        raise LLMError(f"local:{path} is no GGUF file: it begins with {start[:16]!r}. Download it again.")
 
 
 def check_memory(name: str, size: int, free: int | None, gpu: int) -> bool:
@@ -187,12 +177,30 @@ def check_memory(name: str, size: int, free: int | None, gpu: int) -> bool:
     return need <= gpu
 
 
+def _free_memory() -> int | None:
+    """Bytes that programs may still take, None where the system does not say. A container's own limit counts."""
+    container = Path("/sys/fs/cgroup")
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        free = int(lines["MemAvailable"].split()[0]) * 1024
+        limit = (container / "memory.max").read_text().strip() if (container / "memory.max").exists() else "max"
+        used = int((container / "memory.current").read_text()) if limit != "max" else 0
+    except (OSError, KeyError, ValueError):
+        return None
+    return free if limit == "max" else min(free, int(limit) - used)
+
+
+def _gpu_memory(devices: list[dict[str, Any]]) -> int:
+    """Free bytes of the GPU that has most, 0 without one. devices: of xllamacpp.get_device_info()."""
+    return max((int(d["memory_free"]) for d in devices if "GPU" in str(d["type"])), default=0)
+
+
 def _start(path: Path, model: LocalModel, key: str) -> Any:
     import xllamacpp
 
-    size = get_gguf(model.asset).size if model.asset in GGUFS else path.stat().st_size
+    size = GGUFS[model.asset].size if model.asset in GGUFS else path.stat().st_size
     gpu = _gpu_memory(xllamacpp.get_device_info())
-    on_gpu = check_memory(model.asset, size, free_memory(), gpu)
+    on_gpu = check_memory(model.asset, size, _free_memory(), gpu)
 
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
@@ -210,11 +218,10 @@ def _start(path: Path, model: LocalModel, key: str) -> Any:
         raise LLMError(f"llama.cpp could not load {path}: {error}") from error
 
 
-def local(model: str) -> LocalLLM:
+def local(name: str) -> LocalLLM:
     """`local:<name>`: a model of MODELS, fetched when first asked; or the path of a GGUF file. Raises UnknownName."""
-    if _is_file(model):
-        path = Path(model).expanduser()
-        check_gguf(path)
-        full = LocalModel(str(path.absolute()), 8192, "names", "full", "free", chat=True, temperature=1.0, threads=0)
-        return LocalLLM(model, full)
-    return LocalLLM(model, look_up("local model", MODELS, model))
+    model = LocalModel(str(Path(name).expanduser().absolute()))
+    if not model.is_file:
+        return LocalLLM(name, look_up("local model", MODELS, name))
+    check_gguf(Path(model.asset))
+    return LocalLLM(name, model)

@@ -36,10 +36,13 @@ class Price:
         return (usage.get("prompt_tokens", 0) * dearest + usage.get("completion_tokens", 0) * self.output) / 1e6
 
 
-def prices() -> dict[str, Price]:
-    """Every known price by LLM name, the user's own file on top."""
+def prices(*, hosted: bool = True) -> dict[str, Price]:
+    """Every known price by LLM name, the user's own file on top.
+
+    hosted: whether the provider itself answers. Another endpoint has the prices of the user's own file only.
+    """
     own = os.environ.get(OWN_VARIABLE)
-    return _read(FILE) | (_read(Path(own)) if own else {})
+    return (_read(FILE) if hosted else {}) | (_read(Path(own)) if own else {})
 
 
 def as_of() -> str:
@@ -48,14 +51,10 @@ def as_of() -> str:
 
 
 def price_of(name: str, *, hosted: bool = True) -> Price | None:
-    """The price of an LLM by its name, or None if nobody knows it.
-
-    hosted: whether the provider itself answers. Another endpoint has the prices of the user's own file only.
-    """
+    """The price of an LLM by its name, or None if nobody knows it. A dated version has the price of its family."""
     if name.partition(":")[0] in FREE:
         return Price(0, 0, 0, 0)
-    own = os.environ.get(OWN_VARIABLE)
-    known = prices() if hosted else (_read(Path(own)) if own else {})
+    known = prices(hosted=hosted)
     return known.get(name) or known.get(re.sub(r"-(\d{8}|\d{4}-\d\d-\d\d|latest)$", "", name))
 
 

@@ -8,7 +8,7 @@ every call from the first one on: 0 for none.
 import os
 
 from ..files.errors import LLMError
-from .base import Completion
+from .question import Completion
 
 FIRST, MOST = 2048, 8192  # tokens above the limit of a call
 VARIABLE = "SEKI_THINKING"
@@ -28,12 +28,12 @@ class Room:
             most = int(text)
         self.tokens, self.most = (tokens, MOST) if most is None else (most, most)
 
-    def grows_after(self, completion: Completion) -> bool:
+    def grows_after(self, reply: Completion) -> bool:
         """Whether the question shall be asked again with more room: it was cut off by the thoughts before it."""
-        thinks = completion.cut_off or bool(completion.thoughts)
+        thinks = reply.cut_off or bool(reply.thoughts)
         if not thinks or self.tokens >= self.most:
             return False
-        cut = completion.finish == "length"
+        cut = reply.finish == "length"
         if cut or self.tokens < FIRST:
             self.tokens = min(self.most, max(FIRST, 2 * self.tokens if cut else 0))
         return cut

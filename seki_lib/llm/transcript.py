@@ -2,29 +2,23 @@
 
 A line of `transcript.jsonl` is one request: round, stage, attempt, seed, messages, reply, usage, dollars, seconds, the
 provider's request id and the model that answered. One that brought no reply has `error` in place of `reply`. A call is
-known again by its seed and its request, so a resumed, replayed or forked run asks the LLM nothing that was answered.
+known again by its key (`Question.key`), so a resumed, replayed or forked run asks the LLM nothing that was answered.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..files.errors import LLMError
 from ..files.jsonl import append_line, read_lines, require_room
-from .base import LLM, Attempt, CallSeed, Completion, Message, Question, tidy
-from .budget import Budget, BudgetError, worst_usage
-from .prices import Price, price_of
-from .secrets import redact
+from .base import LLM, UNWATCHED, CallSeed, Completion, Message, NoReply, Question, Watch
+from .budget import Budget, worst_usage
+from .prices import price_of
+from .question import tidy
+from .redaction import redact
 
-NO_PLACE = dict.fromkeys(("round", "stage", "attempt"))
-
-
-def call_key(messages: list[Message], schema: dict[str, Any] | None, seed: int | None, max_tokens: int) -> str:
-    """What makes two calls the same call; see Question.key."""
-    return Question(messages, schema, seed, max_tokens).key
+IF_SAID = ("thoughts", "model", "request_id", "finish")  # fields of a Completion that a line has unless they are empty
 
 
 def recorded_calls(path: Path) -> Iterator[dict[str, Any]]:
@@ -87,33 +81,36 @@ class Recorder(LLM):
         if llm:
             self.notation, self.templates, self.strategy = llm.notation, llm.templates, llm.strategy
             self.settings, self.hosted, self.texts, self.recorded = llm.settings, llm.hosted, llm.texts, llm.recorded
-        answers = ((call["key"], _completion(call)) for call in recorded_calls(path))
-        self._answers = {key: completion for key, completion in answers if not tidy(completion).cut_off}
+        answers = {call["key"]: _completion(call) for call in recorded_calls(path)}
+        self._answers = {key: completion for key, completion in answers.items() if not completion.cut_off}
         self._earlier = {call["key"]: call for other in earlier for call in recorded_calls(other)}
 
     def answer(self, question: Question) -> Completion:
-        """The recorded reply, or the LLM's: then the new line is on disk before the reply is handed out."""
-        if question.key in self._answers:
-            return self._answers[question.key]
-        if question.key in self._earlier:
-            self.write(self._earlier[question.key])
-            self._answers[question.key] = _completion(self._earlier[question.key])
-            return self._answers[question.key]
-        if self._llm is None:
+        """The recorded reply. Raises LLMError if there is none."""
+        if question.key not in self._answers:
             raise LLMError(
                 f"{self.path} holds no answer to this call: the run had other settings or other scores, or was "
                 "not finished. Compare `search` and `data` of its config.json, or run it with its own LLM to go on."
             )
+        return self._answers[question.key]
+
+    def ask(self, question: Question, watch: Watch = UNWATCHED) -> Completion:
+        """The recorded reply, or the LLM's: then the new line is on disk before the reply is handed out."""
+        key = question.key
+        if key not in self._answers and key in self._earlier:
+            append_line(self.path, redact(self._earlier[key]))
+            self._answers[key] = _completion(self._earlier[key])
+        if self._llm is None or key in self._answers:
+            return self.answer(question)
         require_room(self.path)  # a reply that is paid for and cannot be kept would be lost
-        watch = _Watch(self, self._llm, question)
-        with watch.over():
-            completion = self._llm.complete(question)
+        call = _Call(self.path, self.name, self._llm.hosted, self._budget, question)
+        try:
+            completion = self._llm.ask(question, call)
+        except LLMError as error:
+            raise type(error)(redact(str(error))) from None
         self.asked += 1
-        text, thoughts = redact(completion.text), redact(completion.thoughts)
-        completion = replace(completion, text=text, thoughts=thoughts, dollars=watch.dollars(completion.usage))
-        watch.answered(completion)
-        self._answers[question.key] = completion
-        return completion
+        self._answers[key] = call.answered(completion)
+        return self._answers[key]
 
     @property
     def last_reply(self) -> str | None:
@@ -124,83 +121,63 @@ class Recorder(LLM):
         """As its LLM counts them."""
         return self._llm.count_tokens(messages) if self._llm else None
 
-    def write(self, line: dict[str, Any]) -> None:
-        """Append one line, without keys."""
-        append_line(self.path, redact(line))
 
+class _Call(Watch):
+    """One call on its way: bounds are checked before each of its requests, and each request becomes a line."""
 
-class _Watch:
-    """One call under watch: its bounds are checked before every request, and what failed is written down."""
-
-    def __init__(self, recorder: Recorder, llm: LLM, question: Question):
-        self.price: Price | None = price_of(recorder.name, hosted=llm.hosted)
-        self._recorder, self._llm, self._question = recorder, llm, question
-        self._request = {
-            **(question.seed.place if isinstance(question.seed, CallSeed) else NO_PLACE),
+    def __init__(self, path: Path, name: str, hosted: bool, budget: Budget | None, question: Question):
+        self._path, self._name, self._budget, self._question = path, name, budget, question
+        self._price = price_of(name, hosted=hosted)
+        self._reserved = ""
+        seed = question.seed
+        place = (seed.round, seed.stage, seed.attempt) if isinstance(seed, CallSeed) else (None, None, None)
+        self._request: dict[str, Any] = dict(zip(("round", "stage", "attempt"), place, strict=True))
+        self._request |= {
             "key": question.key,
-            "seed": None if question.seed is None else int(question.seed),
+            "seed": None if seed is None else int(seed),
             "max_tokens": question.max_tokens,
             "messages": question.messages,
         }
-        self._reserved: str | None = None
-
-    @contextmanager
-    def over(self) -> Iterator[None]:
-        """While the LLM is asked. One that does not tell of its requests is taken to send one."""
-        started = time.perf_counter()
-        try:
-            if self._llm.tells:
-                self._llm.watch = self
-            else:
-                self.before(self._question.max_tokens + self._llm.headroom)
-            yield
-        except LLMError as error:
-            if not self._llm.tells and not isinstance(error, BudgetError):
-                self.failed(Attempt(str(error), time.perf_counter() - started))
-            raise type(error)(redact(str(error))) from None
 
     def before(self, max_tokens: int) -> None:
         """Set aside what the request can cost."""
-        if budget := self._recorder._budget:
+        if self._budget:
             worst = worst_usage(self._question.messages, self._question.schema, max_tokens)
-            self._reserved = budget.reserve(self._recorder.name, self.price, worst, run=str(self._recorder.path.parent))
+            self._reserved = self._budget.reserve(self._name, self._price, worst, run=str(self._path.parent))
 
-    def failed(self, attempt: Attempt) -> None:
+    def failed(self, failure: NoReply, seconds: float) -> None:
         """Write the failed request down and settle it."""
-        line = self._request | {"error": attempt.error, "status": attempt.status, "request_id": attempt.request_id}
-        if attempt.usage:
-            line |= {"usage": attempt.usage, "dollars": self.dollars(attempt.usage)}
-        self._recorder.write(line | {"seconds": round(attempt.seconds, 4)})
-        self._settle(attempt.usage, billed=attempt.billed)
+        line: dict[str, Any] = {"error": failure.error, "status": failure.status, "request_id": failure.request_id}
+        if failure.usage:
+            line |= {"usage": failure.usage, "dollars": self._dollars(failure.usage)}
+        self._write(line, seconds)
+        self._settle(failure.usage, billed=failure.billed)
 
-    def answered(self, completion: Completion) -> None:
-        """Write the reply down and settle its request."""
-        line = self._request | {"reply": completion.text, "usage": completion.usage}
-        said = {
-            "thoughts": completion.thoughts,
-            "model": completion.model,
-            "request_id": completion.request_id,
-            "finish": completion.finish,
-        }
-        line |= {name: text for name, text in said.items() if text} | {"dollars": completion.dollars}
-        self._recorder.write(line | {"seconds": round(completion.seconds, 4)})
+    def answered(self, completion: Completion) -> Completion:
+        """Write the reply down and settle its request; the same reply without keys, and with what it cost."""
+        text, thoughts = redact(completion.text), redact(completion.thoughts)
+        dollars, seconds = self._dollars(completion.usage), round(completion.seconds, 4)
+        completion = replace(completion, text=text, thoughts=thoughts, dollars=dollars, seconds=seconds)
+        fields = asdict(completion)
+        said = {name: fields[name] for name in IF_SAID if fields[name]}
+        line = {"reply": completion.text, "usage": completion.usage, **said, "dollars": completion.dollars}
+        self._write(line, completion.seconds)
         self._settle(completion.usage, billed=True)
+        return completion
 
-    def dollars(self, usage: dict[str, int]) -> float | None:
+    def _write(self, line: dict[str, Any], seconds: float) -> None:
+        append_line(self._path, redact(self._request | line | {"seconds": round(seconds, 4)}))
+
+    def _dollars(self, usage: dict[str, int]) -> float | None:
         """What this usage costs, None where the price or the usage is not known."""
-        return self.price.dollars(usage) if self.price and usage else None
+        return self._price.dollars(usage) if self._price and usage else None
 
     def _settle(self, usage: dict[str, int], *, billed: bool) -> None:
-        """Put what was used in place of the reservation; the whole of it where the provider does not say."""
-        if (budget := self._recorder._budget) and self._reserved:
-            if usage or not billed:
-                budget.settle(self._reserved, usage, self.dollars(usage) or 0.0)
-            else:
-                budget.keep(self._reserved)
-            self._reserved = None
+        if self._budget:
+            self._budget.settle(self._reserved, usage, self._dollars(usage) or 0.0, billed=billed)
 
 
 def _completion(call: dict[str, Any]) -> Completion:
     """The reply that a line of the transcript holds."""
-    said = {name: call[name] for name in ("model", "request_id", "finish", "dollars", "thoughts") if name in call}
-    return Completion(call["reply"], call["usage"], call["seconds"], **said)
+    said = {field: call[field] for field in (*IF_SAID, "dollars") if field in call}
+    return tidy(Completion(call["reply"], call["usage"], call["seconds"], **said))

@@ -15,38 +15,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..files.errors import SekiError, look_up
-from ..llm import get_llm
-from ..llm.base import Message
+from ..llm import Message, get_llm
 
 HERE = Path(__file__).parent
 TEMPLATES: dict[str, Path] = {"full": HERE, "compact": HERE / "compact"}
 
-_COMMON = {
+_SUBJECT = {
     "task": "T: what is searched for, the metric and its direction",
     "metric": "f in a few words, such as accuracy; higher is better",
     "space": "Ω: what an architecture is and how it is spelled",
 }
+_CELL = {
+    "architecture": "α(i-1): the cell to start from",
+    "score": "f(α(i-1)): its score, a number; higher is better",
+}
 VARIABLES: dict[str, dict[str, str]] = {
-    "critique": {
-        **_COMMON,
-        "architecture": "α(i-1): the cell to criticise",
-        "score": "f(α(i-1)): its score, a number; higher is better",
-        "edits": "the single changes that lead to a cell not seen yet, as texts",
-    },
-    "refine": {
-        **_COMMON,
-        "architecture": "α(i-1): the cell to refine",
-        "score": "f(α(i-1)): its score, a number; higher is better",
-        "strategy": "OS(i): the optimisation strategy, what the LLM answered to the critique prompt",
-    },
-    "inspire": {
-        **_COMMON,
-        "examples": "ξ cells of the k best, best first; each has .architecture and .score",
-    },
+    "critique": _SUBJECT | _CELL | {"edits": "the single changes that lead to a cell not seen yet, as texts"},
+    "refine": _SUBJECT
+    | _CELL
+    | {"strategy": "OS(i): the optimisation strategy, what the LLM answered to the critique prompt"},
+    "inspire": _SUBJECT | {"examples": "ξ cells of the k best, best first; each has .architecture and .score"},
 }
 """What each template may use, with its meaning and the paper's symbol."""
 
@@ -63,16 +55,9 @@ class Example(NamedTuple):
 
 
 SYSTEM = re.compile(r"\A\s*<system>\n?(.*?)\n?</system>\n?(.*)\Z", re.DOTALL)
-BROKEN = (
-    TemplateError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AttributeError,
-    SyntaxError,
-    RecursionError,
-    MemoryError,
-)
+BROKEN = (  # what jinja2 raises for a template or its values
+    TemplateError, TypeError, ValueError, ArithmeticError, AttributeError, SyntaxError, RecursionError, MemoryError,
+)  # fmt: skip
 _jinja = ImmutableSandboxedEnvironment(  # a run folder from a stranger brings its own templates
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
@@ -80,37 +65,24 @@ _jinja = ImmutableSandboxedEnvironment(  # a run folder from a stranger brings i
 
 @dataclass(frozen=True)
 class Prompts:
-    """Three template texts. Rendering gives the messages of one call."""
+    """Three templates, by stage. Rendering gives the messages of one call."""
 
-    critique_text: str
-    refine_text: str
-    inspire_text: str
-    _templates: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+    texts: dict[str, str]
+    _templates: dict[str, list[tuple[str, Template]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for stage in VARIABLES:
-            text = self.text(stage)
-            try:
-                unknown = meta.find_undeclared_variables(_jinja.parse(text)) - VARIABLES[stage].keys()
-                self._templates[stage] = [(role, _jinja.from_string(part)) for role, part in by_role(text)]
-            except TemplateSyntaxError as error:
-                raise PromptError(f"template {stage}, line {error.lineno}: {error.message}") from None
-            except BROKEN as error:
-                raise PromptError(f"template {stage} cannot be read as a template: {error}") from None
-            if unknown:
-                known = "\n".join(f"  {name}: {meaning}" for name, meaning in VARIABLES[stage].items())
-                raise PromptError(f"template {stage} uses {', '.join(sorted(unknown))}; it may use\n{known}")
+        object.__setattr__(self, "_templates", {stage: _compiled(stage, self.text(stage)) for stage in VARIABLES})
 
     @classmethod
     def load(cls, templates: str = "full", **texts: str | None) -> "Prompts":
         """A set of default templates by name; `critique=`, `refine=`, `inspire=` override single ones by text."""
         folder = look_up("set of templates", TEMPLATES, templates)
-        return cls(*(texts.get(s) or (folder / f"{s}.md.j2").read_text(encoding="utf-8") for s in VARIABLES))
+        return cls({s: texts.get(s) or (folder / f"{s}.md.j2").read_text(encoding="utf-8") for s in VARIABLES})
 
     @property
     def hashes(self) -> dict[str, str]:
         """A short hash of each template, part of a run's config."""
-        return {s: hashlib.sha256(self.text(s).encode()).hexdigest()[:12] for s in VARIABLES}
+        return {stage: hashlib.sha256(self.text(stage).encode()).hexdigest()[:12] for stage in VARIABLES}
 
     @property
     def hash(self) -> str:
@@ -119,12 +91,11 @@ class Prompts:
 
     def text(self, stage: str) -> str:
         """The template of a stage. Raises UnknownName, which lists the stages."""
-        texts = {"critique": self.critique_text, "refine": self.refine_text, "inspire": self.inspire_text}
-        return look_up("prompt", texts, stage)
+        return look_up("prompt", self.texts, stage)
 
     def edited(self, **texts: str) -> "Prompts":
         """The same prompts with some templates replaced. Raises PromptError."""
-        return Prompts(*(texts.get(stage, self.text(stage)) for stage in VARIABLES))
+        return Prompts(self.texts | texts)
 
     def diff(self, other: "Prompts") -> str:
         """What `other` changes in these templates, as a unified diff; empty if nothing."""
@@ -134,29 +105,39 @@ class Prompts:
             lines += difflib.unified_diff(before, after, f"{stage} (default)", f"{stage} (edited)", lineterm="", n=1)
         return "\n".join(lines)
 
-    def critique(
-        self, *, task: str, space: str, architecture: str, score: float, edits: Sequence[str], metric: str = "accuracy"
-    ) -> list[Message]:
-        """Prompt^c_i = C(T, Ω, α(i-1), f(α(i-1))), Eq. 1."""
-        common = {"task": task, "metric": metric, "space": space, "architecture": architecture, "score": score}
-        return self._render("critique", **common, edits=edits)
+    def critique(self, **variables: Any) -> list[Message]:
+        """Prompt^c_i = C(T, Ω, α(i-1), f(α(i-1))), Eq. 1. Takes VARIABLES["critique"]; the metric may be left out."""
+        return self._render("critique", variables)
 
-    def refine(
-        self, *, task: str, space: str, architecture: str, score: float, strategy: str, metric: str = "accuracy"
-    ) -> list[Message]:
-        """Prompt^d_i = D(OS_i, α(i-1)), Eq. 3."""
-        common = {"task": task, "metric": metric, "space": space, "architecture": architecture, "score": score}
-        return self._render("refine", **common, strategy=strategy)
+    def refine(self, **variables: Any) -> list[Message]:
+        """Prompt^d_i = D(OS_i, α(i-1)), Eq. 3. Takes VARIABLES["refine"]; the metric may be left out."""
+        return self._render("refine", variables)
 
-    def inspire(self, *, task: str, space: str, examples: Sequence[Example], metric: str = "accuracy") -> list[Message]:
-        """Prompt^e_i = E(ξ of the k best cells with their scores), §4.2."""
-        return self._render("inspire", task=task, metric=metric, space=space, examples=examples)
+    def inspire(self, **variables: Any) -> list[Message]:
+        """Prompt^e_i = E(ξ of the k best cells with their scores), §4.2. Takes VARIABLES["inspire"], as above."""
+        return self._render("inspire", variables)
 
-    def _render(self, stage: str, **variables: Any) -> list[Message]:
+    def _render(self, stage: str, variables: dict[str, Any]) -> list[Message]:
+        filled = {"metric": "accuracy"} | variables
         try:
-            return [{"role": role, "content": part.render(**variables)} for role, part in self._templates[stage]]
+            return [{"role": role, "content": part.render(filled)} for role, part in self._templates[stage]]
         except BROKEN as error:
             raise PromptError(f"template {stage} cannot be filled in: {error}") from None
+
+
+def _compiled(stage: str, text: str) -> list[tuple[str, Template]]:
+    """The parts of a template, each with its role. Raises PromptError if it is none, or uses an unknown variable."""
+    try:
+        unknown = meta.find_undeclared_variables(_jinja.parse(text)) - VARIABLES[stage].keys()
+        parts = [(role, _jinja.from_string(part)) for role, part in by_role(text)]
+    except TemplateSyntaxError as error:
+        raise PromptError(f"template {stage}, line {error.lineno}: {error.message}") from None
+    except BROKEN as error:
+        raise PromptError(f"template {stage} cannot be read as a template: {error}") from None
+    if unknown:
+        known = "\n".join(f"  {name}: {meaning}" for name, meaning in VARIABLES[stage].items())
+        raise PromptError(f"template {stage} uses {', '.join(sorted(unknown))}; it may use\n{known}")
+    return parts
 
 
 def prompts_from(llm: str, files: Mapping[str, Path | None]) -> Prompts | None:

@@ -132,7 +132,7 @@ def test_in_a_notebook_the_magic_is_bound_by_bench(fake, tmp_path, monkeypatch, 
     shell = InteractiveShell.instance()
     bench = magics.bench(SPEC, PROFILE, tmp_path)
     shell.run_cell(f"%%prompt critique\n{EDITED}", silent=False)
-    assert bench.prompts.critique_text.strip() == EDITED
+    assert bench.prompts.text("critique").strip() == EDITED
     InteractiveShell.clear_instance()
 
 

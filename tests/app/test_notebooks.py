@@ -171,20 +171,21 @@ def test_the_question_of_notebook_00_counts_and_is_kept(tmp_path, monkeypatch, c
     import json
     from types import SimpleNamespace
 
+    from fakes import FakeLLM
+
     import seki_lib
     from seki_lib.llm.budget import Budget, Limits
-    from seki_lib.llm.scripted import Scripted
 
     cells = json.loads(NOTEBOOKS[0].read_text())["cells"]
     (code,) = ("".join(cell["source"]) for cell in cells if "model.complete(" in "".join(cell["source"]))
-    llm = Scripted("setup", lambda *asked: " an operation.")
+    llm = FakeLLM(" an operation.")
     monkeypatch.setattr(seki_lib, "get_llm", lambda name: llm, raising=False)
-    setup = SimpleNamespace(folder=tmp_path, llm="scripted:setup")
+    setup = SimpleNamespace(folder=tmp_path, llm="fake:llm")
     monkeypatch.setenv("MAX_CALLS", "0")
     exec(code, {"setup": setup})  # noqa: S102
-    assert llm.calls == 0 and "not asked: the budget does not allow another call" in capsys.readouterr().out
+    assert llm.calls == [] and "not asked: the budget does not allow another call" in capsys.readouterr().out
     monkeypatch.setenv("MAX_CALLS", "1")
     for _ in range(2):
         exec(code, {"setup": setup})  # noqa: S102
         assert "A convolution is an operation." in capsys.readouterr().out
-    assert llm.calls == 1 and Budget(tmp_path, Limits()).spent()["calls"] == 1
+    assert len(llm.calls) == 1 and Budget(tmp_path, Limits()).spent()["calls"] == 1

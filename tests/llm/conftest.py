@@ -1,4 +1,4 @@
-"""A loopback server for each provider, and an SDK whose waiting takes no time."""
+"""A loopback server for each provider, and LLMs whose waiting takes no time."""
 
 import types
 
@@ -6,7 +6,7 @@ import pytest
 from loopback import KEY, Loopback
 
 from seki_lib import runs
-from seki_lib.llm import get_llm
+from seki_lib.llm import base, get_llm
 
 MODELS = {"anthropic": "anthropic:claude-haiku-4-5", "openai": "openai:gpt-4o-mini"}
 
@@ -27,14 +27,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The SDKs wait on this clock, and so do LLMs that runs make."""
-    import anthropic._base_client
-    import openai._base_client
-
+    """LLMs wait on this clock, those that runs make too."""
     clock = Clock()
-    for module in (anthropic._base_client, openai._base_client):
-        time = module.time
-        monkeypatch.setattr(module, "time", types.SimpleNamespace(**vars(time) | {"sleep": clock.sleep}))
+    monkeypatch.setattr(base, "time", types.SimpleNamespace(sleep=clock.sleep))
     monkeypatch.setattr(runs, "get_llm", lambda name: get_llm(name, clock=clock))
     return clock
 

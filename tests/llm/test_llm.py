@@ -10,7 +10,7 @@ from seki_lib import get_space
 from seki_lib.files.errors import LLMError
 from seki_lib.files.jsonl import read_lines
 from seki_lib.llm import LLM, CallSeed, Completion, Question
-from seki_lib.llm.transcript import Recorder, call_key
+from seki_lib.llm.transcript import Recorder
 from seki_lib.spaces import ReplySchema
 
 MESSAGES = [{"role": "user", "content": "Which?"}]
@@ -31,7 +31,7 @@ class Says(LLM):
 def test_every_optional_thing_has_its_default():
     llm = Says("x")
     assert (llm.notation, llm.templates, llm.strategy, llm.headroom) == ("names", "full", "free", 0)
-    assert (llm.hosted, llm.tells, llm.watch, llm.recorded) == (True, False, None, None)
+    assert (llm.hosted, llm.recorded) == (True, None)
     assert dict(llm.settings) == dict(llm.texts) == {} and llm.count_tokens(MESSAGES) is None
 
 
@@ -40,19 +40,19 @@ def test_a_question_and_its_parts_are_asked_alike():
     llm.complete(MESSAGES, schema=schema, seed=3, max_tokens=7)
     assert llm.asked == Question(MESSAGES, schema, 3, 7)
     llm.complete(Question(MESSAGES, schema, 3, 7))
-    assert llm.asked.key == call_key(MESSAGES, schema, 3, 7)
+    assert llm.asked == Question(MESSAGES, schema, 3, 7)
 
 
 def test_the_keys_of_recorded_calls_do_not_change():
-    assert call_key(MESSAGES, None, None, 512) == "f69f36d6d0fbc24d"
-    assert call_key(MESSAGES, {"type": "string"}, 3, 7) == "b99c369acab1132b"
-    assert call_key(MESSAGES, ReplySchema.one_of(["a", "b"]), CallSeed(0, 1, "refine", 2), 40) == "ab57c53db95dc43c"
+    assert Question(MESSAGES).key == "f69f36d6d0fbc24d"
+    assert Question(MESSAGES, {"type": "string"}, 3, 7).key == "b99c369acab1132b"
+    assert Question(MESSAGES, ReplySchema.one_of(["a", "b"]), CallSeed(0, 1, "refine", 2), 40).key == "ab57c53db95dc43c"
     seen = 0
     for path in REFERENCE.rglob("transcript.jsonl"):
         for line in read_lines(path):
             if line["stage"] == "refine" and "/nas201/" in str(path):
                 schema = get_space("nas201").reply_schema("words")
-                assert call_key(line["messages"], schema, line["seed"], line["max_tokens"]) == line["key"]
+                assert Question(line["messages"], schema, line["seed"], line["max_tokens"]).key == line["key"]
                 seen += 1
     assert seen > 100
 

@@ -52,7 +52,7 @@ def test_openai_itself_is_asked_by_its_current_names_and_another_server_by_the_c
     assert reply.usage["cached_tokens"] == 40 and reply.usage["prompt_tokens"] > 40
     monkeypatch.delenv("OPENAI_BASE_URL")
     hosted = get_llm("openai:gpt-4o-mini")
-    request, _ = hosted._request(Question(MESSAGES, None, 3, 200), MESSAGES)
+    request = hosted._request(Question(MESSAGES, None, 3, 200))
     assert "max_completion_tokens" in request and "max_tokens" not in request
     server.close()
 

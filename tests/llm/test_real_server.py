@@ -16,7 +16,7 @@ PROFILE = Profile("test", rounds=2, lam=1, k=2, xi=2)
 
 @pytest.fixture
 def endpoint(embedded, monkeypatch):
-    url, key = embedded.endpoint()
+    url, key = f"{embedded._server.listening_address}/v1", embedded._key
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     monkeypatch.setenv("OPENAI_API_KEY", key)
     return key

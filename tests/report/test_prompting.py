@@ -35,7 +35,7 @@ def test_a_reply_is_drawn_as_text_whatever_it_holds(space, tmp_path, reply):
 
 def test_a_template_with_formulas_is_drawn_as_text(tmp_path):
     prompts = Prompts.load("compact")
-    edited = type(prompts)(
-        *(rf"Solve $\boxed{{x$ first. {prompts.text(stage)}" for stage in ("critique", "refine", "inspire"))
+    edited = prompts.edited(
+        **{stage: rf"Solve $\boxed{{x$ first. {prompts.text(stage)}" for stage in ("critique", "refine", "inspire")}
     )
     save(framework(edited, [("critique", "C", "OS")]), tmp_path, "figure")

@@ -11,7 +11,7 @@ import re
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
-from .base import writable
+from .question import writable
 
 Json = TypeVar("Json")
 
@@ -29,12 +29,21 @@ CERTAIN = re.compile(  # where a secret stands by its place or its whole form
 HEADER = re.compile(
     r"(?i)\b((?:x-|x-goog-)?api-key['\"]?\s*[:=]\s*['\"]?|authorization['\"]?\s*[:=]\s*['\"]?\w+\s+)([^\s'\"]{8,})"
 )
-AUTHORISED = re.compile(r"(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/=-]{8,})")
+AUTHORISED = re.compile(r"(?i)\b((?:bearer|basic)\s+)([A-Za-z0-9._~+/=-]{8,})")
 PREFIXED = re.compile(  # what providers begin their keys with
     r"(?<![A-Za-z0-9_-])(?:(?:sk|pk|rk|xai|glpat|nvapi|pplx|xox[abeprs])-|(?:sk|hf|gsk|gh[pousr]|github_pat|r8|tgp)_)"
     r"[A-Za-z0-9_-]{12,}"
 )
 UNBROKEN = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")  # a secret access key of AWS
+
+
+def redact(value: Json) -> Json:
+    """The same value with every secret in its texts replaced, and every lone surrogate, which no file can hold.
+
+    Texts may be nested in lists and dicts.
+    """
+    clean: Json = _redact(value, secrets())
+    return clean
 
 
 def secrets() -> list[str]:
@@ -55,21 +64,41 @@ def secrets() -> list[str]:
     return sorted(long | {quote(value, safe="") for value in long}, key=len, reverse=True)
 
 
-def redact(value: Json) -> Json:
-    """The same value with every secret in its texts replaced, and every lone surrogate, which no file can hold.
+def _redact(value: Any, known: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {_redact(key, known): _redact(item, known) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redact(item, known) for item in value]
+    if not isinstance(value, str):
+        return value
+    value = writable(value)
+    for secret in known:
+        value = value.replace(secret, HIDDEN)
+    value = HEADER.sub(rf"\1{HIDDEN}", CERTAIN.sub(HIDDEN, value))
+    value = AUTHORISED.sub(lambda m: m[1] + HIDDEN if _random(m[2]) or _name_and_password(m[2]) else m[0], value)
+    value = PREFIXED.sub(lambda m: HIDDEN if _random(m[0]) else m[0], value)
+    return UNBROKEN.sub(lambda m: HIDDEN if _mixed(m[0]) else m[0], value)
 
-    Texts may be nested in lists and dicts.
-    """
-    clean: Json = _redact(value, secrets())
-    return clean
 
-
-def looks_random(text: str) -> bool:
+def _random(text: str) -> bool:
     """Whether a piece of this text is as long and as mixed as no word that somebody writes."""
     return any(
         len(piece) >= 32 or len(set(piece)) >= 16 or (len(piece) >= 16 and sum(map(str.isdigit, piece)) >= 3)
         for piece in re.split(r"[^A-Za-z0-9]", text)
     )
+
+
+def _name_and_password(text: str) -> bool:
+    """Whether this is a name and a password in base64, as `Basic` takes them."""
+    try:
+        return re.fullmatch(rb"[!-9;-~]+:[!-~]+", base64.b64decode(text, validate=True)) is not None
+    except ValueError:
+        return False
+
+
+def _mixed(text: str) -> bool:
+    """Whether upper case, lower case and digits are mixed as in no path or name."""
+    return sum(map(str.isupper, text)) >= 8 and sum(map(str.islower, text)) >= 8 and any(map(str.isdigit, text))
 
 
 class LogFilter(logging.Filter):
@@ -85,38 +114,6 @@ class LogFilter(logging.Filter):
     @classmethod
     def install(cls) -> None:
         """Attach it once to each of these loggers."""
-        for name in cls.LOGGERS:
-            logger = logging.getLogger(name)
+        for logger in map(logging.getLogger, cls.LOGGERS):
             if not any(isinstance(there, cls) for there in logger.filters):
                 logger.addFilter(cls())
-
-
-def _redact(value: Any, known: list[str]) -> Any:
-    if isinstance(value, str):
-        value = writable(value)
-        for secret in known:
-            value = value.replace(secret, HIDDEN)
-        value = HEADER.sub(rf"\1{HIDDEN}", CERTAIN.sub(HIDDEN, value))
-        value = AUTHORISED.sub(lambda m: f"{m[1]}{m[2]}{HIDDEN}" if _authorises(m[3]) else m[0], value)
-        value = PREFIXED.sub(lambda m: HIDDEN if looks_random(m[0]) else m[0], value)
-        return UNBROKEN.sub(lambda m: HIDDEN if _mixed(m[0]) else m[0], value)
-    if isinstance(value, dict):
-        return {_redact(key, known): _redact(item, known) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redact(item, known) for item in value]
-    return value
-
-
-def _authorises(text: str) -> bool:
-    """Whether what follows `Bearer` or `Basic` is a credential: random, or a name and a password in base64."""
-    if looks_random(text):
-        return True
-    try:
-        return re.fullmatch(rb"[!-9;-~]+:[!-~]+", base64.b64decode(text, validate=True)) is not None
-    except ValueError:
-        return False
-
-
-def _mixed(text: str) -> bool:
-    """Whether upper case, lower case and digits are mixed as in no path or name."""
-    return sum(map(str.isupper, text)) >= 8 and sum(map(str.islower, text)) >= 8 and any(map(str.isdigit, text))

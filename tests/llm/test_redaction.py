@@ -7,7 +7,7 @@ import pytest
 from loopback import KEY, status
 
 from seki_lib.files.errors import LLMError
-from seki_lib.llm import get_llm, secrets
+from seki_lib.llm import get_llm, redaction
 from seki_lib.profiles import Profile
 from seki_lib.runs import RunSpec, search_run
 
@@ -58,7 +58,7 @@ def test_no_planted_key_is_in_anything_that_a_run_writes_or_says(
     said |= {"log": caplog.text, "error": str(error.value), "refused": str(refused.value)}
     assert "HTTP Request" in said["log"]
     assert {name: leaked(text) for name, text in (written | said).items() if leaked(text)} == {}
-    assert secrets.HIDDEN in (folder / "transcript.jsonl").read_text()
+    assert redaction.HIDDEN in (folder / "transcript.jsonl").read_text()
     assert error.value.__suppress_context__ and refused.value.__suppress_context__
 
 
@@ -68,7 +68,7 @@ def test_a_reply_that_holds_a_key_reads_the_same_before_and_after_a_restart(serv
     server.reply = lambda messages, schema: f"the key is {KEY}"
     path, question = tmp_path / "transcript.jsonl", [{"role": "user", "content": "?"}]
     first = Recorder(path, get_llm(server.name, clock=clock)).complete(question, seed=1)
-    assert first.text == f"the key is {secrets.HIDDEN}"
+    assert first.text == f"the key is {redaction.HIDDEN}"
     assert Recorder(path, None).complete(question, seed=1) == first
 
 
@@ -82,14 +82,14 @@ def test_a_reply_that_holds_a_key_reads_the_same_before_and_after_a_restart(serv
     ],
 )
 def test_what_looks_like_a_key_is_hidden_whoever_it_belongs_to(text):
-    assert secrets.HIDDEN in secrets.redact(text)
-    assert not any(word in secrets.redact(text) for word in ("abcdefgh", "password1"))
+    assert redaction.HIDDEN in redaction.redact(text)
+    assert not any(word in redaction.redact(text) for word in ("abcdefgh", "password1"))
 
 
 def test_ordinary_words_are_left_alone(monkeypatch):
     monkeypatch.setenv("MAX_TOKENS", "100000000")
     text = "Replace edge 3, skip_connect, by nor_conv_3x3: 100000000 tokens, a basic idea, task-oriented"
-    assert secrets.redact({"a": [text]}) == {"a": [text]}
+    assert redaction.redact({"a": [text]}) == {"a": [text]}
 
 
 WORDS = [
@@ -110,7 +110,7 @@ WORDS = [
 
 @pytest.mark.parametrize("text", WORDS)
 def test_what_somebody_wrote_stays_as_it_is(text):
-    assert secrets.redact(text) == text
+    assert redaction.redact(text) == text
 
 
 KEYS = {
@@ -136,8 +136,8 @@ KEYS = {
 
 @pytest.mark.parametrize("name", KEYS)
 def test_what_is_as_long_and_random_as_a_key_is_hidden(name):
-    said = secrets.redact(f"It was refused: {KEYS[name]}, sorry.")
-    assert secrets.HIDDEN in said and said.startswith("It was refused: ") and said.endswith("sorry.")
+    said = redaction.redact(f"It was refused: {KEYS[name]}, sorry.")
+    assert redaction.HIDDEN in said and said.startswith("It was refused: ") and said.endswith("sorry.")
     assert not any(piece in said for piece in KEYS[name].replace("'", " ").replace("/", " ").split() if len(piece) > 9)
 
 
@@ -147,6 +147,6 @@ def test_a_variable_that_holds_words_hides_none(monkeypatch):
     monkeypatch.setenv("KEYBOARD_LAYOUT", "nor_conv_3x3")
     monkeypatch.setenv("DEPLOY_TOKEN", "Tr0ub4dor&3xyz")
     assert (
-        secrets.redact("skip_connect, Convolution 3x3, nor_conv_3x3") == "skip_connect, Convolution 3x3, nor_conv_3x3"
+        redaction.redact("skip_connect, Convolution 3x3, nor_conv_3x3") == "skip_connect, Convolution 3x3, nor_conv_3x3"
     )
-    assert secrets.redact("Tr0ub4dor&3xyz") == secrets.HIDDEN
+    assert redaction.redact("Tr0ub4dor&3xyz") == redaction.HIDDEN
