@@ -3,6 +3,8 @@
 FILE is `NAS-Bench-201-v1_1-096897.pth`, or NATS-Bench's topology benchmark `NATS-tss-v1_0-3ffb9-simple` (the folder or
 its .tar) or `NATS-tss-v1_0-3ffb9.pickle.pbz2`: states of the classes ArchResults and ResultsCount, as dictionaries. The
 classes are not needed. Each cell is boiled down to rows as soon as it was read, so memory hardly grows with the file.
+
+Estimated for all 15,625 cells from 236 with made-up curves: 11 minutes on one core, 1 GB of memory, 0.2 GB kept.
 """
 
 from collections.abc import Callable, Iterator

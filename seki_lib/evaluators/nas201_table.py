@@ -98,8 +98,8 @@ GENIUS = ("nas201_genius_cifar10", "nas201_genius_cifar100", "nas201_genius_imag
 VALID, TEST = {"cifar10": "cifar10_valid"}, {"cifar10": "cifar10_test"}
 ORIGINS = (
     Origin("nas201_hp200_mean", MEAN, ("nas201_hp200_mean",), COLUMNS, _read_csv, VALID),
-    Origin("nas201_hp200_mean", MEAN, GENIUS, COLUMNS, _read_json, VALID, keep=True),
-    Origin("analog-nasbench", ANALOG, ("analog-nasbench",), ("cifar10_test",), _read_analog, TEST, keep=True),
+    Origin("nas201_hp200_mean", MEAN, GENIUS, COLUMNS, _read_json, VALID),
+    Origin("analog-nasbench", ANALOG, ("analog-nasbench",), ("cifar10_test",), _read_analog, TEST),
 )
 BENCHMARK = Benchmark("nas201", _official, ORIGINS, hp=200, seed="mean")
 load, fetch_table = BENCHMARK.load, BENCHMARK.fetch

@@ -23,12 +23,13 @@ from ..files.assets import sha256_of
 from ..files.errors import AssetError
 from ..files.jsonl import written_at_once
 from ..spaces import get_space
-from .imported import path, schema
-from .plain_pickle import load_plain
+from . import imported
+from .plain_pickle import Taken, load_plain
 
 UNPACKED = 100  # bytes that a packed byte may become: benchmarks become five to ten
 ANYWAY = 1 << 22  # bytes that are read of any file
 CELLS_AT_ONCE = 1000  # are written
+CELL_FILES = "[0-9]*.pickle.pbz2"  # the members of an archive with a file for each cell
 
 
 class _Unpacked(io.RawIOBase):
@@ -49,7 +50,7 @@ class _Unpacked(io.RawIOBase):
         return len(content)
 
 
-def read_official(file: Path, taken: Callable[[dict[Any, Any]], bool] = lambda filled: False) -> Any:
+def read_official(file: Path, taken: Taken = lambda filled: False) -> Any:
     """The object of the file; of an archive the last one. taken: as `load_plain` has it.
 
     Raises AssetError for a file that is missing, cut off, or anything but plain data.
@@ -60,14 +61,14 @@ def read_official(file: Path, taken: Callable[[dict[Any, Any]], bool] = lambda f
             found = _object(io.BufferedReader(_Unpacked(stream, packed), 1 << 20), taken)
     except (
         OSError,
-        EOFError,
         ValueError,
-        RuntimeError,
         tarfile.TarError,
         zipfile.BadZipFile,
         zlib.error,
         lzma.LZMAError,
-    ) as error:  # fmt: skip - RuntimeError: a zip archive under a password, or packed in an unknown way
+        RuntimeError,
+    ) as error:
+        # RuntimeError: a zip archive under a password, or packed in an unknown way
         raise AssetError(f"it is missing, damaged or cut off ({error})") from None
     return found
 
@@ -75,9 +76,9 @@ def read_official(file: Path, taken: Callable[[dict[Any, Any]], bool] = lambda f
 def _streams(file: Path) -> Iterator[tuple[Any, int]]:
     """The pickles of a file, and how many bytes each takes in it."""
     if file.is_dir():
-        for member_path in _members(file):
-            with bz2.BZ2File(member_path) as stream:
-                yield stream, member_path.stat().st_size
+        for path in sorted(file.glob(CELL_FILES)):
+            with bz2.BZ2File(path) as stream:
+                yield stream, path.stat().st_size
     elif zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
@@ -87,8 +88,7 @@ def _streams(file: Path) -> Iterator[tuple[Any, int]]:
     elif file.is_file() and tarfile.is_tarfile(file):
         with tarfile.open(file, "r|*") as archive:
             for member in archive:
-                name = Path(member.name).name
-                if member.isfile() and name[:1].isdigit() and name.endswith(".pickle.pbz2"):
+                if member.isfile() and Path(member.name).match(CELL_FILES):
                     content: Any = archive.extractfile(member)
                     yield bz2.BZ2File(content), member.size
     else:
@@ -98,11 +98,7 @@ def _streams(file: Path) -> Iterator[tuple[Any, int]]:
             yield bz2.BZ2File(raw) if packed else raw, file.stat().st_size
 
 
-def _members(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9]*.pickle.pbz2"))
-
-
-def _object(stream: BinaryIO, taken: Callable[[dict[Any, Any]], bool]) -> Any:
+def _object(stream: BinaryIO, taken: Taken) -> Any:
     """Old versions of torch.save wrote a number, a version and a description of the machine before the object."""
     for _ in range(4):
         found = load_plain(stream, taken)
@@ -156,14 +152,14 @@ def kept(
             write()
 
     def write() -> None:
-        writer.write_table(pa.Table.from_pylist(rows, schema(space)))
+        writer.write_table(pa.Table.from_pylist(rows, imported.schema(space)))
         rows.clear()
         on_progress(f"{cells:,} of {get_space(space).size:,} cells")
 
     try:
         with (
-            written_at_once(path(space)) as part,
-            pq.ParquetWriter(part, schema(space), compression="zstd", write_page_checksum=True) as writer,
+            written_at_once(imported.path(space)) as part,
+            pq.ParquetWriter(part, imported.schema(space), compression="zstd", write_page_checksum=True) as writer,
         ):
             yield add
             if not cells:
@@ -179,5 +175,5 @@ def _digest(file: Path) -> str:
     """The SHA-256 of the file, of a folder that of its members' names and hashes."""
     if not file.is_dir():
         return sha256_of(file)
-    lines = b"".join(member.name.encode() + bytes.fromhex(sha256_of(member)) for member in _members(file))
-    return hashlib.sha256(lines).hexdigest()
+    members = (path.name.encode() + bytes.fromhex(sha256_of(path)) for path in sorted(file.glob(CELL_FILES)))
+    return hashlib.sha256(b"".join(members)).hexdigest()

@@ -6,9 +6,9 @@ INSTRUCTIONS or a name that is not in NAMES ends the reading, and nothing is eve
 are all that a file can call.
 
 Memory: NAS-Bench-201's own file has 4.7 GB, and as Python objects it would take several times as much. So `load_plain`
-tells of every dictionary that was filled and lets go of what was taken. Then each text, list, dictionary and tuple that
-was read still costs 8 bytes (a file may refer to any of them again), below 1 GB for that file. Files that would take
-all memory by few bytes are refused: MOST bounds empty containers, and `official_file` what compressed bytes become.
+tells of every dictionary that was filled and lets go of what was taken. What stays is 8 bytes for each text, list,
+dictionary and tuple that was read, since a file may refer to any of them again: half a GB for that file. A small file
+cannot take all memory: MOST bounds empty containers, and `official_file` what compressed bytes become.
 
 Data may still be nested without end, and one part may stand in many places. So check the type of a value before it is
 hashed, compared or printed.
@@ -24,22 +24,21 @@ import numpy as np
 
 from ..files.errors import AssetError
 
-MOST = 16_000_000  # empty containers and groups in one file: twice what NAS-Bench-201's own file has
+Taken = Callable[[dict[Any, Any]], bool]
+
+MOST = 16_000_000  # containers and groups in one file: twice what NAS-Bench-201's own file has
 WIDEST = 16  # values of a tuple that is a key
-INSTRUCTIONS = [
+NUMBERS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}  # numpy's numbers of fixed width
+FORGOTTEN = object()  # where a file refers to a part again that was let go of; no importer takes it for a value
+INSTRUCTIONS = [vars(pickle)[name][0] for name in (
     "PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1",
     "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "SHORT_BINBYTES", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2",
     "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_SET", "ADDITEMS",
     "BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
-]  # fmt: skip
-DAMAGE = (
-    pickle.UnpicklingError, struct.error, EOFError, LookupError, TypeError, ValueError, AttributeError, OverflowError,
-    RecursionError, MemoryError,
-)  # fmt: skip
-NUMBERS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}  # numpy's numbers of fixed width
+)]  # fmt: skip
 
 
-def load_plain(stream: BinaryIO, taken: Callable[[dict[Any, Any]], bool] = lambda filled: False) -> Any:
+def load_plain(stream: BinaryIO, taken: Taken = lambda filled: False) -> Any:
     """The next object of a stream, which needs `read` and `readline`.
 
     taken: called for every dictionary that was just filled; says whether it has what it needs of it. Then the
@@ -48,9 +47,22 @@ def load_plain(stream: BinaryIO, taken: Callable[[dict[Any, Any]], bool] = lambd
     """
     try:
         return _PlainUnpickler(stream, taken).load()
-    except DAMAGE as error:
+    except (
+        pickle.UnpicklingError, struct.error, EOFError, LookupError, TypeError, ValueError, AttributeError,
+        OverflowError, RecursionError, MemoryError,
+    ) as error:  # fmt: skip
         reason = str(error) or type(error).__name__
         raise AssetError(f"it is damaged, cut off or no pickle of plain data ({reason:.300})") from None
+
+
+def _checked(keys: list[Any]) -> list[Any]:
+    """The keys, if all are short and flat: to hash a tuple within a tuple within … brings the interpreter down."""
+    for key in keys:
+        parts = key if type(key) is tuple else ()
+        known = type(key) in (str, int, float, bool, tuple, type(None))
+        if not known or len(parts) > WIDEST or not all(type(part) in (str, int) for part in parts):
+            raise AssetError(f"it uses a {type(key).__name__} as a key in a way that plain data does not")
+    return keys
 
 
 def _dtype(text: Any, *_: Any) -> np.dtype[Any]:
@@ -72,32 +84,16 @@ def _encode(text: Any, encoding: Any) -> Any:
     return text.encode("latin1")
 
 
-def _set(items: Any) -> set[Any]:
-    return set(_keys(items))
-
-
 NAMES: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): lambda: {},
-    ("builtins", "set"): _set,
-    ("__builtin__", "set"): _set,
+    ("builtins", "set"): lambda items: set(_checked(items)),
+    ("__builtin__", "set"): lambda items: set(_checked(items)),
     ("_codecs", "encode"): _encode,
     ("numpy", "dtype"): _dtype,
     ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy._core.multiarray", "scalar"): _scalar,
 }
 """What a file may ask for, and what it gets: functions of this module that build plain data."""
-
-
-def _keys(keys: list[Any]) -> list[Any]:
-    """The keys, if all are short and flat: to hash a tuple within a tuple within … brings the interpreter down."""
-    for key in keys:
-        if type(key) is tuple:
-            right = len(key) <= WIDEST and all(type(part) in (str, int) for part in key)
-        else:
-            right = type(key) in (str, int, float, bool, type(None))
-        if not right:
-            raise AssetError(f"it uses a {type(key).__name__} as a key in a way that plain data does not")
-    return keys
 
 
 class _Memo(list[Any]):
@@ -112,14 +108,10 @@ class _Memo(list[Any]):
             super().__setitem__(place, value)
 
     def forget(self) -> None:
-        """Put a number that no benchmark has in place of dictionaries and lists."""
         for place in range(self.forgotten, len(self)):
             if type(self[place]) in (dict, list):
                 self[place] = FORGOTTEN
         self.forgotten = len(self)
-
-
-FORGOTTEN = object()  # where a file refers to a part again that was let go of; no importer takes it for a value
 
 
 class _Instructions(dict[int, Callable[[Any], None]]):
@@ -132,11 +124,9 @@ class _Instructions(dict[int, Callable[[Any], None]]):
 class _PlainUnpickler(pickle._Unpickler):
     stack: list[Any]
     pop_mark: Callable[[], list[Any]]
-    dispatch = _Instructions(
-        (code, pickle._Unpickler.dispatch[code]) for code in (vars(pickle)[n][0] for n in INSTRUCTIONS)
-    )
+    dispatch = _Instructions((code, pickle._Unpickler.dispatch[code]) for code in INSTRUCTIONS)
 
-    def __init__(self, stream: BinaryIO, taken: Callable[[dict[Any, Any]], bool]):
+    def __init__(self, stream: BinaryIO, taken: Taken):
         super().__init__(stream)
         self.memo = _Memo()
         self.containers = 0
@@ -152,18 +142,10 @@ class _PlainUnpickler(pickle._Unpickler):
         filled = self.stack[-1]
         if type(filled) is not dict:
             raise TypeError(f"a {type(filled).__name__} is filled as if it were a dictionary")
-        filled.update(zip(_keys(keys), values, strict=True))
+        filled.update(zip(_checked(keys), values, strict=True))
         if self.taken(filled):
             filled.clear()
             self.memo.forget()
-
-    def count(self) -> None:
-        self.containers += 1
-        if self.containers > MOST:
-            raise AssetError(f"it holds more than {MOST:,} lists and dictionaries")
-
-    def intern(self) -> None:
-        self.stack[-1] = sys.intern(self.stack[-1])  # keys repeat by the million
 
     def load_setitem(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
@@ -175,7 +157,7 @@ class _PlainUnpickler(pickle._Unpickler):
 
     def load_additems(self) -> None:
         items = self.pop_mark()
-        self.stack[-1].update(_keys(items))
+        self.stack[-1].update(_checked(items))
 
     def load_build(self) -> None:
         state = self.stack.pop()
@@ -189,18 +171,24 @@ class _PlainUnpickler(pickle._Unpickler):
         pickle.BUILD[0]: load_build,
     }
 
+    def count(self) -> None:
+        self.containers += 1
+        if self.containers > MOST:
+            raise AssetError(f"it holds more than {MOST:,} lists and dictionaries")
 
-def _followed_by(code: bytes, then: Callable[[Any], None]) -> None:
-    load = pickle._Unpickler.dispatch[code[0]]
+    def intern(self) -> None:
+        self.stack[-1] = sys.intern(self.stack[-1])  # keys repeat by the million
 
+
+def _followed(load: Callable[[Any], None], then: Callable[[Any], None]) -> Callable[[Any], None]:
     def both(reader: Any) -> None:
         load(reader)
         then(reader)
 
-    _PlainUnpickler.dispatch[code[0]] = both
+    return both
 
 
 for _code in (pickle.MARK, pickle.EMPTY_DICT, pickle.EMPTY_LIST, pickle.EMPTY_SET):
-    _followed_by(_code, _PlainUnpickler.count)
+    _PlainUnpickler.dispatch[_code[0]] = _followed(_PlainUnpickler.dispatch[_code[0]], _PlainUnpickler.count)
 for _code in (pickle.BINUNICODE, pickle.SHORT_BINUNICODE):
-    _followed_by(_code, _PlainUnpickler.intern)
+    _PlainUnpickler.dispatch[_code[0]] = _followed(_PlainUnpickler.dispatch[_code[0]], _PlainUnpickler.intern)

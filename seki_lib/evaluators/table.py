@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files.assets import cache_dir, fetch, get_asset, locate, looked_in
+from ..files.assets import fetch, get_asset, locate, looked_in
 from ..files.errors import AssetError, UnknownName
-from ..files.jsonl import written_at_once
 from ..files.source import DataSource
 from ..spaces import get_space
 from . import imported
@@ -38,7 +37,14 @@ class Origin:
     columns: tuple[str, ...]
     read: Callable[..., Rows]
     searched: dict[str, str]  # task -> column
-    keep: bool = False  # slow to read: keep the result as Parquet in the cache
+
+    def table(self, paths: list[Path], size: int) -> Table:
+        """The table that is in these files. Raises AssetError unless it has as many cells as the space."""
+        rows, asset = self.read(*paths), get_asset(self.assets[0])
+        if len(rows) != size:
+            raise AssetError(f"{paths[0]}: {size:,} cells expected, {len(rows):,} found")
+        source = DataSource(self.name, self.sentence, asset.licence, asset.sha256)
+        return Table(self.columns, rows, self.searched, source)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Benchmark:
             if len(paths) == len(origin.assets):
                 only(origin.name, "hp", (self.hp,), hp)
                 only(origin.name, "seed", (self.seed,), seed)
-                return self._read(origin, paths)
+                return origin.table(paths, get_space(self.space).size)
         raise AssetError(f'{self.space}: no table found. Looked in {looked_in()}. Run "seki data fetch {self.space}".')
 
     def fetch(self) -> Table:
@@ -80,14 +86,6 @@ class Benchmark:
             except AssetError as error:
                 refused.append(str(error))
         raise AssetError(f"{self.space}: no source could be reached.\n" + "\n".join(refused))
-
-    def _read(self, origin: Origin, paths: list[Path]) -> Table:
-        rows, size = _kept(origin, paths) if origin.keep else origin.read(*paths), get_space(self.space).size
-        if len(rows) != size:
-            raise AssetError(f"{paths[0]}: {size:,} cells expected, {len(rows):,} found")
-        asset = get_asset(origin.assets[0])
-        source = DataSource(origin.name, origin.sentence, asset.licence, asset.sha256)
-        return Table(origin.columns, rows, origin.searched, source)
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
@@ -108,22 +106,3 @@ def only(source: str, name: str, offered: Sequence[Any], value: Any) -> Any:
     if value not in offered:
         raise UnknownName(f"{source} has no {name} {value!r}; it has: {', '.join(map(str, offered))}")
     return value
-
-
-def _kept(origin: Origin, paths: list[Path]) -> Rows:
-    """Read once, then from Parquet with page checksums; named by the source's hash, so a new source is read anew."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kept = cache_dir() / f"{origin.name}-{get_asset(origin.assets[0]).sha256[:12]}.parquet"
-    if kept.exists():
-        try:
-            arch, *values = (column.to_pylist() for column in pq.read_table(kept, page_checksum_verification=True))
-            return dict(zip(arch, zip(*values, strict=True), strict=True))
-        except (OSError, pa.ArrowException):
-            pass  # damaged: made again from the verified source
-    rows = origin.read(*paths)
-    table = pa.table([list(rows), *map(list, zip(*rows.values(), strict=True))], ["arch", *origin.columns])
-    with written_at_once(kept) as part:
-        pq.write_table(table, part, write_page_checksum=True)
-    return rows

@@ -28,11 +28,6 @@ class Task(NamedTuple):
     words: str
     called: str
 
-    @property
-    def factor(self) -> int:
-        """What the benchmark's values are multiplied by."""
-        return METRICS[self.metric][0]
-
 
 METRICS = {  # factor and words
     "top1": (1, "top-1 accuracy in %"),
@@ -71,7 +66,7 @@ def sentence(name: str) -> str:
 
 def scaled(column: str, value: float) -> float:
     """A value of the benchmark as the paper prints it: SSIM and loss times 100."""
-    factor = TASKS[OFFICIAL[column][0]].factor
+    factor, _ = METRICS[TASKS[OFFICIAL[column][0]].metric]
     return value if factor == 1 else round(factor * value, 10)
 
 
@@ -112,7 +107,7 @@ BEST = "TransNAS-Bench-101 (micro), best epoch of each metric"
 SEVEN = tuple(f"trans101_nasgraph_{task}" for task in TASKS)
 ORIGINS = (
     Origin("trans101_micro_7tasks", BEST, ("trans101_micro_7tasks",), COLUMNS, _read_csv, SEARCHED),
-    Origin("trans101_micro_7files", BEST, SEVEN, COLUMNS, _read_seven, SEARCHED, keep=True),
+    Origin("trans101_micro_7files", BEST, SEVEN, COLUMNS, _read_seven, SEARCHED),
 )
 BENCHMARK = Benchmark("trans101", _official, ORIGINS, HP, SEED)
 load, fetch_table = BENCHMARK.load, BENCHMARK.fetch
