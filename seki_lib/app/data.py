@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..evaluators import nas201_official, trans101_official
+from ..evaluators import imported
 from ..evaluators.tabular import FETCH, TABLES
 from ..files.assets import ASSETS, fetch, locate
 from ..files.errors import AssetError, RunError, SekiError, SettingError, look_up
@@ -23,7 +23,8 @@ def status(names: list[str]) -> None:
             print(f"{name:22s} DAMAGED  {error}")
             continue
         print(f"{name:22s} {'here   ' if path else 'missing'}  {path or asset.origin}  [{asset.licence}]")
-    for space, official in {"nas201": nas201_official.path(), "trans101": trans101_official.path()}.items():
+    for space in TABLES:
+        official = imported.path(space)
         how = f"imported  {official}" if official.exists() else f"not here: seki data import {space} FILE"
         print(f"{space}, the benchmark's own file: {how}")
     print(f"\nLLMs of the ladder, downloaded when first asked or with `seki data fetch`:\n{describe_ladder()}")
@@ -66,9 +67,9 @@ def import_official(names: list[str]) -> None:
     """Read a benchmark's own file into the cache: from then on it is the table's first source."""
     if len(names) != 2:
         raise RunError("seki data import takes a benchmark and a file, such as: nas201 NAS-Bench-201-v1_1-096897.pth")
-    from ..evaluators import nas201_import
+    from ..evaluators import nas201_import, trans101_import
 
-    importers = {"nas201": nas201_import.import_file, "trans101": trans101_official.import_file}
+    importers = {"nas201": nas201_import.import_file, "trans101": trans101_import.import_file}
     path = look_up("benchmark", importers, names[0])(user_path(names[1]), lambda line: print(line, flush=True))
     print(f"{path}\n{TABLES[names[0]]().source.sentence}")
 

@@ -11,12 +11,21 @@ import pickle
 from pathlib import Path
 
 from ..files.errors import AssetError
+from ..files.source import DataSource
 from ..spaces import get_space
 from ..spaces.nas201 import EDGES, NasBench201Cell
-from . import nas201_official
-from .table import Contents, Origin, Rows, Table, fetch_first, load_first, only, read_csv
+from .imported import Rows, mean_values, meta, read
+from .table import Benchmark, Origin, Table, only, read_csv
 
-COLUMNS = ("cifar10_valid", "cifar10_test", "cifar100_valid", "cifar100_test", "imagenet16_valid", "imagenet16_test")
+OFFICIAL = {  # column -> data set and metric of the benchmark's own file
+    "cifar10_valid": ("cifar10-valid", "x-valid_accuracy"),
+    "cifar10_test": ("cifar10", "ori-test_accuracy"),
+    "cifar100_valid": ("cifar100", "x-valid_accuracy"),
+    "cifar100_test": ("cifar100", "x-test_accuracy"),
+    "imagenet16_valid": ("ImageNet16-120", "x-valid_accuracy"),
+    "imagenet16_test": ("ImageNet16-120", "x-test_accuracy"),
+}
+COLUMNS = tuple(OFFICIAL)
 """Top-1 accuracy in %, by data set and split."""
 
 TASKS = {"cifar10": "image classification on CIFAR-10 (validation accuracy in %, higher is better)"}
@@ -26,20 +35,19 @@ ANALOG_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "av
 ANALOG_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
-def _read_csv(path: Path) -> Contents:
+def _read_csv(path: Path) -> Rows:
     texts = read_csv(path)
     rows = zip(*(map(float, texts[column]) for column in COLUMNS), strict=True)
-    return Contents(COLUMNS, dict(zip(texts["arch"], rows, strict=True)))
+    return dict(zip(texts["arch"], rows, strict=True))
 
 
-def _read_json(*paths: Path) -> Contents:
+def _read_json(*paths: Path) -> Rows:
     """The three files of one benchmark, in the order CIFAR-10, CIFAR-100, ImageNet16-120."""
     parts = [json.loads(path.read_text()) for path in paths]
-    rows = {
+    return {
         arch: tuple(float(part[arch][value]) for part in parts for value in ("val_acc_200", "test_acc_200"))
         for arch in parts[0]
     }
-    return Contents(COLUMNS, rows)
 
 
 class _AnalogUnpickler(pickle.Unpickler):
@@ -51,7 +59,7 @@ class _AnalogUnpickler(pickle.Unpickler):
         raise AssetError(f"analog-nasbench: the file asks for {module}.{name}, which it has no business to need")
 
 
-def _read_analog(path: Path) -> Contents:
+def _read_analog(path: Path) -> Rows:
     """One accuracy a cell, of the CIFAR-10 test images by its level and its rank correlation with the benchmark.
 
     There is no other split: the value guides the search too and nothing is held out.
@@ -62,45 +70,36 @@ def _read_analog(path: Path) -> Contents:
     for digits, record in _AnalogUnpickler(io.BytesIO(path.read_bytes())).load().items():
         cell = NasBench201Cell(tuple(ANALOG_OPERATIONS[digits[position]] for position in order))
         rows[space.format(cell)] = (float(record.baseline_accuracy),)
-    return Contents(("cifar10_test",), rows)
+    return rows
+
+
+def _official(hp: int | None, seed: int | str | None) -> Table:
+    """Of the benchmark's own file: 200 epochs and the mean of the seeds unless asked for otherwise.
+
+    With a seed: those cells only that have it.
+    """
+    import pyarrow.compute as pc
+
+    rows, origin = read("nas201", ["arch", "data", "metric", "hp", "seed", "value"]), meta("nas201")
+    hp = only(origin["name"], "hp", sorted(pc.unique(rows["hp"]).to_pylist(), reverse=True), hp)
+    rows = rows.filter(pc.field("hp") == hp)
+    seed = only(origin["name"], "seed", ("mean", *sorted(pc.unique(rows["seed"]).to_pylist())), seed)
+    if seed != "mean":
+        rows = rows.filter(pc.field("seed") == seed)
+    which = "seed average" if seed == "mean" else f"seed {seed}"
+    sentence = f"NAS-Bench-201 ({origin['name']}), {hp} epochs, {which}"
+    source = DataSource("nas201_official", sentence, "MIT (NAS-Bench-201)", origin["sha256"])
+    return Table(COLUMNS, mean_values(rows, OFFICIAL), {"cifar10": "cifar10_valid"}, source)
 
 
 MEAN = "NAS-Bench-201, 200 epochs, seed average"
+ANALOG = "independent training of the NAS-Bench-201 cells (analog-nasbench 0.1.3): CIFAR-10 only, one split"
+GENIUS = ("nas201_genius_cifar10", "nas201_genius_cifar100", "nas201_genius_imagenet")
+VALID, TEST = {"cifar10": "cifar10_valid"}, {"cifar10": "cifar10_test"}
 ORIGINS = (
-    Origin("nas201_hp200_mean", MEAN, ("nas201_hp200_mean",), _read_csv, {"cifar10": "cifar10_valid"}),
-    Origin(
-        "nas201_hp200_mean",
-        MEAN,
-        ("nas201_genius_cifar10", "nas201_genius_cifar100", "nas201_genius_imagenet"),
-        _read_json,
-        {"cifar10": "cifar10_valid"},
-        keep=True,
-    ),
-    Origin(
-        "analog-nasbench",
-        "independent training of the NAS-Bench-201 cells (analog-nasbench 0.1.3): CIFAR-10 only, one split",
-        ("analog-nasbench",),
-        _read_analog,
-        {"cifar10": "cifar10_test"},
-        keep=True,
-    ),
+    Origin("nas201_hp200_mean", MEAN, ("nas201_hp200_mean",), COLUMNS, _read_csv, VALID),
+    Origin("nas201_hp200_mean", MEAN, GENIUS, COLUMNS, _read_json, VALID),
+    Origin("analog-nasbench", ANALOG, ("analog-nasbench",), ("cifar10_test",), _read_analog, TEST),
 )
-
-
-def load(hp: int | None = None, seed: int | str | None = None) -> Table:
-    """The table from the first source that is on this machine.
-
-    hp: epochs of training (12 or 200); seed: of one training, or "mean". Only the imported official benchmark offers a
-    choice. Raises AssetError naming the next step, UnknownName listing what the source has.
-    """
-    if nas201_official.path().exists():
-        return nas201_official.load(hp, seed)
-    table = load_first("nas201", ORIGINS)
-    only(table.source.name, "hp", (200,), hp)
-    only(table.source.name, "seed", ("mean",), seed)
-    return table
-
-
-def fetch_table() -> Table:
-    """`load`, after fetching the best source that can be reached."""
-    return load() if nas201_official.path().exists() else fetch_first("nas201", ORIGINS)
+BENCHMARK = Benchmark("nas201", _official, ORIGINS, hp=200, seed="mean")
+load, fetch_table = BENCHMARK.load, BENCHMARK.fetch

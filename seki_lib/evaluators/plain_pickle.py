@@ -1,15 +1,22 @@
-"""Read a pickle of plain data without running anything: no import, no call but of the few names written down here.
+"""Read a pickle of plain data without running anything of it.
 
-Benchmarks are published as pickles, and a pickle is a program that may do anything to who loads it. This reader knows
-the instructions that build numbers, texts, lists, tuples, sets and dictionaries, and no others. A name that the file
-asks for is looked up in NAMES; any other name ends the reading before it is touched.
+Benchmarks are published as pickles, and a pickle is a program that may do anything to whoever loads it. This is
+Python's own reader (the one written in Python, `pickle._Unpickler`) with less to offer: an instruction that is not in
+INSTRUCTIONS or a name that is not in NAMES ends the reading, and nothing is ever imported. The few functions of NAMES
+are all that a file can call.
 
-It works through a stream with a bounded buffer, and tells of every filled dictionary, so that a file of many gigabytes
-can be boiled down while it is read. About 3 million instructions a second on one core.
+Memory: NAS-Bench-201's own file has 4.7 GB, and as Python objects it would take several times as much. So `load_plain`
+tells of every dictionary that was filled and lets go of what was taken. What stays is 8 bytes for each text, list,
+dictionary and tuple that was read, since a file may refer to any of them again: half a GB for that file. A small file
+cannot take all memory: MOST bounds empty containers, and `official_file` what compressed bytes become.
+
+Data may still be nested without end, and one part may stand in many places. So check the type of a value before it is
+hashed, compared or printed.
 """
 
+import pickle
 import struct
-from collections import deque
+import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -17,327 +24,171 @@ import numpy as np
 
 from ..files.errors import AssetError
 
-LONGEST = 1 << 24  # bytes of one text or byte string
-DEEPEST = 1 << 17  # values on the stack: a pickler writes batches of 1,000
-MOST = 8_000_000  # dictionaries, lists and sets in one file: twice what NAS-Bench-201's own file has
-NESTED = 20  # tuples within tuples
+Taken = Callable[[dict[Any, Any]], bool]
+
+MOST = 16_000_000  # containers and groups in one file: twice what NAS-Bench-201's own file has
 WIDEST = 16  # values of a tuple that is a key
-BUFFER = 1 << 22  # bytes read at once
-MARK = object()
+NUMBERS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}  # numpy's numbers of fixed width
+FORGOTTEN = object()  # where a file refers to a part again that was let go of; no importer takes it for a value
+INSTRUCTIONS = [vars(pickle)[name][0] for name in (
+    "PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1",
+    "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "SHORT_BINBYTES", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2",
+    "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_SET", "ADDITEMS",
+    "BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
+)]  # fmt: skip
 
 
-class _Dtype:
-    """A numpy scalar type while its pickle is read: a number of fixed width."""
+def load_plain(stream: BinaryIO, taken: Taken = lambda filled: False) -> Any:
+    """The next object of a stream, which needs `read` and `readline`.
 
-    def __init__(self, text: str, *_: Any):
-        if not isinstance(text, str) or text.lstrip("<>=|") not in {
-            "b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8",
-        }:  # fmt: skip
-            raise AssetError(f"the file holds a numpy type {text!r}, which is no plain number")
-        self.dtype = np.dtype(text)
+    taken: called for every dictionary that was just filled; says whether it has what it needs of it. Then the
+    dictionary is emptied, and all dictionaries and lists so far are forgotten. Raises AssetError that names what is not
+    plain data, or says that the file is damaged or cut off.
+    """
+    try:
+        return _PlainUnpickler(stream, taken).load()
+    except (
+        pickle.UnpicklingError, struct.error, EOFError, LookupError, TypeError, ValueError, AttributeError,
+        OverflowError, RecursionError, MemoryError,
+    ) as error:  # fmt: skip
+        reason = str(error) or type(error).__name__
+        raise AssetError(f"it is damaged, cut off or no pickle of plain data ({reason:.300})") from None
 
-    def build(self, state: Any) -> None:
-        if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">"):
-            self.dtype = self.dtype.newbyteorder(state[1])
+
+def _checked(keys: list[Any]) -> list[Any]:
+    """The keys, if all are short and flat: to hash a tuple within a tuple within … brings the interpreter down."""
+    for key in keys:
+        parts = key if type(key) is tuple else ()
+        known = type(key) in (str, int, float, bool, tuple, type(None))
+        if not known or len(parts) > WIDEST or not all(type(part) in (str, int) for part in parts):
+            raise AssetError(f"it uses a {type(key).__name__} as a key in a way that plain data does not")
+    return keys
+
+
+def _dtype(text: Any, *_: Any) -> np.dtype[Any]:
+    if type(text) is not str or text not in NUMBERS:
+        raise AssetError("it holds a numpy type that is no plain number")
+    return np.dtype(text)
 
 
 def _scalar(dtype: Any, content: Any) -> Any:
-    if not isinstance(dtype, _Dtype) or not isinstance(content, bytes) or len(content) != dtype.dtype.itemsize:
-        raise AssetError("the file holds a damaged numpy scalar")
-    return np.frombuffer(content, dtype.dtype)[0].item()
+    if not isinstance(dtype, np.dtype):
+        raise TypeError("a numpy number without its type")
+    (value,) = np.frombuffer(content, dtype)
+    return value.item()
 
 
-def _encode(text: Any, encoding: Any) -> bytes:
-    if not isinstance(text, str) or encoding != "latin1":
-        raise AssetError("the file holds a damaged byte string")
+def _encode(text: Any, encoding: Any) -> Any:
+    if encoding != "latin1":
+        raise ValueError("bytes in an encoding that no pickler writes")
     return text.encode("latin1")
 
 
-def _empty(*arguments: Any) -> dict[Any, Any]:
-    if arguments:
-        raise AssetError("the file builds an ordered dictionary in a way that no pickler writes")
-    return {}
-
-
-def _set(items: Any) -> set[Any]:
-    if not isinstance(items, list):
-        raise AssetError("the file holds a damaged set")
-    _check_keys(items)
-    return set(items)
-
-
 NAMES: dict[tuple[str, str], Callable[..., Any]] = {
-    ("collections", "OrderedDict"): _empty,
-    ("builtins", "set"): _set,
-    ("__builtin__", "set"): _set,
+    ("collections", "OrderedDict"): lambda: {},
+    ("builtins", "set"): lambda items: set(_checked(items)),
+    ("__builtin__", "set"): lambda items: set(_checked(items)),
     ("_codecs", "encode"): _encode,
-    ("numpy", "dtype"): _Dtype,
+    ("numpy", "dtype"): _dtype,
     ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy._core.multiarray", "scalar"): _scalar,
 }
 """What a file may ask for, and what it gets: functions of this module that build plain data."""
 
 
-def _check_keys(keys: list[Any]) -> None:
-    """Only short flat keys: to hash a tuple within a tuple within a tuple can bring the interpreter down."""
-    for kind in set(map(type, keys)) - {str, int, float, bool, type(None)}:
-        if kind is not tuple or not all(map(_flat, (key for key in keys if type(key) is tuple))):
-            raise AssetError(f"the file uses a {kind.__name__} as a key in a way that plain data does not")
+class _Memo(list[Any]):
+    """All that a file may refer to again, by number. A list: a dictionary would take ten times the memory."""
+
+    forgotten = 0  # how many of them were passed by `forget`
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        if place == len(self):
+            self.append(value)
+        else:
+            super().__setitem__(place, value)
+
+    def forget(self) -> None:
+        for place in range(self.forgotten, len(self)):
+            if type(self[place]) in (dict, list):
+                self[place] = FORGOTTEN
+        self.forgotten = len(self)
 
 
-def _flat(key: tuple[Any, ...]) -> bool:
-    return len(key) <= WIDEST and all(type(part) in (str, int) for part in key)
+class _Instructions(dict[int, Callable[[Any], None]]):
+    """What the reader does on each instruction."""
+
+    def __missing__(self, code: int) -> Callable[[Any], None]:
+        raise AssetError(f"it uses the instruction {code:#04x}, which plain data does not need")
 
 
-class PickleReader:
-    """Reads one pickle after another from a stream.
+class _PlainUnpickler(pickle._Unpickler):
+    stack: list[Any]
+    pop_mark: Callable[[], list[Any]]
+    dispatch = _Instructions((code, pickle._Unpickler.dispatch[code]) for code in INSTRUCTIONS)
 
-    on_dict(d) is called for every dictionary that was just filled; it may empty it. `settle` may then put something
-    small in place of what is not needed any more. Raises AssetError for whatever is not plain data, or cut off.
-    """
+    def __init__(self, stream: BinaryIO, taken: Taken):
+        super().__init__(stream)
+        self.memo = _Memo()
+        self.containers = 0
+        self.taken = taken
 
-    def __init__(self, stream: BinaryIO, on_dict: Callable[[dict[Any, Any]], None] = lambda d: None):
-        self.consumed = 0  # bytes dropped from the buffer so far
-        self._stream = stream
-        self._on_dict = on_dict
-        self._buffer, self._at, self._ended = b"", 0, False
-        self._memo: list[Any] = []
-        self._fresh: list[int] = []
-        self._settled: deque[int] = deque()
-        self._depths: dict[int, int] = {}  # `id` of a tuple that holds tuples -> how deep they are nested
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        if (module, name) not in NAMES:
+            asked = f"{module}.{name}"
+            raise AssetError(f"it asks for {asked:.200}, which plain data does not need: nothing of it was run")
+        return NAMES[module, name]
 
-    def settle(self, replacements: dict[int, Any], keep: int = 5_000) -> None:
-        """Let go of dictionaries that were boiled down. replacements: `id` of each -> what stands for it from now on.
+    def fill(self, keys: list[Any], values: list[Any]) -> None:
+        filled = self.stack[-1]
+        if type(filled) is not dict:
+            raise TypeError(f"a {type(filled).__name__} is filled as if it were a dictionary")
+        filled.update(zip(_checked(keys), values, strict=True))
+        if self.taken(filled):
+            filled.clear()
+            self.memo.forget()
 
-        A file may refer to the same dictionary again; the last `keep` replacements are remembered for that.
-        """
-        for i in self._fresh:
-            if (stand_in := replacements.get(id(self._memo[i]))) is not None:
-                self._memo[i] = stand_in
-                self._settled.append(i)
-        self._fresh.clear()
-        while len(self._settled) > keep:
-            self._memo[self._settled.popleft()] = MARK
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.fill([key], [value])
 
-    def load(self) -> Any:
-        """The next object of the stream."""
-        try:
-            return self._load()
-        except (IndexError, struct.error):
-            raise AssetError("the file ends in the middle, or is no pickle") from None
-        except (TypeError, ValueError, AttributeError, KeyError, OverflowError, RecursionError) as error:
-            raise AssetError(f"the file is damaged: {error}") from None
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        self.fill(items[::2], items[1::2])
 
-    def _refill(self, needed: int) -> None:
-        """Have at least `needed` bytes in the buffer, or all that are left."""
-        parts, have = [self._buffer[self._at :]], len(self._buffer) - self._at
-        self.consumed += self._at
-        while have < needed and not self._ended:
-            part = self._stream.read(max(BUFFER, needed - have))
-            self._ended = not part
-            parts.append(part)
-            have += len(part)
-        self._buffer, self._at = b"".join(parts), 0
+    def load_additems(self) -> None:
+        items = self.pop_mark()
+        self.stack[-1].update(_checked(items))
 
-    def _load(self) -> Any:
-        memo = self._memo
-        stack: list[Any] = []
-        strings: dict[str, str] = {}
-        buffer, at, end = self._buffer, self._at, len(self._buffer)
-        memo.clear()
-        self._fresh.clear()
-        self._settled.clear()
-        self._depths.clear()
-        marks: list[int] = []
-        append, pop = stack.append, stack.pop
-        containers = 0
-        unpack_float, unpack_u4, unpack_i4 = (struct.Struct(form).unpack_from for form in (">d", "<I", "<i"))
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        if not isinstance(self.stack[-1], np.dtype) or state[1:2] not in (("<",), ("|",)):
+            raise AssetError("it sets the state of something that plain data does not hold")
 
-        def take(length: int) -> bytes:
-            nonlocal buffer, at, end
-            if length > LONGEST:
-                raise AssetError(f"the file announces a text of {length:,} bytes")
-            if at + length > end:
-                self._at = at
-                self._refill(length)
-                buffer, at, end = self._buffer, 0, len(self._buffer)
-                if length > end:
-                    raise IndexError
-            piece = buffer[at : at + length]
-            at += length
-            return piece
+    dispatch |= {
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.ADDITEMS[0]: load_additems,
+        pickle.BUILD[0]: load_build,
+    }
 
-        def text(length: int) -> str:
-            piece = str(take(length), "utf-8", "surrogatepass")
-            return strings.setdefault(piece, piece) if length < 40 else piece  # keys repeat by the million
+    def count(self) -> None:
+        self.containers += 1
+        if self.containers > MOST:
+            raise AssetError(f"it holds more than {MOST:,} lists and dictionaries")
 
-        def top_items() -> list[Any]:
-            start = marks.pop()
-            items = stack[start:]
-            del stack[start:]
-            return items
-
-        while True:
-            if end - at < 64 and not self._ended:
-                if len(stack) > DEEPEST:
-                    raise AssetError("the file is nested deeper than any benchmark")
-                self._at = at
-                self._refill(BUFFER)
-                buffer, at, end = self._buffer, 0, len(self._buffer)
-            op = buffer[at]
-            at += 1
-            if op == 0x47:  # G BINFLOAT
-                append(unpack_float(buffer, at)[0])
-                at += 8
-            elif op == 0x4B:  # K BININT1
-                append(buffer[at])
-                at += 1
-            elif op == 0x6A:  # j LONG_BINGET
-                append(self._recall(unpack_u4(buffer, at)[0]))
-                at += 4
-            elif op == 0x68:  # h BINGET
-                append(self._recall(buffer[at]))
-                at += 1
-            elif op == 0x72 or op == 0x71 or op == 0x94:  # r LONG_BINPUT, q BINPUT, MEMOIZE
-                place = len(memo)
-                if op == 0x72:
-                    place = unpack_u4(buffer, at)[0]
-                    at += 4
-                elif op == 0x71:
-                    place = buffer[at]
-                    at += 1
-                value = stack[-1]
-                if place == len(memo):
-                    memo.append(value)
-                elif place < len(memo):
-                    memo[place] = value
-                else:
-                    raise AssetError("the file numbers its parts in a way that no pickler does")
-                if type(value) is dict:
-                    self._fresh.append(place)
-            elif op == 0x58:  # X BINUNICODE
-                length = unpack_u4(buffer, at)[0]
-                at += 4
-                append(text(length))
-            elif op == 0x8C:  # SHORT_BINUNICODE
-                at += 1
-                append(text(buffer[at - 1]))
-            elif op == 0x4D:  # M BININT2
-                append(buffer[at] | buffer[at + 1] << 8)
-                at += 2
-            elif op == 0x28:  # ( MARK
-                marks.append(len(stack))
-                if len(marks) > DEEPEST:
-                    raise AssetError("the file is nested deeper than any benchmark")
-            elif op == 0x75:  # u SETITEMS
-                items = top_items()
-                keys = items[::2]
-                _check_keys(keys)
-                _only(dict, stack[-1]).update(zip(keys, items[1::2], strict=True))
-                self._at = at  # progress, for who is told
-                self._on_dict(stack[-1])
-            elif op == 0x73:  # s SETITEM
-                value, key = pop(), pop()
-                _check_keys([key])
-                _only(dict, stack[-1])[key] = value
-                self._on_dict(stack[-1])
-            elif op in _EMPTY:  # } ] ) and the empty set
-                append(_EMPTY[op]())
-                containers += 1
-                if containers > MOST:
-                    raise AssetError(f"the file holds more than {MOST:,} lists and dictionaries")
-            elif op == 0x65:  # e APPENDS
-                items = top_items()
-                _only(list, stack[-1]).extend(items)
-            elif op == 0x61:  # a APPEND
-                value = pop()
-                _only(list, stack[-1]).append(value)
-            elif op == 0x90:  # ADDITEMS
-                items = top_items()
-                _check_keys(items)
-                _only(set, stack[-1]).update(items)
-            elif op in _CONSTANTS:  # None, True, False
-                append(_CONSTANTS[op])
-            elif op == 0x4A:  # J BININT
-                append(unpack_i4(buffer, at)[0])
-                at += 4
-            elif op == 0x8A:  # LONG1
-                at += 1
-                append(int.from_bytes(take(buffer[at - 1]), "little", signed=True))
-            elif 0x85 <= op <= 0x87:  # TUPLE1, TUPLE2, TUPLE3
-                size = op - 0x84
-                items = stack[-size:]
-                if len(items) < size:
-                    raise IndexError
-                stack[-size:] = [self._tuple(items)]
-            elif op == 0x74:  # t TUPLE
-                append(self._tuple(top_items()))
-            elif op == 0x43:  # C SHORT_BINBYTES
-                at += 1
-                append(take(buffer[at - 1]))
-            elif op == 0x63:  # c GLOBAL
-                names = []
-                for _ in range(2):
-                    if (stop := buffer.find(b"\n", at, at + 200)) < 0:
-                        self._at = at
-                        self._refill(400)
-                        buffer, at, end = self._buffer, 0, len(self._buffer)
-                        if (stop := buffer.find(b"\n", at, at + 200)) < 0:
-                            raise IndexError
-                    names.append(buffer[at:stop].decode())
-                    at = stop + 1
-                append(_named(*names))
-            elif op == 0x93:  # STACK_GLOBAL
-                name, module = pop(), pop()
-                append(_named(module, name))
-            elif op == 0x52:  # R REDUCE
-                arguments, function = pop(), pop()
-                if not callable(function) or type(arguments) is not tuple:  # nothing but NAMES brings callables here
-                    raise AssetError("the file calls something that is no function of plain data")
-                append(function(*arguments))
-            elif op == 0x62:  # b BUILD
-                state = pop()
-                _only(_Dtype, stack[-1]).build(state)
-            elif op == 0x80:  # PROTO
-                at += 1
-            elif op == 0x95:  # FRAME
-                at += 8
-            elif op == 0x2E:  # . STOP
-                self._buffer, self._at = buffer, at
-                return pop()
-            else:
-                raise AssetError(f"the file uses the instruction {op:#04x}, which plain data does not need")
-
-    def _tuple(self, items: list[Any]) -> tuple[Any, ...]:
-        """A tuple that is not nested deeper than NESTED."""
-        made = tuple(items)
-        depth = 1 + max((self._depths.get(id(item), 1) for item in items if type(item) is tuple), default=0)
-        if depth > NESTED:
-            raise AssetError("the file is nested deeper than any benchmark")
-        self._depths.pop(id(made), None)  # of one that had this place in memory before
-        if depth > 1:
-            self._depths[id(made)] = depth
-        return made
-
-    def _recall(self, place: int) -> Any:
-        value = self._memo[place]
-        if value is MARK:
-            raise AssetError("the file refers back further than this reader remembers")
-        return value
+    def intern(self) -> None:
+        self.stack[-1] = sys.intern(self.stack[-1])  # keys repeat by the million
 
 
-_EMPTY: dict[int, Callable[[], Any]] = {0x7D: dict, 0x5D: list, 0x29: tuple, 0x8F: set}
-_CONSTANTS = {0x4E: None, 0x88: True, 0x89: False}
+def _followed(load: Callable[[Any], None], then: Callable[[Any], None]) -> Callable[[Any], None]:
+    def both(reader: Any) -> None:
+        load(reader)
+        then(reader)
+
+    return both
 
 
-def _only(kind: type[Any], value: Any) -> Any:
-    if type(value) is not kind:
-        raise AssetError(f"the file treats a {type(value).__name__} as a {kind.__name__.strip('_').lower()}")
-    return value
-
-
-def _named(module: Any, name: Any) -> Callable[..., Any]:
-    if type(module) is not str or type(name) is not str or (module, name) not in NAMES:
-        asked = f"{module}.{name}" if type(module) is type(name) is str else "something that has no name"
-        raise AssetError(f"the file asks for {asked:.200}, which plain data does not need: nothing of it was run")
-    return NAMES[module, name]
+for _code in (pickle.MARK, pickle.EMPTY_DICT, pickle.EMPTY_LIST, pickle.EMPTY_SET):
+    _PlainUnpickler.dispatch[_code[0]] = _followed(_PlainUnpickler.dispatch[_code[0]], _PlainUnpickler.count)
+for _code in (pickle.BINUNICODE, pickle.SHORT_BINUNICODE):
+    _PlainUnpickler.dispatch[_code[0]] = _followed(_PlainUnpickler.dispatch[_code[0]], _PlainUnpickler.intern)

@@ -36,14 +36,10 @@ class Tabular(Evaluator):
         self.metric = splits[only(table.source.name, "split", (here, *(s for s in splits if s != here)), split)]
         self._column = table.columns.index(self.metric)
         self._table = table
-        self._rows = table.rows
 
     def __call__(self, arch: Any) -> Evaluation:
         """The searched column's value for this cell. Raises AssetError for a cell that the table does not hold."""
-        try:  # spelled out, not by `_row`: baselines ask this millions of times
-            score = self._rows[self._format(arch)][self._column]
-        except KeyError:
-            score = self._row(arch)[self._column]
+        score = self._row(arch)[self._column]
         return Evaluation(score, {self.metric: score}, 0.0)
 
     def _row(self, arch: Any) -> tuple[float, ...]:

@@ -7,6 +7,13 @@ from collections import OrderedDict
 
 from nas_201_api.api_utils import ArchResults, ResultsCount
 
+CELLS = [
+    "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|",
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+    "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+    "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|avg_pool_3x3~2|",
+]
+TRANS_CELLS = ["64-41414-0_00_000", "64-41414-1_02_333", "64-41414-3_33_333"]
 IMAGES = {
     "cifar10-valid": {"train": 25_000, "x-valid": 25_000, "ori-test": 10_000},
     "cifar10": {"train": 50_000, "ori-test": 10_000},
@@ -104,3 +111,8 @@ def trans101(cells, epochs=3):
         "metrics_dict": names, "info_names": ["inference_time", "encoder_params"], "task_list": list(names),
         "data": {"macro": macro, "micro": micro},
     }  # fmt: skip
+
+
+def copied(content):
+    """A copy whose parts may be changed."""
+    return pickle.loads(pickle.dumps(content))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seki_lib.evaluators.plain_pickle import PickleReader
+from seki_lib.evaluators.plain_pickle import load_plain
 from seki_lib.files.errors import AssetError
 
 leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=30)
@@ -25,8 +25,8 @@ plain = st.recursive(
 )  # fmt: skip
 
 
-def read(content, on_dict=lambda d: None):
-    return PickleReader(io.BytesIO(content), on_dict).load()
+def read(content, taken=lambda filled: False):
+    return load_plain(io.BytesIO(content), taken)
 
 
 @given(plain, st.sampled_from([2, 3, 4, 5]))
@@ -46,25 +46,27 @@ def test_one_object_referred_to_twice_stays_one():
     assert found[0] is found[1] is found[2]["y"]
 
 
-def test_several_pickles_in_one_stream_are_read_one_after_another_across_buffers():
+def test_several_pickles_in_one_stream_are_read_one_after_another():
     first, second = list(range(5000)), {"text": "é" * 3_000_000, "more": [0.5] * 700_000}
-    reader = PickleReader(io.BytesIO(pickle.dumps(first, protocol=2) + pickle.dumps(second, protocol=2)))
-    assert reader.load() == first
-    assert reader.load() == second
+    stream = io.BytesIO(pickle.dumps(first, protocol=2) + pickle.dumps(second, protocol=2))
+    assert load_plain(stream) == first
+    assert load_plain(stream) == second
 
 
-def test_what_was_boiled_down_is_let_go_of_and_may_be_referred_to_again():
-    shared = dict.fromkeys(range(10), 0.5)
-    trainings = [{"curve": shared, "n": i} for i in range(3)]
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_was_taken_is_emptied_and_is_no_value_where_the_file_refers_to_it_again(protocol):
+    shared = {"curve": {1: 0.5}}
+    cells = [{"name": "first", "full": shared}, {"name": "second", "full": shared}]
+    seen = []
 
-    def boil(found):
-        if "curve" in found:
-            if isinstance(found["curve"], dict):
-                reader.settle({id(found["curve"]): "boiled"})
-            found["curve"] = "boiled"
+    def take(filled):
+        if "full" in filled:
+            seen.append(dict(filled))
+        return "full" in filled
 
-    reader = PickleReader(io.BytesIO(pickle.dumps(trainings, protocol=2)), boil)
-    assert reader.load() == [{"curve": "boiled", "n": i} for i in range(3)]
+    assert read(pickle.dumps(cells, protocol=protocol), take) == [{}, {}]
+    assert seen[0] == cells[0]
+    assert seen[1]["name"] == "second" and type(seen[1]["full"]) is object
 
 
 class Planted:
@@ -95,35 +97,34 @@ def test_a_planted_call_is_refused_by_name_and_nothing_is_run(tmp_path, protocol
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\x80\x02X" + struct.pack("<I", 2**32 - 1) + b"short.", "announces a text of 4,294,967,295 bytes"),
-        (b"\x80\x02X" + struct.pack("<I", 10**6) + b"short.", "ends in the middle"),
+        (b"\x80\x02X" + struct.pack("<I", 2**32 - 1) + b"short.", "cut off"),
+        (b"\x80\x02X" + struct.pack("<I", 10**6) + b"short.", "cut off"),
         (b"\x80\x04\x8e" + struct.pack("<Q", 2**60), "0x8e"),
-        (b"\x80\x02r" + struct.pack("<I", 2**32 - 1) + b".", "ends in the middle"),
-        (b"\x80\x02Nr" + struct.pack("<I", 2**31) + b".", "numbers its parts"),
-        (b"\x80\x02" + b"(" * 200_000 + b".", "deeper"),
-        (b"\x80\x02" + b"N" * 9_000_000 + b".", "deeper"),
-        (b"\x80\x02}" + b")" + b"\x85" * 1_000_000 + b"Ns.", "nested deeper"),
-        (b"\x80\x02}))\x85\x85Ns.", "as a key"),
+        (b"\x80\x02r" + struct.pack("<I", 2**32 - 1) + b".", "cut off"),
+        (b"\x80\x02Nr" + struct.pack("<I", 2**31) + b".", "cut off"),
+        (b"\x80\x02" + b"(" * 200_000 + b".", "cut off"),
+        (b"\x80\x02}" + b")" + b"\x85" * 1_000_000 + b"Ns.", "as a key"),
+        (b"\x80\x02})\x85\x85Ns.", "as a key"),
         (b"\x80\x02}((" + b"K\x01" * 100 + b"tNu.", "as a key"),
-        (b"\x80\x02)" + b"\x85" * 1_000_000 + b")R.", "nested deeper"),
-        (b"\x80\x02)\x85)R.", "calls something"),
-        (b"\x80\x04))\x85\x93.", "something that has no name"),
+        (b"\x80\x02)" + b"\x85" * 1_000_000 + b")R.", "not callable"),
+        (b"\x80\x02)\x85)R.", "cut off"),
+        (b"\x80\x04))\x85\x93.", "cut off"),
         (b"\x80\x02" + b")" + b"q\x000h\x00h\x00\x86" * 40 + b".", "instruction 0x30"),
-        (b"\x80\x02(" + b"N" * 5 + b"tq\x00" + b"h\x00h\x00\x86q\x00" * 40 + b".", "nested deeper"),
+        (b"\x80\x02(" + b"N" * 5 + b"tq\x00" + b"h\x00h\x00\x86q\x00" * 40 + b"}h\x00Ns.", "as a key"),
         (b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"1.", "0x8b"),
         (b"\x80\x02B" + struct.pack("<I", 2**32 - 1) + b".", "0x42"),
         (b"\x80\x04\x96" + struct.pack("<Q", 2**62) + b".", "0x96"),
         (b"\x80\x04\x8d" + struct.pack("<Q", 2**62) + b".", "0x8d"),
-        (b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"PabcQ.", "0x50"),
+        (b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"PabcQ.", "frame size"),
         (b"I" + b"9" * 100_000 + b"\n.", "0x49"),
         (b"L" + b"9" * 100_000 + b"L\n.", "0x4c"),
         (b"\x80\x02c__main__\nanything\n.", "__main__.anything"),
         (b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00O8\x85R.", "no plain number"),
-        (b"\x80\x02Nq\x00]h\x00e.", "ends in the middle"),
-        (b"\x80\x02](K\x01u.", "treats a list as a dict"),
-        (b"\x80\x02K\x01)R.", "calls something"),
+        (b"\x80\x02Nq\x00]h\x00e.", "cut off"),
+        (b"\x80\x02](K\x01u.", "a list is filled as if"),
+        (b"\x80\x02K\x01)R.", "cut off"),
         (b"\x80\x02Q.", "0x51"),
-        (b"", "ends in the middle"),
+        (b"", "cut off"),
         (b"not a pickle at all", "instruction"),
     ],
 )
