@@ -11,6 +11,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any
 
@@ -236,10 +237,15 @@ def without_system(messages: list[Message]) -> list[Message]:
 
 
 def retry_after(headers: Any) -> float | None:
-    """Seconds that a provider asks to wait, None if it does not say so in a number."""
+    """Seconds that a provider asks to wait, in a number or by a date; None if it does not say."""
+    text = headers.get("retry-after", "")
     try:
-        return float(headers.get("retry-after", ""))
+        return float(text)
     except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

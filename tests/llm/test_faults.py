@@ -1,6 +1,8 @@
 """What providers do to a search, and what becomes of it: each fault by name, over HTTP, through the official SDKs."""
 
 import itertools
+import time
+from email.utils import formatdate
 
 import loopback
 import pytest
@@ -151,3 +153,11 @@ def test_a_search_of_a_model_that_only_thinks_stops_with_a_sentence(server, cloc
     with pytest.raises(LLMError, match="thought through its whole allowance"):
         search(server, tmp_path)
     assert len(server.requests) <= 4
+
+
+def test_a_wait_that_is_asked_for_by_a_date_is_kept():
+    soon = formatdate(time.time() + 30, usegmt=True)
+    assert 28 < hosted.retry_after({"retry-after": soon}) <= 30
+    assert hosted.retry_after({"retry-after": formatdate(0, usegmt=True)}) == 0
+    assert hosted.retry_after({"retry-after": "2.5"}) == 2.5
+    assert hosted.retry_after({"retry-after": "soon"}) is None and hosted.retry_after({}) is None
