@@ -128,4 +128,4 @@ def test_every_provider_is_one_file_that_needs_the_standard_library_only_to_be_i
         "print([m for m in ('anthropic', 'openai', 'httpx2', 'pydantic', 'numpy', 'xllamacpp') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
-    assert list(PROVIDERS) == ["local", "anthropic", "openai", "human", "replay", "scripted"]
+    assert list(PROVIDERS) == ["local", "anthropic", "openai", "human", "replay", "chance", "scripted"]
