@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.files.source import DataSource
-from seki_lib.spaces.base import SearchSpace, below, choice_of, spellings
+from seki_lib.spaces.base import SearchSpace, below, choice_of
 from seki_lib.spaces.reading import Form
 
-WIDTHS, LAYERS = ("narrow", "middle", "wide"), ("layer 1", "layer 2", "layer 3", "layer 4")
+GLOSSARY = {"narrow": ("thin", "8 channels"), "middle": ("mid", "16 channels"), "wide": ("fat", "32 channels")}
+WIDTHS, LAYERS = tuple(GLOSSARY), ("layer 1", "layer 2", "layer 3", "layer 4")
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ class Chain:
 class ChainSpace(SearchSpace[Chain]):
     """81 chains. Their text is `narrow-wide-wide-middle`."""
 
-    name, size, operations, architecture = "chain", 3**4, WIDTHS, Chain
-    notations = spellings(WIDTHS, ("thin", "mid", "fat"))
+    name, size, architecture, glossary = "chain", 3**4, Chain, GLOSSARY
     form = Form(labels=LAYERS, label=lambda named: None, called="{}")  # a reply names widths in their order
     field_text = r"\b(?:narrow|middle|wide)(?:-(?:narrow|middle|wide)){3}\b"
 
@@ -43,7 +43,7 @@ class ChainSpace(SearchSpace[Chain]):
         return arch  # no two chains compute the same function
 
     def describe(self, notation):
-        return f"A network is four layers in a row, each one of: {', '.join(self.notation(notation).spelling)}."
+        return f"A network is four layers in a row, each one of: {self.explained(self.notation(notation))}."
 
     def show(self, arch, notation):
         n = self.notation(notation)

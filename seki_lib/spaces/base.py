@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -48,11 +49,6 @@ class Notation:
         while left:
             shuffled.append(left.pop(below(rng, len(left))))
         return Notation(f"{self.name}-permuted", tuple(shuffled))
-
-
-def spellings(names: tuple[str, ...], words: tuple[str, ...]) -> dict[str, Notation]:
-    """The two notations of every space: the field's names, and words of one token each."""
-    return {"names": Notation("names", names), "words": Notation("words", words)}
 
 
 class ReplySchema(dict[str, Any]):
@@ -106,10 +102,8 @@ class SearchSpace(ABC, Generic[Architecture]):
 
     name: str
     size: int
-    operations: tuple[str, ...]
-    meanings: tuple[str, ...]  # of the operations, for prompts
+    glossary: dict[str, tuple[str, str]]  # operation by the field's name -> its word of one token, what it is
     architecture: type[Architecture]  # the class of its values
-    notations: dict[str, Notation]
 
     # Its record: what other rooms ask in place of its name.
     task: str = "cifar10"  # that it is searched for unless another one is named
@@ -125,6 +119,17 @@ class SearchSpace(ABC, Generic[Architecture]):
 
     form: Form  # of its architectures in a reply
     field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none
+
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """The field's names of all operations."""
+        return tuple(self.glossary)
+
+    @cached_property
+    def notations(self) -> dict[str, Notation]:
+        """How prompts may spell them."""
+        words = tuple(word for word, _ in self.glossary.values())
+        return {"names": Notation("names", self.operations), "words": Notation("words", words)}
 
     def notation(self, notation: str | Notation) -> Notation:
         """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
@@ -179,7 +184,8 @@ class SearchSpace(ABC, Generic[Architecture]):
 
     def explained(self, notation: Notation) -> str:
         """Every operation as the notation spells it, with its meaning."""
-        return ", ".join(f"{word} ({is_a})" for word, is_a in zip(notation.spelling, self.meanings, strict=True))
+        meanings = (meaning for _, meaning in self.glossary.values())
+        return ", ".join(f"{word} ({meaning})" for word, meaning in zip(notation.spelling, meanings, strict=True))
 
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         """JSON Schema of a reply that holds one architecture; its `.grammar` is `reply_grammar(notation)`."""

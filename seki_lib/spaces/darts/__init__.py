@@ -12,24 +12,24 @@ from functools import lru_cache
 from itertools import combinations, permutations
 from typing import Any
 
-from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record, spellings
+from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record
 from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, read_fields
 from ..reading import Form, Run, clip
 
-PRIMITIVES = (
-    "none",
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-)
-"""The paper's eight candidate operators, in the order of the supernet's weights."""
-
-OPERATIONS = PRIMITIVES[1:]
+GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
+    "max_pool_3x3": ("max", "3x3 max pooling"),
+    "avg_pool_3x3": ("mean", "3x3 average pooling"),
+    "skip_connect": ("skip", "identity"),
+    "sep_conv_3x3": ("small", "3x3 separable convolution"),
+    "sep_conv_5x5": ("large", "5x5 separable convolution"),
+    "dil_conv_3x3": ("near", "3x3 dilated convolution"),
+    "dil_conv_5x5": ("far", "5x5 dilated convolution"),
+}
+OPERATIONS = tuple(GLOSSARY)
 """What a final cell may hold: `none` is a candidate while searching only."""
+
+PRIMITIVES = ("none", *OPERATIONS)
+"""The paper's eight candidate operators, in the order of the supernet's weights."""
 
 NODES = (2, 3, 4, 5)
 EDGES = tuple((source, node) for node in NODES for source in range(node))
@@ -106,17 +106,7 @@ class Darts(GenotypeSpace[DartsGenotype]):
     public_genotypes, paper_sizes = PUBLIC_GENOTYPES, PAPER_SIZES
     architecture = DartsGenotype
     size = 1_037_664_180**2  # a cell: 7² operations and C(n, 2) pairs of earlier nodes for each n = 2, 3, 4, 5
-    operations = OPERATIONS
-    meanings = (
-        "3x3 max pooling",
-        "3x3 average pooling",
-        "identity",
-        "3x3 separable convolution",
-        "5x5 separable convolution",
-        "3x3 dilated convolution",
-        "5x5 dilated convolution",
-    )
-    notations = spellings(OPERATIONS, ("max", "mean", "skip", "small", "large", "near", "far"))
+    glossary = GLOSSARY
     per_node = 2
     form = Form((2, 2, 3, 3, 4, 4, 5, 5), lambda named: named.target, "node {}", per_node=2, heads=("normal", "reduce"))
 

@@ -171,9 +171,7 @@ class DartsNetwork(nn.Module):
         return logits if auxiliary is None else (logits, auxiliary)
 
 
-def build(arch: DartsGenotype, channels: int, layers: int, classes: int, *, auxiliary: bool, stem: str) -> DartsNetwork:
-    """The stand-alone network of a genotype."""
-    return DartsNetwork(arch, channels, layers, classes, auxiliary, stem)
+build = DartsNetwork
 
 
 def build_supernet(channels: int, layers: int, classes: int, *, kind: str, partial: int, stem: str) -> nn.Module:

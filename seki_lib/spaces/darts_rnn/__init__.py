@@ -12,15 +12,21 @@ from functools import lru_cache
 from math import factorial
 from typing import Any
 
-from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record, spellings
+from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record
 from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, read_fields
 from ..reading import Form, Run, clip
 
-PRIMITIVES = ("none", "tanh", "relu", "sigmoid", "identity")
-"""The candidates of the supernet, in the order of its weights."""
-
-OPERATIONS = PRIMITIVES[1:]
+GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
+    "tanh": ("curve", "tanh"),
+    "relu": ("ramp", "ReLU"),
+    "sigmoid": ("gate", "sigmoid"),
+    "identity": ("line", "identity"),
+}
+OPERATIONS = tuple(GLOSSARY)
 """What a final cell may hold: `none` is a candidate while searching only."""
+
+PRIMITIVES = ("none", *OPERATIONS)
+"""The candidates of the supernet, in the order of its weights."""
 
 NODES = range(1, 9)
 
@@ -85,9 +91,7 @@ class DartsRnn(GenotypeSpace[RnnGenotype]):
     public_genotypes = PUBLIC_GENOTYPES
     architecture = RnnGenotype
     size = len(OPERATIONS) ** len(NODES) * factorial(len(NODES))  # node n comes from one of n earlier nodes
-    operations = OPERATIONS
-    meanings = ("tanh", "ReLU", "sigmoid", "identity")
-    notations = spellings(OPERATIONS, ("curve", "ramp", "gate", "line"))
+    glossary = GLOSSARY
     per_node = 1
     form = Form(tuple(NODES), lambda named: named.target, "node {}", per_node=1, heads=("recurrent",))
 
