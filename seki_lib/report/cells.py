@@ -26,8 +26,6 @@ EDGE_STYLE: dict[str, tuple[str, Any]] = {  # operation -> (colour, line style)
     "sep_conv_5x5": (AMBER, "-"),
     "dil_conv_3x3": (BLUE, "-."),
     "dil_conv_5x5": (SKY, "-."),
-    "sep_conv_7x7": ("#8C5A00", "-"),
-    "conv_7x1_1x7": ("#555555", "-"),
 }
 STEP = 2.5  # from one node to the next, to the right
 ROW = 0.62  # from one row to the next, down
@@ -45,7 +43,7 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     figure, axes = plt.subplots(figsize=(0.7 * (right + 1.4), 0.7 * (1.6 - row[-1])))
     for i, (operation, source) in enumerate(edges):
         _edge(axes, operation, at[source], at[2 + i // 2], row[i])
-    outputs = [at[node] for node in getattr(genotype, f"{which}_concat")]
+    outputs = [at[node] for node in NODES]
     for x, y in outputs:
         _arrow(axes, (x + HALF, y), (right - 0.3, y), "#888888", 1.1)
     top, bottom = max(y for _, y in outputs), min(y for _, y in outputs)

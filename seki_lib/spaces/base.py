@@ -2,10 +2,11 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from random import Random
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..files.errors import InvalidArchitecture, look_up
@@ -48,7 +49,7 @@ class Notation:
         """The same texts with their meanings shuffled: the control for what the words themselves suggest."""
         left, shuffled = list(self.spelling), []
         while left:
-            shuffled.append(left.pop(int(rng.random() * len(left))))
+            shuffled.append(left.pop(below(rng, len(left))))
         return Notation(f"{self.name}-permuted", tuple(shuffled))
 
 
@@ -60,7 +61,7 @@ class ReplySchema(dict[str, Any]):
     is that of a random one of them; else all replies are equally likely.
     """
 
-    def __init__(self, schema: dict[str, Any], grammar: str, draw: "Draw"):
+    def __init__(self, schema: dict[str, Any], grammar: str, draw: Draw):
         super().__init__(schema)
         self.grammar = grammar
         self.draw = draw
@@ -70,8 +71,8 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        grammar = "root ::= " + " | ".join(gbnf_literal(choice) for choice in choices)
-        return cls({"type": "string", "enum": list(choices)}, grammar, lambda rng, shown: rng.choice(choices))
+        schema, grammar = {"type": "string", "enum": list(choices)}, f"root ::= {choice_of(choices)}"
+        return cls(schema, grammar, lambda rng, shown: rng.choice(choices))
 
     def choice(self, reply: str) -> str | None:
         """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
@@ -94,18 +95,49 @@ def gbnf_literal(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
+def choice_of(texts: Iterable[str]) -> str:
+    """GBNF of a choice between texts."""
+    return " | ".join(map(gbnf_literal, texts))
+
+
+def below(rng: RandomSource, n: int) -> int:
+    """One of 0 to n - 1."""
+    return int(rng.random() * n)
+
+
 class SearchSpace(ABC, Generic[Architecture]):
     """A finite set of architectures. `parse(format(a)) == a` for each of them."""
 
     name: str
     size: int
-    operations: tuple[str, ...]
-    notations: dict[str, Notation]
+    glossary: dict[str, tuple[str, str]]  # operation by the field's name -> its word of one token, what it is
+    architecture: type[Architecture]  # the class of its values
+
+    # Its record: what other rooms ask in place of its name.
     task: str = "cifar10"  # that it is searched for unless another one is named
+    dataset: str = "cifar10"  # that supernets and final trainings of it read unless another one is named
     evaluator: str = "tabular"  # kind that scores its cells, a key of seki_lib.evaluators.EVALUATORS
     trainer: str = "classifier"  # module of seki_lib.training that trains a cell from scratch
+    supernets: tuple[str, ...] = ()  # kinds of supernet that can be built of it, the usual one first
+    supernet_trainer: str = "supernet"  # module of seki_lib.training that trains them
+    stems: tuple[str, ...] = ("cifar",)  # that its networks have; "imagenet": they take photographs too
+    auxiliary: bool = False  # whether its networks can have an auxiliary head
+    public_genotypes: Mapping[str, str] = MappingProxyType({})  # cells of the literature that have a name
+    paper_sizes: Mapping[str, dict[str, Any]] = MappingProxyType({})  # stem -> `nn.count`'s sizes in the paper's tables
+
     form: Form  # of its architectures in a reply
     field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none
+
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """The field's names of all operations."""
+        return tuple(self.glossary)
+
+    @cached_property
+    def notations(self) -> dict[str, Notation]:
+        """How prompts may spell them."""
+        words = tuple(word for word, _ in self.glossary.values())
+        return {"names": Notation("names", self.operations), "words": Notation("words", words)}
 
     def notation(self, notation: str | Notation) -> Notation:
         """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
@@ -129,9 +161,9 @@ class SearchSpace(ABC, Generic[Architecture]):
         """An architecture whose every part is that of a random one of these; here the only part is the whole."""
         return rng.choice(cells)
 
-    @abstractmethod
     def neighbors(self, arch: Architecture) -> Sequence[Architecture]:
         """All architectures one change away, in a fixed order."""
+        return list(self.edits(arch, "names").values())
 
     @abstractmethod
     def canonical(self, arch: Architecture) -> Architecture:
@@ -162,19 +194,25 @@ class SearchSpace(ABC, Generic[Architecture]):
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:
         """Every neighbour, keyed by the words for the one change that leads to it."""
 
+    def explained(self, notation: Notation) -> str:
+        """Every operation as the notation spells it, with its meaning."""
+        meanings = (meaning for _, meaning in self.glossary.values())
+        return ", ".join(f"{word} ({meaning})" for word, meaning in zip(notation.spelling, meanings, strict=True))
+
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         """JSON Schema of a reply that holds one architecture; its `.grammar` is `reply_grammar(notation)`."""
         n = self.notation(notation)
+        word = {"type": "string", "enum": list(n.spelling)}
 
         def draw(rng: Random, shown: Sequence[str]) -> str:
             cells = [_read_again(self, text, n) for text in shown]
             return self.show(self.mixed(cells, rng) if cells else self.random(rng), n)
 
-        return ReplySchema(self.reply_properties(n), self.reply_grammar(n), draw)
+        return ReplySchema(record(self.reply_fields(word)), self.reply_grammar(n), draw)
 
     @abstractmethod
-    def reply_properties(self, notation: Notation) -> dict[str, Any]:
-        """The JSON Schema itself, a plain dict."""
+    def reply_fields(self, word: dict[str, Any]) -> dict[str, Any]:
+        """The properties of such a reply. word: JSON Schema of an operation."""
 
     @abstractmethod
     def reply_grammar(self, notation: str | Notation) -> str:

@@ -147,7 +147,7 @@ def test_a_prompt_explains_every_digit_and_the_grammar_gives_exactly_the_cells()
 
 
 def test_a_cell_of_one_space_is_not_one_of_the_other():
-    other = get_space("nas201").cell(ALL[5].edges)
+    other = get_space("nas201").architecture(ALL[5].edges)
     assert other != ALL[5]
     with pytest.raises(InvalidArchitecture, match="avg_pool_3x3"):
         TransNasBench101Cell(("avg_pool_3x3",) * 6)
