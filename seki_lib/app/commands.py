@@ -308,14 +308,14 @@ class Show:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(Command):
-    """What the paper's tables will take: GPU-hours, tokens, dollars, disk; what is finished is subtracted.
+    """What the paper's tables will take: GPU-hours, tokens, dollars, LLM-hours; what is finished is subtracted.
 
     With RUN: what the calls of that run would cost on every LLM with a known price, from the tokens it was measured to
     take (tokenizers differ).
     """
 
     run_folder: Annotated[option.MaybePath, tyro.conf.arg(name="run"), Positional] = None  # a search
-    profile: str = "paper"  # the only one that is planned
+    profile: str = "paper"  # or workstation
     card: str = "a100"  # the GPU
     gpus: option.Cards = 1  # how many
     llm: str = "openai:gpt-4o-mini"  # provider:model

@@ -6,30 +6,34 @@ from random import Random
 
 import pytest
 
-from seki_lib.app.cost import Protocols, as_text, plan
+from seki_lib.app.cost import as_text, plan
 from seki_lib.app.cost.plan import wall_hours
-from seki_lib.app.cost.speed import published_share, speed
-from seki_lib.app.cost.tokens import tokens
+from seki_lib.app.cost.rates import asking, published_share, speed
 from seki_lib.app.cost.work import (
-    SUPERNET,
-    TRAINING,
-    Asking,
+    Job,
     Work,
-    classifier_work,
-    imagenet_work,
     language_multiply_adds,
-    language_work,
     path_multiply_adds,
     supernet_work,
+    training_work,
 )
 from seki_lib.app.notebook import ROOT
 from seki_lib.files.errors import SettingError, UnknownName
 from seki_lib.files.jsonl import append_line
 from seki_lib.nn.count import count, count_supernet
+from seki_lib.paper import Supernet, Training
 from seki_lib.profiles import get_profile
 from seki_lib.runs import RunSpec
 from seki_lib.spaces import get_space
-from seki_lib.training.protocol import SupernetConfig, SupernetSpec, TrainingSpec, get_protocol, named_architecture
+from seki_lib.training.language_protocol import language_protocol
+from seki_lib.training.protocol import (
+    IMAGENET_SUPERNETS,
+    SupernetConfig,
+    SupernetSpec,
+    TrainingSpec,
+    get_protocol,
+    named_architecture,
+)
 
 PAPER = get_profile("paper")
 LLM = "openai:gpt-4o-mini"
@@ -56,29 +60,29 @@ def test_a_mixed_supernet_counts_as_the_public_code_does():
 
 
 def test_operations_are_two_a_multiply_add_and_three_passes_a_trained_sample():
-    job = Work(1, "", "classifier", TRAINING, multiply_adds=10, trained=100, tested=50)
-    assert job.operations == 2 * 10 * (3 * 100 + 50)
-    assert replace(job, left=0.25).operations == 1750
+    work = Work("classifier", multiply_adds=10, trained=100, tested=50)
+    assert work.operations == 2 * 10 * (3 * 100 + 50)
+    assert Job(Training("DARTS_V2", "cifar10"), 1, work, times=0.25).operations == 1750
     text = named_architecture("DARTS_V2")[1]
-    final = classifier_work(get_protocol("paper"), text, "cifar10")
+    final = training_work(get_protocol("paper"), "darts", text, "cifar10")
     assert final.operations == 2 * 528_359_040 * (3 * 50_000 + 10_000) * 600  # 1.01e17
-    assert imagenet_work(Protocols(), text).operations == 2 * 529_911_552 * 250 * (3 * 1_281_167 + 50_000)
-    assert language_multiply_adds(850, 10_000) == 1700 * 1700 + 8 * 850 * 1700 + 850 * 10_000  # 22.95 M
+    final = training_work(get_protocol("paper", "imagenet"), "darts", text, "imagenet")
+    assert final.operations == 2 * 529_911_552 * 250 * (3 * 1_281_167 + 50_000)
+    assert language_multiply_adds(850) == 1700 * 1700 + 8 * 850 * 1700 + 850 * 10_000  # 22.95 M
 
 
 def test_on_the_card_that_was_reported_it_takes_the_hours_that_were_reported(tmp_path):
     """24 h on a V100 for DARTS_V2, 92 GPU-hours for PC-DARTS on ImageNet, 2.4 h for its supernet on a 1080 Ti."""
-    p, text = Protocols(), named_architecture("DARTS_V2")[1]
-    mixed = replace(p.imagenet_search, kind="pc_darts")
-    for job, card, hours in (
-        (classifier_work(get_protocol("paper"), text, "cifar10"), "v100", 24),
-        (supernet_work(mixed, p.imagenet_search_images, "imagenet"), "v100", 92),
-        (supernet_work(SupernetConfig(kind="pc_darts"), (25_000, 25_000)), "1080ti", 2.4),
-        (language_work(p), "1080ti", 72),
+    text = named_architecture("DARTS_V2")[1]
+    for work, card, hours in (
+        (training_work(get_protocol("paper"), "darts", text, "cifar10"), "v100", 24),
+        (supernet_work(replace(IMAGENET_SUPERNETS["paper"], kind="pc_darts"), "imagenet"), "v100", 92),
+        (supernet_work(SupernetConfig(kind="pc_darts"), "cifar10"), "1080ti", 2.4),
+        (training_work(language_protocol("paper"), "darts_rnn", "", "ptb"), "1080ti", 72),
     ):
-        at = speed(card, job.kind, "fp32", tmp_path)
+        at = speed(card, work.kind, "fp32", tmp_path)
         assert not at.measured
-        assert job.operations / at.per_second / 3600 == pytest.approx(hours)
+        assert work.operations / at.per_second / 3600 == pytest.approx(hours)
     share, source = published_share("classifier")
     assert share == pytest.approx(2 * 528_359_040 * 96e6 / 86_400 / 15.7e12) and "issues/80" in source
     on_a100 = speed("a100", "classifier", "fp32", tmp_path)
@@ -113,13 +117,15 @@ def test_tokens_and_dollars_of_counted_prompts_are_the_sums_by_hand(fresh):
     assert fresh.dollars[LLM] == pytest.approx(fresh.rows[-1].dollars)
 
 
-def test_tokens_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
-    known = tokens("local:smollm2-135m", "nas201", tmp_path)
+def test_tokens_and_seconds_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
+    known = asking("local:smollm2-135m", "nas201", tmp_path)
     folders = sorted((ROOT / "results/reference/searches/nas201").glob("*/*/default/seed=*"))
-    results = [json.loads((folder / "result.json").read_text())["tokens"] for folder in folders]
-    assert known.measured and known.source.startswith(f"{len(results)} finished searches")
-    took = known.of(Asking(3, "nas201", len(results) * 35, len(results) * 15))
-    assert took == {kind: sum(result[kind] for result in results) for kind in took}
+    results = [json.loads((folder / "result.json").read_text()) for folder in folders]
+    assert known.source.startswith(f"{len(results)} finished searches")
+    rounds = len(results) * 35, len(results) * 15
+    took = known.tokens_of(rounds)
+    assert took == pytest.approx({kind: sum(result["tokens"][kind] for result in results) for kind in took})
+    assert known.seconds_of(rounds) == pytest.approx(sum(result["llm_seconds"] for result in results), rel=1e-3)
 
 
 def test_what_is_finished_is_subtracted(fresh, tmp_path):
@@ -193,15 +199,29 @@ def test_the_kept_benchmark_is_a_measured_speed(tmp_path):
 
 
 def test_wall_time_is_phase_after_phase_the_longest_job_first():
-    def job(phase, splits=False):
-        return Work(1, "", "classifier", phase, 1, 1, splits=splits)
-
-    jobs = [(job(SUPERNET), 2.0), *((job(TRAINING), hours) for hours in (3.0, 3.0, 2.0, 2.0))]
+    supernet, training = Job(Supernet("darts", "cifar10"), 1), Job(Training("DARTS_V2", "cifar10"), 1)
+    jobs = [(supernet, 2.0), *((training, hours) for hours in (3.0, 3.0, 2.0, 2.0))]
     assert wall_hours(jobs, 1) == 12
     assert wall_hours(jobs, 2) == 2 + 5
     assert wall_hours(jobs, 9) == 2 + 3
-    assert wall_hours([(job(TRAINING, splits=True), 8.0)], 4) == 2
+    assert wall_hours([(Job(Training("DARTS_V2", "imagenet"), 2), 8.0)], 4) == 2
     assert wall_hours([], 3) == 0
+
+
+def test_the_workstation_profile_is_priced_by_its_own_protocols(tmp_path):
+    """13 short trainings in bf16, of networks of the paper's size where the data are, and its searches' LLM hours."""
+    planned = plan("workstation", "a100", llm="local:smollm2-135m", results=tmp_path)
+    assert planned.precision == "bf16" and row(planned, 4).llm_calls == 7 * 4 * 85
+    table1, speed_there = row(planned, 1), planned.speeds["classifier"].per_second
+    darts_v2 = 2 * 528_359_040 * (3 * 50_000 + 10_000) * 50 / speed_there / 3600
+    assert 6 * darts_v2 < table1.gpu_hours < 8 * darts_v2  # the supernet too
+    assert 0 < row(planned, 2).gpu_hours < darts_v2  # 7,200 photographs at 64 pixels
+    assert {*planned.speeds} == {"supernet", "classifier", "language_model"}  # nothing at 224 pixels
+    assert (
+        planned.rows[-1].llm_hours == pytest.approx(sum(r.llm_hours for r in planned.rows[:-1]))
+        and table1.llm_hours > 0
+    )
+    assert plan("workstation", "a100", results=tmp_path).rows[-1].llm_hours is None  # nobody has timed that LLM
 
 
 @pytest.mark.parametrize(
@@ -210,7 +230,7 @@ def test_wall_time_is_phase_after_phase_the_longest_job_first():
         ({"card": "voodoo2"}, UnknownName, "unknown card 'voodoo2'; valid: h200, h100, a100"),
         ({"llm": "mistral"}, UnknownName, "unknown LLM 'mistral'; valid: local:<model>"),
         ({"profile": "desktop"}, UnknownName, "valid: smoke, laptop, workstation, paper"),
-        ({"profile": "laptop"}, SettingError, "only the profile paper is planned"),
+        ({"profile": "laptop"}, SettingError, "only workstation and paper are planned"),
         ({"precision": "int8"}, UnknownName, "valid: fp32, bf16"),
         ({"card": "v100", "precision": "bf16"}, SettingError, "V100 SXM2 has no bf16"),
         ({"card": "cpu", "precision": "bf16"}, SettingError, "neither a measured speed in bf16 nor a peak"),

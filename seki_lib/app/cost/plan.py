@@ -1,21 +1,23 @@
-"""The plan: hours, tokens, dollars and disk, table by table and in total."""
+"""The plan: GPU-hours, tokens, dollars and LLM-hours, table by table and in total, and how `seki cost` prints it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...files.errors import SettingError, look_up
 from ...llm.prices import as_of, price_of, prices
-from ...paper import Edition
+from ...paper import Edition, Search, Supernet, Training
 from ...profiles import get_profile
-from ...training.protocol import get_protocol
+from ...training.protocol import IMAGENET, get_protocol
 from ..notebook import ROOT
-from .speed import Speed, cards, speed
-from .tables import TABLES, askings, data_bytes, works
-from .tokens import Tokens, tokens, tokens_of_prompts
-from .work import BACKWARD, PHASES, Asking, Protocols, Work
+from .rates import Asking, Speed, asking, asking_of_prompts, cards, speed
+from .work import Job, jobs
 
-CHECKPOINT_BYTES = 2 * 2 * 4  # a parameter: two checkpoints, its weight and momentum, 4 bytes each
+TABLES = {
+    1: "CIFAR-10/100, DARTS space", 2: "ImageNet-1K", 3: "NAS-Bench-201", 4: "TransNAS-Bench-101",
+    5: "ablation of λ", 6: "ablation of k, ξ", 7: "one LLM beside another", 8: "Penn Treebank",
+}  # fmt: skip
+PLANNED = ("workstation", "paper")  # the others take minutes of a CPU, which were measured
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,18 @@ class Row:
     jobs_done: int
     gpu_hours: float
     hours_from: str
-    llm_calls: int
+    llm_calls: int  # at first attempt
     prompt_tokens: int
     completion_tokens: int
     tokens_from: str
+    llm_hours: float | None  # one call after the other; None: nobody measured this LLM
     dollars: float | None  # None: nobody knows this LLM's price
-    disk_bytes: int
-    wall_hours: float
+    wall_hours: float  # of the GPUs
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is left of the paper on these GPUs with this LLM. `asdict` of it is what `--json` prints."""
+    """What is left of a profile on these GPUs with this LLM. `asdict` of it is what `--json` prints."""
 
     profile: str
     card: str
@@ -47,8 +49,8 @@ class Plan:
     precision: str
     llm: str
     rows: list[Row]  # the last is the sum
-    speeds: dict[str, Speed]
-    tokens: dict[str, str]  # space -> where its numbers come from
+    speeds: dict[str, Speed]  # by kind of work
+    askings: dict[str, Asking]  # by space
     dollars: dict[str, float]  # LLM -> all tables, asked in full prompts
     notes: list[str]
 
@@ -60,42 +62,43 @@ def plan(
     llm: str = "openai:gpt-4o-mini",
     results: Path = ROOT / "results",
     precision: str = "",
-    protocols: Protocols | None = None,
 ) -> Plan:
     """What is left of all tables. precision: "fp32" or "bf16"; "": the profile's.
 
     Raises UnknownName for a card, an LLM or a profile that does not exist, SettingError for what cannot be planned.
     """
-    if get_profile(profile).name != "paper":
-        raise SettingError(f"only the profile paper is planned; what {profile} takes was measured: see docs/tables.md")
+    sizes, folder = get_profile(profile), results / profile
+    if profile not in PLANNED:
+        known = " and ".join(PLANNED)
+        raise SettingError(f"only {known} are planned; what {profile} takes was measured: see docs/tables.md")
     if gpus < 1:
         raise SettingError(f"gpus must be at least 1, not {gpus}")
     precision = precision or get_protocol(profile).precision
     look_up("precision", dict.fromkeys(("fp32", "bf16")), precision)
-    sizes = get_profile(profile)
-    edition = Edition(sizes, llm, sizes.seeds, sizes.trans101_seeds)
-    left = {asking.table: asking for asking in askings(edition, results)}
-    jobs = list(works(edition, results, protocols or Protocols()))
-    speeds = {kind: speed(card, kind, precision, results / profile) for kind in dict.fromkeys(j.kind for j in jobs)}
-    timed = [(job, job.operations / speeds[job.kind].per_second / 3600) for job in jobs]
-    took = {asking.space: tokens(llm, asking.space, results / profile) for asking in left.values()}
-    rows = [
-        _row(asking, [pair for pair in timed if pair[0].table == table], speeds, took[asking.space], llm, gpus)
-        for table, asking in left.items()
-    ]
-    full = [tokens_of_prompts("full", asking.space).of(asking) for asking in left.values()]
-    dollars = {name: sum(map(price.dollars, full)) for name, price in prices().items()}
-    sources = {space: known.source for space, known in took.items()}
-    rows.append(_sum(rows, wall_hours(timed, gpus)))
-    name = cards()[card]["name"]
-    return Plan(profile, name, gpus, precision, llm, rows, speeds, sources, dollars, _notes(llm))
+    edition = Edition(sizes, llm, sizes.seeds, sizes.trans101_seeds, photographs=IMAGENET[profile])
+    left = jobs(edition, results)
+    speeds = {kind: speed(card, kind, precision, folder) for kind in dict.fromkeys(j.kind for j in left) if kind}
+    askings = {
+        space: asking(llm, space, folder) for space in dict.fromkeys(j.need.space for j in left if any(j.rounds))
+    }
+    timed = [(job, job.operations / speeds[job.kind].per_second / 3600 if job.kind else 0.0) for job in left]
+    tables = {number: (what, [pair for pair in timed if pair[0].table == number]) for number, what in TABLES.items()}
+    tables[0] = "", timed
+    rows = [_row(number, what, pairs, speeds, askings, llm, gpus) for number, (what, pairs) in tables.items()]
+    full = _tokens((asking_of_prompts("full", job.need.space), job.rounds) for job in left if any(job.rounds))
+    dollars = {name: price.dollars(full) for name, price in prices().items()}
+    notes = _notes(llm)
+    return Plan(profile, cards()[card]["name"], gpus, precision, llm, rows, speeds, askings, dollars, notes)
 
 
-def wall_hours(jobs: Iterable[tuple[Work, float]], gpus: int) -> float:
-    """Hours on so many GPUs: phase after phase, the longest job first; one that splits is spread over all of them."""
+def wall_hours(timed: Sequence[tuple[Job, float]], gpus: int) -> float:
+    """Hours on so many GPUs of jobs that take these: supernets, then searches, then trainings, each longest first.
+
+    A job that splits is spread over all GPUs without loss.
+    """
     total = 0.0
-    for phase in PHASES:
-        here = [(job, hours) for job, hours in jobs if job.phase == phase]
+    for phase in (Supernet, Search, Training):
+        here = [(job, hours) for job, hours in timed if isinstance(job.need, phase)]
         busy = [sum(hours for job, hours in here if job.splits) / gpus] * gpus
         for hours in sorted((hours for job, hours in here if not job.splits), reverse=True):
             busy[busy.index(min(busy))] += hours
@@ -104,40 +107,40 @@ def wall_hours(jobs: Iterable[tuple[Work, float]], gpus: int) -> float:
 
 
 def _row(
-    asking: Asking, jobs: list[tuple[Work, float]], speeds: dict[str, Speed], known: Tokens, llm: str, gpus: int
-) -> Row:
-    took, price = known.of(asking), price_of(llm)
-    left = [job for job, hours in jobs if hours]
-    ways = sorted({"measured" if speeds[job.kind].measured else "FLOP count" for job in left})
-    disk = sum(job.parameters for job in left) * CHECKPOINT_BYTES
-    disk += round(known.bytes_a_round * (asking.evolve + asking.inspire)) + data_bytes(asking.table)
+    table: int, what: str, timed: Sequence[tuple[Job, float]], speeds: dict[str, Speed], askings: dict[str, Asking],
+    llm: str, gpus: int,
+) -> Row:  # fmt: skip
+    of_gpus = [job for job, _ in timed if job.kind]
+    left = [job for job in of_gpus if job.operations]
+    searches = [(askings[job.need.space], job.rounds) for job, _ in timed if any(job.rounds)]
+    took, price = _tokens(searches), price_of(llm)
+    seconds = [asking.seconds_of(rounds) for asking, rounds in searches]
     return Row(
-        asking.table, TABLES[asking.table], len(left), len(jobs) - len(left), sum(hours for _, hours in jobs),
-        " + ".join(ways), asking.calls, **took, tokens_from="measured" if known.measured else "counted",
-        dollars=price.dollars(took) if price else None, disk_bytes=disk, wall_hours=wall_hours(jobs, gpus),
+        table, what, len(left), len(of_gpus) - len(left), sum(hours for _, hours in timed),
+        " + ".join(sorted({"measured" if speeds[job.kind].measured else "FLOP count" for job in left})),
+        sum(2 * evolve + inspire for _, (evolve, inspire) in searches), **took,
+        tokens_from=" + ".join(sorted({"measured" if asking.seconds else "counted" for asking, _ in searches})),
+        llm_hours=None if None in seconds else sum(filter(None, seconds)) / 3600,
+        dollars=price.dollars(took) if price else None, wall_hours=wall_hours(timed, gpus),
     )  # fmt: skip
 
 
-def _sum(rows: list[Row], wall: float) -> Row:
-    known = [row.dollars for row in rows if row.dollars is not None]
-    return Row(
-        0, "all", sum(r.jobs_left for r in rows), sum(r.jobs_done for r in rows), sum(r.gpu_hours for r in rows), "",
-        sum(r.llm_calls for r in rows), sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows), "",
-        sum(known) if len(known) == len(rows) else None, sum(r.disk_bytes for r in rows), wall,
-    )  # fmt: skip
+def _tokens(searches: Iterable[tuple[Asking, tuple[int, int]]]) -> dict[str, int]:
+    """Tokens by kind, as prices name them, that rounds take."""
+    took = [asking.tokens_of(rounds) for asking, rounds in searches]
+    return {kind: round(sum(tokens[kind] for tokens in took)) for kind in ("prompt_tokens", "completion_tokens")}
 
 
 def _notes(llm: str) -> list[str]:
     notes = [
-        f"GPU-hours: 2 operations a multiply-add, {1 + BACKWARD} forward passes a trained sample; the auxiliary head, "
-        "under 1 %, is left out. From a FLOP count they tell the order of size only; a short run on the card tells "
-        "more (benchmarks/classifier_step.py --device cuda).",
-        "Calls are first attempts, critique and refine counted as two: 425 a seed for Tables 1, 5 and 6 together, by "
-        "forks of one history. Repeats come on top, and so do the thoughts of LLMs that think.",
+        "GPU-hours from a FLOP count tell the order of size only; a short run on the card tells more "
+        "(benchmarks/classifier_step.py --device cuda).",
+        "Calls are first attempts. Repeats come on top, and so do the thoughts of LLMs that think.",
         "Each job counts with the first table that needs it. Table 7 shows this LLM beside those that searched before: "
         "another one costs what its own plan says. A cell that no search has found yet is counted as DARTS_V2.",
-        "Wall time: supernets, then searches, then final trainings; ImageNet spread over all GPUs without loss, every "
-        "other job on one. The LLM's own time is not in it. ImageNet's 155 GB of images are yours to bring.",
+        "LLM hours are those of finished searches with this LLM, one call after the other. Wall hours are the GPUs': "
+        "supernets, then searches, then final trainings; ImageNet-1K spread over all of them without loss, every other "
+        "job on one. ImageNet's 155 GB of images are yours to bring.",
         f"Dollars as of {as_of()}, nothing read from a prompt cache.",
     ]
     if llm.startswith(("local:", "openai:")):
@@ -145,3 +148,45 @@ def _notes(llm: str) -> list[str]:
     if price_of(llm) is None:
         notes.append(f"The price of {llm} is not known: name a file with it in SEKI_PRICES.")
     return notes
+
+
+def as_text(plan: Plan) -> str:
+    """The plan as Markdown that also reads as plain text."""
+    wall = f"wall hours, {plan.gpus} GPU{'s' * (plan.gpus > 1)}"
+    head = ["table", "", "jobs left (done)", "GPU-hours", "from", "LLM calls", "tokens in + out", "from", "LLM hours",
+            "dollars", wall]  # fmt: skip
+    lines = [head, *map(_line, plan.rows)]
+    width = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = ["| " + " | ".join(map(str.ljust, line, width)) + " |" for line in lines]
+    table.insert(1, "|" + "|".join("-" * (w + 2) for w in width) + "|")
+    notes = [f"{kind.replace('_', ' ')}: {speed}" for kind, speed in plan.speeds.items()]
+    notes += [f"tokens of {space}: {asking.source}" for space, asking in plan.askings.items()]
+    others = sorted(plan.dollars.items(), key=lambda item: item[1])
+    return "\n".join(
+        [
+            f"Profile {plan.profile} on {plan.card}, {plan.precision}, LLM {plan.llm}",
+            "",
+            *table,
+            "",
+            *(f"- {note}" for note in [*notes, *plan.notes]),
+            "",
+            "All tables with other LLMs, asked in full prompts: "
+            + ", ".join(f"{name} ${amount:,.2f}" for name, amount in others),
+        ]
+    )
+
+
+def _line(row: Row) -> list[str]:
+    return [
+        str(row.table or "all"), row.what,
+        f"{row.jobs_left} ({row.jobs_done})" if row.jobs_left + row.jobs_done else "–",
+        _hours(row.gpu_hours), row.hours_from, f"{row.llm_calls:,}",
+        f"{row.prompt_tokens:,} + {row.completion_tokens:,}" if row.llm_calls else "–", row.tokens_from,
+        _hours(row.llm_hours), "not known" if row.dollars is None else f"{row.dollars:,.2f}", _hours(row.wall_hours),
+    ]  # fmt: skip
+
+
+def _hours(hours: float | None) -> str:
+    if hours is None:
+        return "not known"
+    return f"{hours:,.{0 if hours >= 10 else 1}f}" if hours else "–"
