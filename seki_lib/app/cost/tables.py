@@ -57,7 +57,7 @@ def works(edition: Edition, results: Path, p: Protocols) -> Iterator[Work]:
 
 
 def _supernet(need: Supernet, table: int, edition: Edition, results: Path, p: Protocols) -> Iterator[Work]:
-    if need.alone or need.space == "nas201":  # minutes: notebook 01 looks with them how far f can be trusted
+    if need.space == "nas201":  # minutes: notebook 01 looks with it how far f can be trusted
         return
     config = need.spec(edition).config
     if need.space == "darts_rnn":
