@@ -24,7 +24,6 @@ from ..llm.budget import Limits
 from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from ..profiles import get_profile, parse_seeds
 from ..prompts import VARIABLES, prompts_from
-from ..report.trust import alone_specs
 from ..results import RunSpec, require_best_search
 from ..runs import search_run
 from ..search import SearchConfig, Step
@@ -272,22 +271,15 @@ class Supernet(Trained):
     """
 
     kind: str = ""  # single_path, pc_darts or darts
-    alone: bool = False  # the short stand-alone trainings that notebook 01 compares f(α) with, in place of the supernet
 
     def run(self) -> None:
         """Train the supernet."""
         from ..training.protocol import SupernetSpec
 
         spec = SupernetSpec(self.space, self.wanted, self.profile, self.seed, self.kind)
-        if self.alone and (self.space != "darts" or self.seed or self.changes or self.given("kind", "workers")):
-            raise SettingError("--alone is of the space darts and of the profile's settings: give it without others")
         config = self.changed(spec.config)
         trainer = self.trainer("supernet")
         spec = replace(spec, dataset=self.at_hand(config))
-        if self.alone:
-            for single in alone_specs(self.profile, spec.dataset, get_profile(self.profile).alone_cells):
-                self.train(trainer.run_supernet, single, None, "alone")
-            return
         result = self.train(trainer.run_supernet, spec, config, self.space)
         took = f"{result['params_m']:.2f} M parameters, {result['seconds']:.0f} s"
         self.say(f"{self.space}  {took}; done: {spec.folder(self.results)}")

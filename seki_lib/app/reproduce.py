@@ -210,7 +210,7 @@ def _forget_removed(folder: Path) -> None:
     """Take the marks away of results that somebody removed, so that they are made again."""
     for mark in (folder / "done").rglob("seed=*"):
         result = folder / mark.relative_to(folder / "done").with_name(mark.name.partition(",")[0])
-        if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith(("found", "alone")):
+        if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith("found"):
             mark.unlink()
 
 

@@ -76,11 +76,10 @@ class Need(ABC):
 
 @dataclass(frozen=True)
 class Supernet(Need):
-    """A supernet, from which f(α) is read. alone: instead, short trainings of single cells, by which f is judged."""
+    """A supernet, from which f(α) is read."""
 
     space: str
     dataset: str
-    alone: bool = False
 
     def spec(self, edition: Edition) -> SupernetSpec:
         """The supernet as `training` names it."""
@@ -88,12 +87,11 @@ class Supernet(Need):
 
     def folder(self, edition: Edition) -> Path:
         """`supernets/<space>/<dataset>/<kind>/seed=0`."""
-        folder = self.spec(edition).folder(NOWHERE).relative_to(edition.name)
-        return folder.parent.with_name("alone") if self.alone else folder
+        return self.spec(edition).folder(NOWHERE).relative_to(edition.name)
 
     def command(self, edition: Edition) -> list[str]:
         """`seki supernet`."""
-        return ["supernet", "--space", self.space, "--dataset", self.dataset, *(["--alone"] if self.alone else [])]
+        return ["supernet", "--space", self.space, "--dataset", self.dataset]
 
     def code(self) -> str:
         """Of supernets of this space."""

@@ -176,7 +176,7 @@ def table_row(name, report_of):
         needs = needs_of(edition, name)
         searches = sum(isinstance(need, Search) and need.until is None for need in needs)
         trainings = sum(isinstance(need, Training) for need in needs)
-        supernets = sum(isinstance(need, Supernet) and not need.alone for need in needs)
+        supernets = sum(isinstance(need, Supernet) for need in needs)
         counts.append(f"{searches} · {trainings} · {supernets}" if needs else "–")
     return f"| {' | '.join([name, report.notebook, ', '.join(report.tables) or '–', figures or '–', *counts])} |"
 

@@ -86,8 +86,8 @@ def jobs(edition: Edition, results: Path) -> list[Job]:
 
 
 def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> Job:
-    if need.alone or get_space(need.space).evaluator == "tabular":
-        return Job(need, table)  # minutes: notebook 01 looks with them how far f can be trusted
+    if get_space(need.space).evaluator == "tabular":
+        return Job(need, table)  # minutes: notebook 01 looks with it how far f can be trusted
     spec = need.spec(edition)
     left = _share_left(spec.folder(results), spec.config.epochs)
     return Job(need, table, supernet_work(spec.config, need.dataset), left)
