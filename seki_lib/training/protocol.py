@@ -17,7 +17,7 @@ from ..datasets.at_hand import DATASETS, NO_IMAGENET, STAND_INS, TEXTS, assets_a
 from ..files.errors import AssetError, RunError, SettingError, look_up
 from ..files.jsonl import read_json
 from ..spaces import darts, darts_rnn, get_space
-from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig
+from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig, language_protocol
 
 PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
 """Cells of the literature that have a name, by space."""
@@ -312,6 +312,12 @@ def get_protocol(profile: str, dataset: str = "cifar10") -> ClassifierConfig:
     if dataset.startswith("imagenet"):
         return look_up("profile", IMAGENET_PROTOCOLS, profile)
     return look_up("profile", PROTOCOLS, profile)
+
+
+def training_protocol(space: str, profile: str, dataset: str) -> Any:
+    """The protocol of a final training in a space: a ClassifierConfig, or a LanguageModelConfig. Raises UnknownName."""
+    is_text = get_space(space).trainer == "language_model"
+    return language_protocol(profile) if is_text else get_protocol(profile, dataset)
 
 
 def images_missing(profile: str) -> str:

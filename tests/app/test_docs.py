@@ -194,14 +194,10 @@ def test_the_table_of_tables_has_no_other_rows_and_a_column_for_each_profile():
 
 
 def test_the_plan_in_the_docs_is_the_one_that_is_made_today(tmp_path, trans101_table):
-    from seki_lib.app.cost import as_text, plan
+    from seki_lib.app.cost import plan
 
-    def rows(text):
-        lines = [line.split("|")[1:-1] for line in text.splitlines() if re.match(r"\| (\d|all) ", line)]
-        return [[cell.strip() for cell in line] for line in lines if len(line) == 11]
-
-    made = as_text(plan("paper", "a100", 8, "openai:gpt-4o-mini", tmp_path))
-    assert rows(made) and rows(text_of(ROOT / "docs" / "cost.md")) == rows(made)
+    made = str(plan("paper", "a100", 8, "openai:gpt-4o-mini", tmp_path)).split("\n\n")[1]
+    assert made.count("\n") == 9 and made in text_of(ROOT / "docs" / "cost.md")
 
 
 def test_every_page_and_notebook_is_in_the_navigation_of_the_site():

@@ -5,7 +5,7 @@
 are those of finished searches with it, else the tokens of the kit's own prompts. `plan` multiplies and adds.
 """
 
-from .plan import Plan, as_text, plan
+from .plan import Plan, plan
 from .rates import cards
 
-__all__ = ["Plan", "as_text", "cards", "plan"]
+__all__ = ["Plan", "cards", "plan"]

@@ -1,58 +1,50 @@
-"""The plan: GPU-hours, tokens, dollars and LLM-hours, table by table and in total, and how `seki cost` prints it."""
+"""The plan: GPU-hours, tokens, LLM-hours and dollars, table by table and in total."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from ...files.errors import SettingError, look_up
-from ...llm.prices import as_of, price_of, prices
+from ...llm.prices import Price, as_of, price_of
 from ...paper import Edition, Search, Supernet, Training
 from ...profiles import get_profile
 from ...training.protocol import IMAGENET, get_protocol
 from ..notebook import ROOT
-from .rates import Asking, Speed, asking, asking_of_prompts, cards, speed
+from .rates import Asking, asking, cards, speed
 from .work import Job, jobs
 
 TABLES = {
-    1: "CIFAR-10/100, DARTS space", 2: "ImageNet-1K", 3: "NAS-Bench-201", 4: "TransNAS-Bench-101",
-    5: "ablation of λ", 6: "ablation of k, ξ", 7: "one LLM beside another", 8: "Penn Treebank",
+    1: "1: CIFAR-10/100, DARTS space", 2: "2: ImageNet-1K", 3: "3: NAS-Bench-201", 4: "4: TransNAS-Bench-101",
+    5: "5: ablation of λ", 6: "6: ablation of k, ξ", 7: "7: one LLM beside another", 8: "8: Penn Treebank",
 }  # fmt: skip
-PLANNED = ("workstation", "paper")  # the others take minutes of a CPU, which were measured
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the plan: what is left of one table, or (table 0) of all."""
-
-    table: int
-    what: str
-    jobs_left: int  # of GPUs
-    jobs_done: int
-    gpu_hours: float
-    hours_from: str
-    llm_calls: int  # at first attempt
-    prompt_tokens: int
-    completion_tokens: int
-    tokens_from: str
-    llm_hours: float | None  # one call after the other; None: nobody measured this LLM
-    dollars: float | None  # None: nobody knows this LLM's price
-    wall_hours: float  # of the GPUs
+PLANNED = ("workstation", "paper")  # the other profiles take minutes of a CPU, which were measured
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is left of a profile on these GPUs with this LLM. `asdict` of it is what `--json` prints."""
+    """What is left of a profile. table: a row a table of the paper, then their sum; NaN where nobody knows."""
 
-    profile: str
-    card: str
-    gpus: int
-    precision: str
-    llm: str
-    rows: list[Row]  # the last is the sum
-    speeds: dict[str, Speed]  # by kind of work
-    askings: dict[str, Asking]  # by space
-    dollars: dict[str, float]  # LLM -> all tables, asked in full prompts
+    title: str
+    table: pd.DataFrame
+    wall_hours: float  # of the GPUs
     notes: list[str]
+
+    def __str__(self) -> str:
+        decimals = {"GPU-hours": 1, "LLM-hours": 1, "dollars": 2}
+        formats = {name: f"{{:,.{decimals.get(name, 0)}f}}".format for name in map(str, self.table)}
+        table = self.table.to_string(formatters=formats, na_rep="not known")
+        wall = f"By the clock the GPUs take {self.wall_hours:,.1f} hours."
+        return "\n".join([self.title, "", table, "", wall, *(f"- {note}" for note in self.notes)])
+
+    def as_data(self) -> dict[str, Any]:
+        """What `--json` prints; None where nobody knows."""
+        rows = self.table.astype(object).where(self.table.notna(), None).to_dict("index")
+        return {"title": self.title, "tables": rows, "wall_hours": self.wall_hours, "notes": self.notes}
 
 
 def plan(
@@ -75,118 +67,66 @@ def plan(
         raise SettingError(f"gpus must be at least 1, not {gpus}")
     precision = precision or get_protocol(profile).precision
     look_up("precision", dict.fromkeys(("fp32", "bf16")), precision)
-    edition = Edition(sizes, llm, sizes.seeds, sizes.trans101_seeds, photographs=IMAGENET[profile])
-    left = jobs(edition, results)
-    speeds = {kind: speed(card, kind, precision, folder) for kind in dict.fromkeys(j.kind for j in left) if kind}
-    askings = {
-        space: asking(llm, space, folder) for space in dict.fromkeys(j.need.space for j in left if any(j.rounds))
+    left = jobs(Edition(sizes, llm, sizes.seeds, sizes.trans101_seeds, photographs=IMAGENET[profile]), results)
+    speeds = {kind: speed(card, kind, precision, folder) for kind in dict.fromkeys(job.kind for job in left) if kind}
+    searched = dict.fromkeys(job.need.space for job in left if isinstance(job.need, Search))
+    askings = {space: asking(llm, space, folder) for space in searched}
+    hours = [job.operations / speeds[job.kind].per_second / 3600 if job.kind else 0.0 for job in left]
+    price = price_of(llm)
+    rows = [_row(job, took, askings, price) for job, took in zip(left, hours, strict=True)]
+    table = pd.DataFrame(rows).groupby("table").agg(partial(pd.Series.sum, skipna=False))
+    table = table.reindex(list(TABLES), fill_value=0).set_axis(list(TABLES.values()))
+    table.loc["all"] = table.sum(skipna=False)
+    notes = [f"{kind.replace('_', ' ')}: {speed}" for kind, speed in speeds.items()]
+    notes += [f"tokens of {space}: {known.source}" for space, known in askings.items()]
+    title = f"Profile {profile} on {gpus} x {cards()[card]['name']}, {precision}, LLM {llm}"
+    return Plan(title, table, wall_hours(left, hours, gpus), [*notes, *_notes(llm)])
+
+
+def _row(job: Job, hours: float, askings: dict[str, Asking], price: Price | None) -> dict[str, float]:
+    """A job's part of the table. What an LLM takes is of the rounds that are left."""
+    tokens, seconds = askings[job.need.space].of(job.rounds) if any(job.rounds) else ({}, 0.0)
+    return {
+        "table": job.table,
+        "jobs left": int(job.operations > 0),
+        "done": int(job.kind != "" and not job.operations),
+        "GPU-hours": hours,
+        "LLM calls": 2 * job.rounds[0] + job.rounds[1],
+        "prompt tokens": tokens.get("prompt_tokens", 0),
+        "reply tokens": tokens.get("completion_tokens", 0),
+        "LLM-hours": seconds / 3600,
+        "dollars": price.dollars(tokens) if price else math.nan,
     }
-    timed = [(job, job.operations / speeds[job.kind].per_second / 3600 if job.kind else 0.0) for job in left]
-    tables = {number: (what, [pair for pair in timed if pair[0].table == number]) for number, what in TABLES.items()}
-    tables[0] = "", timed
-    rows = [_row(number, what, pairs, speeds, askings, llm, gpus) for number, (what, pairs) in tables.items()]
-    full = _tokens((asking_of_prompts("full", job.need.space), job.rounds) for job in left if any(job.rounds))
-    dollars = {name: price.dollars(full) for name, price in prices().items()}
-    notes = _notes(llm)
-    return Plan(profile, cards()[card]["name"], gpus, precision, llm, rows, speeds, askings, dollars, notes)
 
 
-def wall_hours(timed: Sequence[tuple[Job, float]], gpus: int) -> float:
+def wall_hours(jobs: Sequence[Job], hours: Sequence[float], gpus: int) -> float:
     """Hours on so many GPUs of jobs that take these: supernets, then searches, then trainings, each longest first.
 
     A job that splits is spread over all GPUs without loss.
     """
-    total = 0.0
+    total, timed = 0.0, list(zip(jobs, hours, strict=True))
     for phase in (Supernet, Search, Training):
         here = [(job, hours) for job, hours in timed if isinstance(job.need, phase)]
         busy = [sum(hours for job, hours in here if job.splits) / gpus] * gpus
-        for hours in sorted((hours for job, hours in here if not job.splits), reverse=True):
-            busy[busy.index(min(busy))] += hours
+        for took in sorted((hours for job, hours in here if not job.splits), reverse=True):
+            busy[busy.index(min(busy))] += took
         total += max(busy)
     return total
 
 
-def _row(
-    table: int, what: str, timed: Sequence[tuple[Job, float]], speeds: dict[str, Speed], askings: dict[str, Asking],
-    llm: str, gpus: int,
-) -> Row:  # fmt: skip
-    of_gpus = [job for job, _ in timed if job.kind]
-    left = [job for job in of_gpus if job.operations]
-    searches = [(askings[job.need.space], job.rounds) for job, _ in timed if any(job.rounds)]
-    took, price = _tokens(searches), price_of(llm)
-    seconds = [asking.seconds_of(rounds) for asking, rounds in searches]
-    return Row(
-        table, what, len(left), len(of_gpus) - len(left), sum(hours for _, hours in timed),
-        " + ".join(sorted({"measured" if speeds[job.kind].measured else "FLOP count" for job in left})),
-        sum(2 * evolve + inspire for _, (evolve, inspire) in searches), **took,
-        tokens_from=" + ".join(sorted({"measured" if asking.seconds else "counted" for asking, _ in searches})),
-        llm_hours=None if None in seconds else sum(filter(None, seconds)) / 3600,
-        dollars=price.dollars(took) if price else None, wall_hours=wall_hours(timed, gpus),
-    )  # fmt: skip
-
-
-def _tokens(searches: Iterable[tuple[Asking, tuple[int, int]]]) -> dict[str, int]:
-    """Tokens by kind, as prices name them, that rounds take."""
-    took = [asking.tokens_of(rounds) for asking, rounds in searches]
-    return {kind: round(sum(tokens[kind] for tokens in took)) for kind in ("prompt_tokens", "completion_tokens")}
-
-
 def _notes(llm: str) -> list[str]:
     notes = [
-        "GPU-hours from a FLOP count tell the order of size only; a short run on the card tells more "
-        "(benchmarks/classifier_step.py --device cuda).",
-        "Calls are first attempts. Repeats come on top, and so do the thoughts of LLMs that think.",
+        "From a FLOP count GPU-hours tell the order of size only; a short run on the card tells more "
+        "(benchmarks/classifier_step.py --device cuda). The hours by the clock are of supernets, then searches, then "
+        "final trainings; ImageNet-1K is spread over all GPUs without loss, every other job is on one.",
+        "Calls are first attempts. Repeats come on top, and so do the thoughts of LLMs that think. LLM-hours are those "
+        "of finished searches with this LLM, one call after the other.",
         "Each job counts with the first table that needs it. Table 7 shows this LLM beside those that searched before: "
         "another one costs what its own plan says. A cell that no search has found yet is counted as DARTS_V2.",
-        "LLM hours are those of finished searches with this LLM, one call after the other. Wall hours are the GPUs': "
-        "supernets, then searches, then final trainings; ImageNet-1K spread over all of them without loss, every other "
-        "job on one. ImageNet's 155 GB of images are yours to bring.",
-        f"Dollars as of {as_of()}, nothing read from a prompt cache.",
+        f"Dollars as of {as_of()}, nothing read from a prompt cache. ImageNet's 155 GB of images are yours to bring.",
     ]
     if llm.startswith(("local:", "openai:")):
         notes.append("An LLM on your own hardware costs no dollars; the GPU that it needs is not counted.")
     if price_of(llm) is None:
         notes.append(f"The price of {llm} is not known: name a file with it in SEKI_PRICES.")
     return notes
-
-
-def as_text(plan: Plan) -> str:
-    """The plan as Markdown that also reads as plain text."""
-    wall = f"wall hours, {plan.gpus} GPU{'s' * (plan.gpus > 1)}"
-    head = ["table", "", "jobs left (done)", "GPU-hours", "from", "LLM calls", "tokens in + out", "from", "LLM hours",
-            "dollars", wall]  # fmt: skip
-    lines = [head, *map(_line, plan.rows)]
-    width = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["| " + " | ".join(map(str.ljust, line, width)) + " |" for line in lines]
-    table.insert(1, "|" + "|".join("-" * (w + 2) for w in width) + "|")
-    notes = [f"{kind.replace('_', ' ')}: {speed}" for kind, speed in plan.speeds.items()]
-    notes += [f"tokens of {space}: {asking.source}" for space, asking in plan.askings.items()]
-    others = sorted(plan.dollars.items(), key=lambda item: item[1])
-    return "\n".join(
-        [
-            f"Profile {plan.profile} on {plan.card}, {plan.precision}, LLM {plan.llm}",
-            "",
-            *table,
-            "",
-            *(f"- {note}" for note in [*notes, *plan.notes]),
-            "",
-            "All tables with other LLMs, asked in full prompts: "
-            + ", ".join(f"{name} ${amount:,.2f}" for name, amount in others),
-        ]
-    )
-
-
-def _line(row: Row) -> list[str]:
-    return [
-        str(row.table or "all"), row.what,
-        f"{row.jobs_left} ({row.jobs_done})" if row.jobs_left + row.jobs_done else "–",
-        _hours(row.gpu_hours), row.hours_from, f"{row.llm_calls:,}",
-        f"{row.prompt_tokens:,} + {row.completion_tokens:,}" if row.llm_calls else "–", row.tokens_from,
-        _hours(row.llm_hours), "not known" if row.dollars is None else f"{row.dollars:,.2f}", _hours(row.wall_hours),
-    ]  # fmt: skip
-
-
-def _hours(hours: float | None) -> str:
-    if hours is None:
-        return "not known"
-    return f"{hours:,.{0 if hours >= 10 else 1}f}" if hours else "–"

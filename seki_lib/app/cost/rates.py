@@ -6,6 +6,7 @@
 """
 
 import csv
+import math
 import statistics
 import tomllib
 from collections.abc import Iterator
@@ -100,17 +101,16 @@ class Asking:
 
     prompt_tokens: tuple[float, float]
     completion_tokens: tuple[float, float]
-    seconds: tuple[float, float] | None  # None: counted on prompts, and no search with this LLM has finished
+    seconds: tuple[float, float]  # NaN where nobody measured them
     source: str
 
-    def tokens_of(self, rounds: tuple[int, int]) -> dict[str, float]:
-        """Tokens by kind of so many rounds of each stage."""
-        kinds = {"prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens}
-        return {kind: rounds[0] * each[0] + rounds[1] * each[1] for kind, each in kinds.items()}
-
-    def seconds_of(self, rounds: tuple[int, int]) -> float | None:
-        """Seconds of so many rounds of each stage."""
-        return rounds[0] * self.seconds[0] + rounds[1] * self.seconds[1] if self.seconds else None
+    def of(self, rounds: tuple[int, int]) -> tuple[dict[str, int], float]:
+        """Tokens by kind, as prices name them, and seconds of so many rounds of each stage."""
+        prompt, reply, seconds = (
+            rounds[0] * evolve + rounds[1] * inspire
+            for evolve, inspire in (self.prompt_tokens, self.completion_tokens, self.seconds)
+        )
+        return {"prompt_tokens": round(prompt), "completion_tokens": round(reply)}, seconds
 
 
 def asking(llm: str, space: str, folder: Path) -> Asking:
@@ -121,7 +121,7 @@ def asking(llm: str, space: str, folder: Path) -> Asking:
     templates = get_llm(llm).templates
     pattern = f"searches/{space}/*/{folder_name(llm)}/default/seed=*/result.json"
     finished = [path.parent for at in (folder, ROOT / "results" / "reference") for path in sorted(at.glob(pattern))]
-    return _of_searches(finished, llm) if finished else asking_of_prompts(templates, space)
+    return _of_searches(finished, llm) if finished else _of_prompts(templates, space)
 
 
 def _of_searches(folders: list[Path], llm: str) -> Asking:
@@ -133,25 +133,25 @@ def _of_searches(folders: list[Path], llm: str) -> Asking:
         for call in read_lines(folder / "transcript.jsonl"):
             calls[call["round"] > config["lam"]].append(call.get("usage", {}) | {"seconds": call["seconds"]})
 
-    def a_round(kind: str) -> tuple[float, float]:
+    def mean(kind: str) -> tuple[float, float]:
         first, second = (sum(call.get(kind, 0) for call in of) / max(n, 1) for of, n in zip(calls, rounds, strict=True))
         return first, second
 
     source = f"{len(folders)} finished searches with {llm}, repeated calls included"
-    return Asking(a_round("prompt_tokens"), a_round("completion_tokens"), a_round("seconds"), source)
+    return Asking(mean("prompt_tokens"), mean("completion_tokens"), mean("seconds"), source)
 
 
-def asking_of_prompts(templates: str, space: str) -> Asking:
+def _of_prompts(templates: str, space: str) -> Asking:
     """What a search takes by the kit's own prompts of these templates, at first attempt."""
     with PROMPT_TOKENS.open(encoding="utf-8", newline="") as file:
         rows = {(row["templates"], row["space"], row["stage"]): row for row in csv.DictReader(file)}
     counted = space if (templates, space, "refine") in rows else "darts"  # the longer prompts of the two
 
-    def a_round(kind: str) -> tuple[float, float]:
+    def tokens(kind: str) -> tuple[float, float]:
         critique, refine, inspire = (
             float(rows[templates, counted, stage][kind]) for stage in ("critique", "refine", "inspire")
         )
         return critique + refine, inspire
 
     source = f"counted on the {templates} prompts of {counted}, first attempts"
-    return Asking(a_round("prompt_tokens"), a_round("reply_tokens"), None, source)
+    return Asking(tokens("prompt_tokens"), tokens("reply_tokens"), (math.nan, math.nan), source)

@@ -17,8 +17,8 @@ from ...paper import Edition, Need, Search, Supernet, Training, needs_of
 from ...paper.found import known_spec, training_spec
 from ...paper.settings import longest
 from ...spaces import DartsGenotype, get_space
-from ...training.language_protocol import LanguageModelConfig, language_protocol
-from ...training.protocol import ImageNetConfig, ImageNetSupernetConfig, SupernetConfig, get_protocol
+from ...training.language_protocol import LanguageModelConfig
+from ...training.protocol import ImageNetConfig, ImageNetSupernetConfig, SupernetConfig, training_protocol
 
 BACKWARD = 2  # the backward pass in forward passes
 SAMPLES = {  # images or words: to train on, to validate or test on
@@ -107,8 +107,7 @@ def _search(need: Search, table: int, edition: Edition, results: Path) -> Job:
 
 def _training(need: Training, table: int, edition: Edition, results: Path) -> Job:
     """A cell that no search has found yet is counted as DARTS_V2."""
-    is_text = get_space(need.space).trainer == "language_model"
-    config = language_protocol(edition.name) if is_text else get_protocol(edition.name, need.dataset)
+    config = training_protocol(need.space, edition.name, need.dataset)
     spec = training_spec(need, edition, results) if need.searched else known_spec(need, edition)
     left = _share_left(spec.folder(results), config.epochs) if spec else 1.0
     cell = (spec or known_spec(replace(need, cell="DARTS_V2"), edition)).architecture
