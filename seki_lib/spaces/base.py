@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -46,8 +46,13 @@ class Notation:
         """The same texts with their meanings shuffled: the control for what the words themselves suggest."""
         left, shuffled = list(self.spelling), []
         while left:
-            shuffled.append(left.pop(int(rng.random() * len(left))))
+            shuffled.append(left.pop(below(rng, len(left))))
         return Notation(f"{self.name}-permuted", tuple(shuffled))
+
+
+def spellings(names: tuple[str, ...], words: tuple[str, ...]) -> dict[str, Notation]:
+    """The two notations of every space: the field's names, and words of one token each."""
+    return {"names": Notation("names", names), "words": Notation("words", words)}
 
 
 class ReplySchema(dict[str, Any]):
@@ -65,9 +70,7 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        return cls(
-            {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
-        )
+        return cls({"type": "string", "enum": list(choices)}, f"root ::= {choice_of(choices)}")
 
     def choice(self, reply: str) -> str | None:
         """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
@@ -88,12 +91,24 @@ def gbnf_literal(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
+def choice_of(texts: Iterable[str]) -> str:
+    """GBNF of a choice between texts."""
+    return " | ".join(map(gbnf_literal, texts))
+
+
+def below(rng: RandomSource, n: int) -> int:
+    """One of 0 to n - 1."""
+    return int(rng.random() * n)
+
+
 class SearchSpace(ABC, Generic[Architecture]):
     """A finite set of architectures. `parse(format(a)) == a` for each of them."""
 
     name: str
     size: int
     operations: tuple[str, ...]
+    meanings: tuple[str, ...]  # of the operations, for prompts
+    architecture: type[Architecture]  # the class of its values
     notations: dict[str, Notation]
 
     # Its record: what other rooms ask in place of its name.
@@ -129,9 +144,9 @@ class SearchSpace(ABC, Generic[Architecture]):
     def random(self, rng: RandomSource) -> Architecture:
         """One architecture, uniform over the space."""
 
-    @abstractmethod
     def neighbors(self, arch: Architecture) -> Sequence[Architecture]:
         """All architectures one change away, in a fixed order."""
+        return list(self.edits(arch, "names").values())
 
     @abstractmethod
     def canonical(self, arch: Architecture) -> Architecture:
@@ -162,9 +177,18 @@ class SearchSpace(ABC, Generic[Architecture]):
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:
         """Every neighbour, keyed by the words for the one change that leads to it."""
 
-    @abstractmethod
+    def explained(self, notation: Notation) -> str:
+        """Every operation as the notation spells it, with its meaning."""
+        return ", ".join(f"{word} ({is_a})" for word, is_a in zip(notation.spelling, self.meanings, strict=True))
+
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         """JSON Schema of a reply that holds one architecture; its `.grammar` is `reply_grammar(notation)`."""
+        word = {"type": "string", "enum": list(self.notation(notation).spelling)}
+        return ReplySchema(record(self.reply_fields(word)), self.reply_grammar(notation))
+
+    @abstractmethod
+    def reply_fields(self, word: dict[str, Any]) -> dict[str, Any]:
+        """The properties of such a reply. word: JSON Schema of an operation."""
 
     @abstractmethod
     def reply_grammar(self, notation: str | Notation) -> str:

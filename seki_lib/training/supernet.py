@@ -21,9 +21,8 @@ from ..datasets.augment import normalise
 from ..datasets.images import Dataset, LabelledImages
 from ..nn import build_supernet
 from ..nn.count import parameters
-from ..nn.supernet import EDGES
 from ..spaces import DartsGenotype, NasBench201Cell, get_space
-from ..spaces.darts import NODES
+from ..spaces.darts import EDGES, NODES
 from .loop import ImageTraining, Job, train
 from .protocol import SupernetConfig, SupernetSpec
 from .search_images import search_images

@@ -10,16 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .base import InvalidArchitecture, Notation
-from .reading import clip
-from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
+from ..base import InvalidArchitecture, Notation, spellings
+from ..reading import clip
+from ..six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")  # an operation's digit is its place here
 BACKBONE = "64-41414"
-NOTATIONS = {
-    "names": Notation("names", OPERATIONS),
-    "words": Notation("words", ("zero", "skip", "small", "large")),
-}
 
 
 class TransNasBench101Cell(SixEdgeCell):
@@ -37,8 +33,8 @@ class TransNasBench101(SixEdgeSpace[TransNasBench101Cell]):
     size = len(OPERATIONS) ** len(EDGES)
     operations = OPERATIONS
     meanings = ("no connection", "identity", "1x1 convolution", "3x3 convolution")
-    notations = NOTATIONS
-    cell = TransNasBench101Cell
+    notations = spellings(OPERATIONS, ("zero", "skip", "small", "large"))
+    architecture = TransNasBench101Cell
     field_text = r"\b\d+-\d+-\d+_\d+_\d+\b"
 
     def parse(self, text: str) -> TransNasBench101Cell:

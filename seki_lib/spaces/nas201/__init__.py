@@ -8,17 +8,13 @@ Node 1 takes one edge, node 2 two, node 3 three; `~s` names the node that an edg
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .base import InvalidArchitecture, Notation
-from .reading import clip
-from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace, choice_of
+from ..base import InvalidArchitecture, choice_of, spellings
+from ..reading import clip
+from ..six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
 
 __all__ = ["EDGES", "EDGE_NAMES", "OPERATIONS", "NasBench201", "NasBench201Cell"]
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-NOTATIONS = {
-    "names": Notation("names", OPERATIONS),
-    "words": Notation("words", ("zero", "skip", "small", "large", "pool")),
-}
 
 
 class NasBench201Cell(SixEdgeCell):
@@ -37,8 +33,8 @@ class NasBench201(SixEdgeSpace[NasBench201Cell]):
     size = len(OPERATIONS) ** len(EDGES)
     operations = OPERATIONS
     meanings = ("no connection", "identity", "1x1 convolution", "3x3 convolution", "3x3 average pooling")
-    notations = NOTATIONS
-    cell = NasBench201Cell
+    notations = spellings(OPERATIONS, ("zero", "skip", "small", "large", "pool"))
+    architecture = NasBench201Cell
     field_text = r"\|[^|\s]*\|\+(?:\|[^|\s]*){2}\|\+(?:\|[^|\s]*){3}\|"
 
     def parse(self, text: str) -> NasBench201Cell:
