@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.errors import look_up
-from ..training.protocol import PAPER_SIZES, SupernetSpec
+from ..training.protocol import SupernetSpec
 from .supernet import SupernetEvaluator
 
 BN_MODES = {
@@ -68,13 +68,12 @@ class OneShot(SupernetEvaluator):
             return accuracy(self.network, images, arch, self.config, bn=self.bn)
 
     def final(self, arch: Any) -> dict[str, float]:
-        """f, the accuracy on held-out images, and, for darts, parameters (M) of the paper's stand-alone network."""
+        """f, the accuracy on held-out images, and parameters (M) of the paper's network, of a space with one."""
         from ..nn import count
 
         arch = self.space.canonical(arch)
         values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.images.held_out)}
-        if self.space.name == "darts":
-            sizes = PAPER_SIZES["imagenet" if self.dataset.startswith("imagenet") else "cifar"]
+        if sizes := self.space.paper_sizes.get("imagenet" if self.dataset.startswith("imagenet") else "cifar"):
             values["params_m"] = count(self.space, arch, **sizes).params_m
         return values
 

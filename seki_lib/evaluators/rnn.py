@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.errors import look_up
+from ..spaces import SPACES
 from ..training.protocol import SupernetSpec
 from .supernet import SupernetEvaluator
 
@@ -23,7 +24,8 @@ class Recurrent(SupernetEvaluator):
     called = "negative perplexity"
 
     def __init__(self, spec: SupernetSpec, results: Path, *, device: str = "auto"):
-        look_up("space of recurrent cells", {"darts_rnn": "darts_rnn"}, spec.space)
+        recurrent = {name: space for name, space in SPACES.items() if space.evaluator == "rnn"}
+        look_up("space of recurrent cells", recurrent, spec.space)
         super().__init__(spec, results, TASKS, device)
         words = f"{self.trained['valid_words']:,} validation words"
         f = f"perplexity of a path of a {self.config.kind} supernet on {words}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..profiles import Profile
 from ..results import RunSpec, folder_name
+from ..spaces import get_space
 from ..training.protocol import SupernetSpec
 from .settings import Setting, full_grid, longest
 
@@ -44,6 +45,10 @@ class Edition:
     def grid_seeds(self) -> tuple[int, ...]:
         """Seeds of Tables 5 and 6."""
         return tuple(dict.fromkeys([*self.profile.ablation_seeds, *self.full_grid_seeds]))
+
+    def at_hand(self, task: str) -> str:
+        """The data set of a task, or what stands in for it."""
+        return {"cifar10": self.images, "ptb": self.text}.get(task, self.photographs)
 
     def grid(self, seed: int) -> Profile:
         """The profile with the settings of Tables 5 and 6 that a seed is run with: its own, or all of the paper's."""
@@ -139,12 +144,9 @@ class Search(Need):
 
     def after(self, edition: Edition) -> tuple[Need, ...]:
         """The supernet that scores its cells, and of a fork the rounds that it shares."""
-        if self.space == "darts":
-            supernet = Supernet("darts", edition.images if self.task == "cifar10" else edition.photographs)
-        elif self.space == "darts_rnn":
-            supernet = Supernet("darts_rnn", edition.text)
-        else:
+        if get_space(self.space).evaluator == "tabular":
             return ()
+        supernet = Supernet(self.space, edition.at_hand(self.task))
         return (supernet, *(_shared(self, edition) if self.setting and self.until is None else ()))
 
 

@@ -2,8 +2,9 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..files.errors import InvalidArchitecture, look_up
@@ -94,9 +95,19 @@ class SearchSpace(ABC, Generic[Architecture]):
     size: int
     operations: tuple[str, ...]
     notations: dict[str, Notation]
+
+    # Its record: what other rooms ask in place of its name.
     task: str = "cifar10"  # that it is searched for unless another one is named
+    dataset: str = "cifar10"  # that supernets and final trainings of it read unless another one is named
     evaluator: str = "tabular"  # kind that scores its cells, a key of seki_lib.evaluators.EVALUATORS
     trainer: str = "classifier"  # module of seki_lib.training that trains a cell from scratch
+    supernets: tuple[str, ...] = ()  # kinds of supernet that can be built of it, the usual one first
+    supernet_trainer: str = "supernet"  # module of seki_lib.training that trains them
+    stems: tuple[str, ...] = ("cifar",)  # that its networks have; "imagenet": they take photographs too
+    auxiliary: bool = False  # whether its networks can have an auxiliary head
+    public_genotypes: Mapping[str, str] = MappingProxyType({})  # cells of the literature that have a name
+    paper_sizes: Mapping[str, dict[str, Any]] = MappingProxyType({})  # stem -> `nn.count`'s sizes in the paper's tables
+
     form: Form  # of its architectures in a reply
     field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, permutations
+from typing import Any
 
 from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
 from .reading import Form, Run, clip, genotype
@@ -95,10 +96,42 @@ def _check(cell: str, edges: Edges, concat: tuple[int, ...]) -> None:
         )
 
 
+def _text(arch: DartsGenotype) -> str:
+    return (
+        f"Genotype(normal={list(arch.normal)}, normal_concat={list(arch.normal_concat)}, "
+        f"reduce={list(arch.reduce)}, reduce_concat={list(arch.reduce_concat)})"
+    )
+
+
+def _public(normal: str, reduce: str) -> str:
+    """The text of a genotype from the field's shorthand, operation:node."""
+    short = dict(zip(("mx", "av", "sk", "s3", "s5", "d3", "d5"), OPERATIONS, strict=True))
+    cells = [tuple((short[edge[:2]], int(edge[3:])) for edge in cell.split()) for cell in (normal, reduce)]
+    return _text(DartsGenotype(cells[0], cells[1]))
+
+
+PUBLIC_GENOTYPES: dict[str, str] = {
+    "DARTS_V1": _public("s3:1 s3:0 sk:0 s3:1 sk:0 s3:1 s3:0 sk:2", "mx:0 mx:1 sk:2 mx:0 mx:0 sk:2 sk:2 av:0"),
+    "DARTS_V2": _public("s3:0 s3:1 s3:0 s3:1 s3:1 sk:0 sk:0 d3:2", "mx:0 mx:1 sk:2 mx:1 mx:0 sk:2 sk:2 mx:1"),
+    "PC_DARTS": _public("s3:1 sk:0 s3:0 d3:1 s5:0 s3:1 av:0 d3:1", "s5:1 mx:0 s5:1 s5:2 s3:0 s3:3 s3:1 s3:2"),
+}
+"""Cells that the papers of DARTS and PC-DARTS found on CIFAR-10, as their code prints them."""
+
+
+PAPER_SIZES: dict[str, dict[str, Any]] = {
+    "cifar": {"channels": 36, "layers": 20, "classes": 10},
+    "imagenet": {"channels": 48, "layers": 14, "classes": 1000, "stem": "imagenet"},
+}
+"""The networks of which the paper's tables print the parameters (PC-DARTS)."""
+
+
 class Darts(SearchSpace[DartsGenotype]):
     """The DARTS space. `size` counts genotypes up to the order of a node's two edges."""
 
     name, evaluator = "darts", "oneshot"
+    supernets = ("single_path", "pc_darts", "darts")
+    stems, auxiliary = ("cifar", "imagenet"), True
+    public_genotypes, paper_sizes = PUBLIC_GENOTYPES, PAPER_SIZES
     size = 1_037_664_180**2  # a cell: 7² operations and C(n, 2) pairs of earlier nodes for each n = 2, 3, 4, 5
     operations = OPERATIONS
     notations = NOTATIONS
@@ -115,10 +148,7 @@ class Darts(SearchSpace[DartsGenotype]):
         return self.require(arch) if _has_shape(arch) else arch
 
     def format(self, arch: DartsGenotype) -> str:
-        return (
-            f"Genotype(normal={list(arch.normal)}, normal_concat={list(arch.normal_concat)}, "
-            f"reduce={list(arch.reduce)}, reduce_concat={list(arch.reduce_concat)})"
-        )
+        return _text(arch)
 
     def require(self, arch: DartsGenotype) -> DartsGenotype:
         """The genotype itself if it lies in the space. Raises InvalidArchitecture saying why it does not."""
@@ -235,20 +265,6 @@ class Darts(SearchSpace[DartsGenotype]):
         cell = f"cell ::= node2 {comma} node3 {comma} node4 {comma} node5"
         return "\n".join([f"root ::= {root}", cell, *rules])
 
-
-def _public(normal: str, reduce: str) -> str:
-    """The text of a genotype from the field's shorthand, operation:node."""
-    short = dict(zip(("mx", "av", "sk", "s3", "s5", "d3", "d5"), OPERATIONS, strict=True))
-    cells = [tuple((short[edge[:2]], int(edge[3:])) for edge in cell.split()) for cell in (normal, reduce)]
-    return Darts().format(DartsGenotype(cells[0], cells[1]))
-
-
-PUBLIC_GENOTYPES: dict[str, str] = {
-    "DARTS_V1": _public("s3:1 s3:0 sk:0 s3:1 sk:0 s3:1 s3:0 sk:2", "mx:0 mx:1 sk:2 mx:0 mx:0 sk:2 sk:2 av:0"),
-    "DARTS_V2": _public("s3:0 s3:1 s3:0 s3:1 s3:1 sk:0 sk:0 d3:2", "mx:0 mx:1 sk:2 mx:1 mx:0 sk:2 sk:2 mx:1"),
-    "PC_DARTS": _public("s3:1 sk:0 s3:0 d3:1 s5:0 s3:1 av:0 d3:1", "s5:1 mx:0 s5:1 s5:2 s3:0 s3:3 s3:1 s3:2"),
-}
-"""Cells that the papers of DARTS and PC-DARTS found on CIFAR-10, as their code prints them."""
 
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 

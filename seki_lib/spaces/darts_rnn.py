@@ -67,10 +67,36 @@ class RnnGenotype:
         object.__setattr__(self, "concat", concat)
 
 
+def _text(arch: RnnGenotype) -> str:
+    first, last = arch.concat[0], arch.concat[-1]
+    is_range = arch.concat == tuple(range(first, last + 1))
+    concat = f"range({first}, {last + 1})" if is_range else list(arch.concat)
+    return f"Genotype(recurrent={list(arch.recurrent)}, concat={concat})"
+
+
+def _public(nodes: str, concat: Sequence[int] = NODES) -> str:
+    """The text of a genotype from the shorthand operation:node."""
+    edges = [edge.split(":") for edge in nodes.split()]
+    return _text(RnnGenotype(tuple((name, int(source)) for name, source in edges), tuple(concat)))
+
+
+PUBLIC_GENOTYPES: dict[str, str] = {
+    "DARTS_V1": _public("relu:0 relu:1 tanh:2 relu:3 relu:4 identity:1 relu:5 relu:1"),
+    "DARTS_V2": _public("sigmoid:0 relu:1 relu:1 identity:1 tanh:2 sigmoid:5 tanh:3 relu:5"),
+    "ENAS": _public(
+        "tanh:0 tanh:1 relu:1 tanh:3 tanh:3 relu:3 relu:4 relu:7 relu:8 relu:8 relu:8", (2, 5, 6, 9, 10, 11)
+    ),
+}
+"""Cells that the papers of DARTS and ENAS found on Penn Treebank, as the code of DARTS prints them."""
+
+
 class DartsRnn(SearchSpace[RnnGenotype]):
     """The recurrent DARTS space."""
 
-    name, task, evaluator, trainer = "darts_rnn", "ptb", "rnn", "language_model"
+    name, task, dataset, evaluator = "darts_rnn", "ptb", "ptb", "rnn"
+    trainer = supernet_trainer = "language_model"
+    supernets = ("single_path", "darts")
+    public_genotypes = PUBLIC_GENOTYPES
     size = len(OPERATIONS) ** len(NODES) * factorial(len(NODES))  # node n comes from one of n earlier nodes
     operations = OPERATIONS
     notations = NOTATIONS
@@ -87,10 +113,7 @@ class DartsRnn(SearchSpace[RnnGenotype]):
         return RnnGenotype(recurrent, concat)
 
     def format(self, arch: RnnGenotype) -> str:
-        first, last = arch.concat[0], arch.concat[-1]
-        is_range = arch.concat == tuple(range(first, last + 1))
-        concat = f"range({first}, {last + 1})" if is_range else list(arch.concat)
-        return f"Genotype(recurrent={list(arch.recurrent)}, concat={concat})"
+        return _text(arch)
 
     def require(self, arch: RnnGenotype) -> RnnGenotype:
         """The genotype itself if it lies in the space. Raises InvalidArchitecture saying why it does not."""
@@ -165,22 +188,6 @@ class DartsRnn(SearchSpace[RnnGenotype]):
             edges = ' ", " '.join(f""""('" word "', " {source} ")\"""" for source in sources)
             return f'root ::= "Genotype(recurrent=[" {edges} "], concat=range(1, 9))"\n{word}'
         return "root ::= " + ' " " '.join(f"word {source}" for source in sources) + f"\n{word}"
-
-
-def _public(nodes: str, concat: Sequence[int] = NODES) -> str:
-    """The text of a genotype from the shorthand operation:node."""
-    edges = [edge.split(":") for edge in nodes.split()]
-    return DartsRnn().format(RnnGenotype(tuple((name, int(source)) for name, source in edges), tuple(concat)))
-
-
-PUBLIC_GENOTYPES: dict[str, str] = {
-    "DARTS_V1": _public("relu:0 relu:1 tanh:2 relu:3 relu:4 identity:1 relu:5 relu:1"),
-    "DARTS_V2": _public("sigmoid:0 relu:1 relu:1 identity:1 tanh:2 sigmoid:5 tanh:3 relu:5"),
-    "ENAS": _public(
-        "tanh:0 tanh:1 relu:1 tanh:3 tanh:3 relu:3 relu:4 relu:7 relu:8 relu:8 relu:8", (2, 5, 6, 9, 10, 11)
-    ),
-}
-"""Cells that the papers of DARTS and ENAS found on Penn Treebank, as the code of DARTS prints them."""
 
 
 def _has_shape(genotype: RnnGenotype) -> bool:

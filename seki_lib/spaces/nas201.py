@@ -33,6 +33,7 @@ class NasBench201(SixEdgeSpace[NasBench201Cell]):
     """The NAS-Bench-201 topology space."""
 
     name = "nas201"
+    supernets = ("single_path",)
     size = len(OPERATIONS) ** len(EDGES)
     operations = OPERATIONS
     meanings = ("no connection", "identity", "1x1 convolution", "3x3 convolution", "3x3 average pooling")
