@@ -24,7 +24,7 @@ from ..llm.budget import Limits
 from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from ..profiles import get_profile, parse_seeds
 from ..prompts import VARIABLES, prompts_from
-from ..results import RunSpec, require_best_search
+from ..results import Home, RunSpec
 from ..runs import search_run
 from ..search import SearchConfig, Step
 from ..spaces import get_space
@@ -249,7 +249,8 @@ class Train(Trained):
 
         arch, _, task = self.arch.partition(":")
         if arch == "found":
-            arch = str(require_best_search(self.results, self.profile, self.space, task, self.llm).folder)
+            home = Home(self.results, self.profile)
+            arch = str(home.require_best_search(self.space, task, self.llm).folder)
         else:
             arch = self.arch
         is_text = get_space(self.space).trainer == "language_model"

@@ -22,7 +22,7 @@ from ..paper.here import edition_here, why_no_trans101
 from ..paper.settings import require_full_grid
 from ..profiles import Profile, get_profile
 from ..prompts import Prompts
-from ..results import RunSpec
+from ..results import Home, RunSpec
 from ..runs import search_config
 from ..spaces import SPACES
 from ..training.language_protocol import language_protocol
@@ -51,12 +51,13 @@ def reproduce(
     if ablations:
         require_full_grid(profile)
     results, llm = results.resolve(), absolute_llm(llm)
-    folder = results / profile.name
+    home = Home(results, profile.name)
+    folder = home.folder
     _require_no_wildcards(results, ROOT, sys.executable, llm)
     _fetch_images_and_text(profile)
     edition = edition_here(profile, llm, seeds, ablations or ())
     with locked(folder) as lock:
-        _forget_removed(folder)
+        _forget_removed(home)
         for name, value in _notes(edition, results).items():
             _write_if_changed(folder / f"{name}.json", value)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
@@ -67,11 +68,11 @@ def reproduce(
             )
     if plan:
         return
-    for table in sorted((folder / "tables").glob("*.md")):
+    for table in sorted(home.tables.glob("*.md")):
         print(table.read_text(encoding="utf-8"))
     print("Written:")
-    for kind in ("tables", "figures", "notebooks"):
-        for path in sorted((folder / kind).iterdir()):
+    for written in (home.tables, home.figures, home.notebooks):
+        for path in sorted(written.iterdir()):
             print(f"  {os.path.relpath(path)}")
 
 
@@ -206,10 +207,10 @@ def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _forget_removed(folder: Path) -> None:
+def _forget_removed(home: Home) -> None:
     """Take the marks away of results that somebody removed, so that they are made again."""
-    for mark in (folder / "done").rglob("seed=*"):
-        result = folder / mark.relative_to(folder / "done").with_name(mark.name.partition(",")[0])
+    for mark in home.marks.rglob("seed=*"):
+        result = home.folder / mark.relative_to(home.marks).with_name(mark.name.partition(",")[0])
         if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith("found"):
             mark.unlink()
 

@@ -1,7 +1,6 @@
 """How fast a card does each kind of work: as measured on it, else estimated from the numbers in `cards.toml`."""
 
 import csv
-import json
 import statistics
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...files.errors import SettingError, look_up
-from ...files.jsonl import read_lines
+from ...results import Home
 from ..notebook import ROOT
 from .work import TRAINING, Work
 
@@ -56,7 +55,7 @@ def speed(card: str, kind: str, precision: str, folder: Path) -> Speed:
     Raises UnknownName, or SettingError if it cannot be known.
     """
     about = look_up("card", cards(), card)
-    rates = [*_rates_of_trainings(card, precision, folder / "trainings"), *_kept_rates(card, precision)]
+    rates = [*_rates_of_trainings(card, precision, folder), *_kept_rates(card, precision)]
     for known, per_second, source in rates:
         if known == kind:
             return Speed(per_second, True, source)
@@ -87,12 +86,16 @@ def _kept_rates(card: str, precision: str) -> Iterator[tuple[str, float, str]]:
 
 
 def _rates_of_trainings(card: str, precision: str, folder: Path) -> Iterator[tuple[str, float, str]]:
-    for path in sorted(folder.glob("darts/cifar10*/*/seed=*/result.json")):
-        result, config = json.loads(path.read_text()), json.loads((path.parent / "config.json").read_text())
-        if card in _plain(result["device"]) and config["precision"] == precision:
-            rate = statistics.median(line["images_per_second"] for line in read_lines(path.parent / "metrics.jsonl"))
+    for training in Home(folder.parent, folder.name).all_trainings("darts"):
+        result, config = training.result, training.config
+        if (
+            result["dataset"].startswith("cifar10")
+            and card in _plain(result["device"])
+            and config["precision"] == precision
+        ):
+            rate = statistics.median(line["images_per_second"] for line in training.epochs)
             job = Work(0, "", "classifier", TRAINING, 1e6 * result["madds_m"], rate)
-            yield "classifier", job.operations, f"{rate:,.0f} images/s in {path.parent}"
+            yield "classifier", job.operations, f"{rate:,.0f} images/s in {training.folder}"
 
 
 def _plain(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...files.jsonl import read_lines
 from ...llm import get_llm
-from ...results import folder_name
+from ...results import Home
 from ..notebook import ROOT
 from .work import Asking
 
@@ -36,8 +36,8 @@ def tokens(llm: str, space: str, folder: Path) -> Tokens:
     folder: of the profile; the kit's reference searches are looked at too. Raises UnknownName or LLMError.
     """
     templates = get_llm(llm).templates
-    pattern = f"searches/{space}/*/{folder_name(llm)}/default/seed=*/result.json"
-    finished = [path.parent for at in (folder, ROOT / "results" / "reference") for path in sorted(at.glob(pattern))]
+    homes = Home(folder.parent, folder.name), Home(ROOT / "results", "reference")
+    finished = [search.folder for home in homes for search in home.finished_searches(space, "*", llm)]
     return _of_searches(finished, llm) if finished else tokens_of_prompts(templates, space)
 
 
