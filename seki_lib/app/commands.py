@@ -24,7 +24,7 @@ from ..llm.budget import Limits
 from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from ..profiles import get_profile, parse_seeds
 from ..prompts import VARIABLES, prompts_from
-from ..results import RunSpec, require_best_search
+from ..results import Home, RunSpec
 from ..runs import search_run
 from ..search import SearchConfig, Step
 from ..spaces import get_space
@@ -237,7 +237,8 @@ class Train(Trained):
     def run(self) -> None:
         arch, (kind, _, task) = self.arch, self.arch.partition(":")
         if kind == "found":
-            arch = str(require_best_search(self.results, self.profile, self.space, task, self.llm).folder)
+            home = Home(self.results, self.profile)
+            arch = str(home.require_best_search(self.space, task, self.llm).folder)
         config = self.changed(training_protocol(self.space, self.profile, self.wanted))
         trainer, dataset = self.trainer(get_space(self.space).trainer), self.at_hand(config)
         name, text = named_architecture(arch, self.space)

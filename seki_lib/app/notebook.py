@@ -22,7 +22,7 @@ from ..paper import Edition
 from ..paper.here import edition_here
 from ..profiles import Profile, get_profile, parse_seeds
 from ..prompts import VARIABLES, Prompts, prompts_from
-from ..results import RunSpec
+from ..results import Home, RunSpec
 from ..runs import with_prompts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,9 +58,14 @@ class Setup:
         return edition_here(self.profile, self.llm)
 
     @property
+    def home(self) -> Home:
+        """Where this profile keeps what it makes."""
+        return Home(self.results, self.profile.name)
+
+    @property
     def folder(self) -> Path:
         """`<results>/<profile>`: where this profile's tables and figures go."""
-        return self.results / self.profile.name
+        return self.home.folder
 
 
 def versions() -> None:

@@ -22,6 +22,7 @@ from ..paper.here import edition_here, why_no_trans101
 from ..paper.settings import require_full_grid
 from ..profiles import Profile, get_profile
 from ..prompts import Prompts
+from ..results import Home
 from ..runs import search_config
 from ..spaces import SPACES
 from ..training.protocol import IMAGENET, SUPERNETS, images_missing, training_protocol
@@ -57,9 +58,10 @@ def reproduce(
         if "{" in name or "}" in name:
             raise RunError(f"{name} has a brace in it, which Snakemake reads as a wildcard: use a path without braces.")
     _fetch_data(profile)
-    folder, edition = results / profile.name, edition_here(profile, llm, seeds, ablations or ())
+    home, edition = Home(results, profile.name), edition_here(profile, llm, seeds, ablations or ())
+    folder = home.folder
     with locked(folder) as lock:
-        _forget_removed(folder)
+        _forget_removed(home)
         for name, value in _notes(edition, results).items():
             _write_if_changed(folder / f"{name}.json", value)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
@@ -70,9 +72,9 @@ def reproduce(
             )
     if plan:
         return
-    for table in sorted((folder / "tables").glob("*.md")):
+    for table in sorted(home.tables.glob("*.md")):
         print(table.read_text(encoding="utf-8"))
-    written = [path for kind in ("tables", "figures", "notebooks") for path in sorted((folder / kind).iterdir())]
+    written = [path for kind in (home.tables, home.figures, home.notebooks) for path in sorted(kind.iterdir())]
     print("Written:", *map(os.path.relpath, written), sep="\n  ")
 
 
@@ -192,10 +194,10 @@ def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _forget_removed(folder: Path) -> None:
+def _forget_removed(home: Home) -> None:
     """Take the marks away of results that somebody removed, so that they are made again."""
-    for mark in (folder / "done").rglob("seed=*"):
-        result = folder / mark.relative_to(folder / "done").with_name(mark.name.partition(",")[0])
+    for mark in home.marks.rglob("seed=*"):
+        result = home.folder / mark.relative_to(home.marks).with_name(mark.name.partition(",")[0])
         if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith("found"):
             mark.unlink()
 

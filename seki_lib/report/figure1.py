@@ -4,7 +4,6 @@ Labels are placed one after the other, each at the first offset where it covers 
 to a label; where there is none, the lines may be crossed.
 """
 
-import json
 import statistics
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -22,7 +21,7 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
 from ..files.errors import RunError
-from ..results import best_search
+from ..results import Home
 from ..training.protocol import named_architecture
 from .paper import paper_table
 from .search_cost import DAY, parts
@@ -67,7 +66,8 @@ def our_point(results: Path, profile: str) -> Point:
     Raises RunError with the reason why ours is not in the figure: nothing was searched, it was not searched on a GPU,
     or the cell was not trained as the paper trains.
     """
-    search = best_search(results, profile)
+    home = Home(results, profile)
+    search = home.best_search()
     if search is None:
         raise RunError(f"no search of the DARTS space has finished in profile {profile}")
     seconds, device = parts(search, results, profile)
@@ -76,10 +76,10 @@ def our_point(results: Path, profile: str) -> Point:
     if profile != "paper":
         raise RunError("its cell was trained by a short protocol, whose errors do not compare with these")
     name, _ = named_architecture(str(search.folder))
-    trainings = sorted((results / profile / "trainings" / "darts" / "cifar10" / name).glob("seed=*/result.json"))
+    trainings = home.trainings("darts", "cifar10", name)
     if not trainings:
         raise RunError(f"its cell is not trained: seki train --arch found --profile {profile}")
-    error = statistics.fmean(json.loads(path.read_text())["last_test_error"] for path in trainings)
+    error = statistics.fmean(training.result["last_test_error"] for training in trainings)
     return Point("SEKI (ours)", sum(seconds.values()) / DAY, error, "LLM", True)
 
 

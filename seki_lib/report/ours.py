@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..paper import Edition, Training
 from ..paper.found import editions, known_spec, training_spec
-from ..results import SearchResult, best_search, finished_searches
+from ..results import Home, SearchResult
 from ..training.machine import ELSEWHERE, trained_on
 from ..training.protocol import TrainingSpec
 from .search_cost import search_cost
@@ -32,15 +32,15 @@ class Row(NamedTuple):
 
 def found_rows(found: Callable[[Edition], Iterable[Training]], edition: Edition, results: Path) -> list[Row]:
     """The trainings of found cells, for every LLM that has searched here. found: what each edition needs."""
-    rows = []
+    rows, home = [], Home(results, edition.name)
     for need in found(edition):
         search = need.searched[0]
         mark = "†" if search.task == "imagenet" else ""
         for llm, other in editions(edition, results, search.space, search.task).items():
             spec = training_spec(need, other, results)
-            best = best_search(results, edition.name, search.space, search.task, llm)
+            best = home.best_search(search.space, search.task, llm)
             if spec and best:
-                searches = finished_searches(results, edition.name, search.space, search.task, llm)
+                searches = home.finished_searches(search.space, search.task, llm)
                 seeds = ", ".join(str(one.seed) for one in searches)
                 chosen = f"SEKI{mark}, {llm}: the cell of the highest f(α) of the searches with seeds {seeds}."
                 cost = search_cost(best, results, edition.name)

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from ..files.errors import RunError
-from ..files.jsonl import read_json
-from ..results import SearchResult
+from ..results import Home, SearchResult
 from .tables import Cell
 
 DAY = 24 * 3600
@@ -13,8 +12,7 @@ DAY = 24 * 3600
 def parts(search: SearchResult, results: Path, profile: str) -> tuple[dict[str, float], str]:
     """Seconds of the supernet, of f and of the LLM, and the device of the supernet. Raises RunError without it."""
     digest = search.config["data"]["sha256"]
-    supernets = map(read_json, (results / profile / "supernets").glob("*/*/*/*/result.json"))
-    for supernet in supernets:
+    for supernet in (found.result for found in Home(results, profile).supernets()):
         if supernet["weights_sha256"] == digest:
             seconds = {
                 "supernet": supernet["seconds"],

@@ -18,7 +18,7 @@ from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
-from ..results import by_llm, finished_searches
+from ..results import Home, by_llm
 from ..spaces import get_space
 from ..training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
 from .how import how_notes, words
@@ -42,7 +42,7 @@ EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5
 
 def searched_by_llm(results: Path, profile: str, space: str = "nas201") -> dict[str, list[Path]]:
     """The folders of finished searches with default settings, by the name of their LLM."""
-    found = by_llm(finished_searches(results, profile, space, "cifar10"))
+    found = by_llm(Home(results, profile).finished_searches(space, "cifar10"))
     return {llm: [search.folder for search in searches] for llm, searches in found.items()}
 
 

@@ -1,8 +1,4 @@
-"""What decides a training: sizes by profile, the cell, the data, the seed. Nothing here needs torch.
-
-A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name of the cell>/seed=<n>/`, a supernet in
-`<results>/<profile>/supernets/<space>/<dataset>/<kind>/seed=<n>/`.
-"""
+"""What decides a training: sizes by profile, the cell, the data, the seed. Nothing here needs torch."""
 
 import hashlib
 import math
@@ -16,6 +12,7 @@ from typing import Any
 from ..datasets.at_hand import DATASETS, NO_IMAGENET, STAND_INS, TEXTS, assets_at_hand, imagenet_tree
 from ..files.errors import AssetError, RunError, SettingError, look_up
 from ..files.jsonl import read_json
+from ..results import Home
 from ..spaces import darts, darts_rnn, get_space
 from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig, language_protocol
 
@@ -289,15 +286,7 @@ class SupernetSpec:
 
     def folder(self, results: Path) -> Path:
         """Where this supernet lives."""
-        return (
-            results
-            / self.profile
-            / "supernets"
-            / self.space
-            / self.dataset
-            / str(self.config.kind)
-            / f"seed={self.seed}"
-        )
+        return Home(results, self.profile).supernet(self.space, self.dataset, str(self.config.kind), self.seed)
 
     def command(self, results: Path | None = None) -> str:
         """The command that trains this supernet."""
@@ -346,7 +335,7 @@ class TrainingSpec:
     def folder(self, results: Path) -> Path:
         """Where this training lives."""
         name = self.name if self.variant == "default" else f"{self.name},{self.variant}"
-        return results / self.profile / "trainings" / self.space / self.dataset / name / f"seed={self.seed}"
+        return Home(results, self.profile).training(self.space, self.dataset, name, self.seed)
 
 
 def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:

@@ -24,6 +24,7 @@ from seki_lib.files.jsonl import append_line
 from seki_lib.nn.count import count, count_supernet
 from seki_lib.paper import Supernet, Training
 from seki_lib.profiles import get_profile
+from seki_lib.results import Home
 from seki_lib.runs import RunSpec
 from seki_lib.spaces import get_space
 from seki_lib.training.language_protocol import language_protocol
@@ -82,14 +83,16 @@ def test_on_the_card_that_was_reported_it_takes_the_hours_that_were_reported(tmp
         (supernet_work(SupernetConfig(kind="pc_darts"), "cifar10"), "1080ti", 2.4),
         (training_work(language_protocol("paper"), "darts_rnn", "", "ptb"), "1080ti", 72),
     ):
-        at = speed(card, work.kind, "fp32", tmp_path)
+        at = speed(card, work.kind, "fp32", Home(tmp_path, "paper"))
         assert not at.measured
         assert work.operations / at.per_second / 3600 == pytest.approx(hours)
     share, source = published_share("classifier")
     assert share == pytest.approx(2 * 528_359_040 * 96e6 / 86_400 / 15.7e12) and "issues/80" in source
-    on_a100 = speed("a100", "classifier", "fp32", tmp_path)
+    on_a100 = speed("a100", "classifier", "fp32", Home(tmp_path, "paper"))
     assert on_a100.per_second == pytest.approx(share * 19.5e12)
-    assert speed("a100", "classifier", "bf16", tmp_path).per_second == pytest.approx(2 * on_a100.per_second)
+    assert speed("a100", "classifier", "bf16", Home(tmp_path, "paper")).per_second == pytest.approx(
+        2 * on_a100.per_second
+    )
 
 
 def test_table_1_is_24_trainings_of_a_day_each_on_a_v100(fresh):
@@ -121,7 +124,7 @@ def test_tokens_and_dollars_of_counted_prompts_are_the_sums_by_hand(fresh):
 
 
 def test_tokens_and_seconds_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
-    known = asking("local:smollm2-135m", "nas201", tmp_path)
+    known = asking("local:smollm2-135m", "nas201", Home(tmp_path, "paper"))
     folders = sorted((ROOT / "results/reference/searches/nas201").glob("*/*/default/seed=*"))
     results = [json.loads((folder / "result.json").read_text()) for folder in folders]
     assert known.source.startswith(f"{len(results)} finished searches")
@@ -189,17 +192,17 @@ def test_a_finished_training_on_the_card_measures_its_speed(tmp_path):
         append_line(folder / "metrics.jsonl", {"images_per_second": rate})
     (folder / "result.json").write_text(json.dumps({"device": "NVIDIA A100-SXM4-80GB", "madds_m": 500.0}))
     (folder / "config.json").write_text(json.dumps({"precision": "fp32"}))
-    at = speed("a100", "classifier", "fp32", tmp_path / "paper")
+    at = speed("a100", "classifier", "fp32", Home(tmp_path, "paper"))
     assert at.measured and "1,000 images/s" in at.source
     assert at.per_second == pytest.approx(6 * 500e6 * 1000)
-    assert not speed("a100", "classifier", "bf16", tmp_path / "paper").measured
-    assert not speed("v100", "classifier", "fp32", tmp_path / "paper").measured
+    assert not speed("a100", "classifier", "bf16", Home(tmp_path, "paper")).measured
+    assert not speed("v100", "classifier", "fp32", Home(tmp_path, "paper")).measured
 
 
 def test_the_kept_benchmark_is_a_measured_speed(tmp_path):
-    at = speed("cpu", "classifier", "fp32", tmp_path)
+    at = speed("cpu", "classifier", "fp32", Home(tmp_path, "paper"))
     assert at.measured and at.per_second == pytest.approx(6 * 528_359_040 * 10.96)
-    other = speed("cpu", "imagenet", "fp32", tmp_path)
+    other = speed("cpu", "imagenet", "fp32", Home(tmp_path, "paper"))
     assert not other.measured and other.per_second == at.per_second and "another network" in other.source
 
 
@@ -217,7 +220,7 @@ def test_the_workstation_profile_is_priced_by_its_own_protocols(tmp_path):
     """13 short trainings in bf16, of networks of the paper's size where the data are, and its searches' LLM hours."""
     planned = plan("workstation", "a100", llm="local:smollm2-135m", results=tmp_path)
     assert "bf16" in planned.title and row(planned, 4)["LLM calls"] == 7 * 4 * 85
-    table1, speed_there = row(planned, 1), speed("a100", "classifier", "bf16", tmp_path).per_second
+    table1, speed_there = row(planned, 1), speed("a100", "classifier", "bf16", Home(tmp_path, "paper")).per_second
     darts_v2 = 2 * 528_359_040 * (3 * 50_000 + 10_000) * 50 / speed_there / 3600
     assert 6 * darts_v2 < table1["GPU-hours"] < 8 * darts_v2  # the supernet too
     assert 0 < row(planned, 2)["GPU-hours"] < darts_v2  # 7,200 photographs at 64 pixels

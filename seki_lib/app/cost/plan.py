@@ -13,6 +13,7 @@ from ...files.errors import SettingError, look_up
 from ...llm.prices import Price, as_of, price_of
 from ...paper import Edition, Search, Supernet, Training
 from ...profiles import get_profile
+from ...results import Home
 from ...training.protocol import IMAGENET, get_protocol
 from ..notebook import ROOT
 from .rates import Asking, asking, cards, speed
@@ -59,7 +60,7 @@ def plan(
 
     Raises UnknownName for a card, an LLM or a profile that does not exist, SettingError for what cannot be planned.
     """
-    sizes, folder = get_profile(profile), results / profile
+    sizes, home = get_profile(profile), Home(results, profile)
     if profile not in PLANNED:
         known = " and ".join(PLANNED)
         raise SettingError(f"only {known} are planned; what {profile} takes was measured: see docs/tables.md")
@@ -68,9 +69,9 @@ def plan(
     precision = precision or get_protocol(profile).precision
     look_up("precision", dict.fromkeys(("fp32", "bf16")), precision)
     left = jobs(Edition(sizes, llm, sizes.seeds, sizes.trans101_seeds, photographs=IMAGENET[profile]), results)
-    speeds = {kind: speed(card, kind, precision, folder) for kind in dict.fromkeys(job.kind for job in left) if kind}
+    speeds = {kind: speed(card, kind, precision, home) for kind in dict.fromkeys(job.kind for job in left) if kind}
     searched = dict.fromkeys(job.need.space for job in left if isinstance(job.need, Search))
-    askings = {space: asking(llm, space, folder) for space in searched}
+    askings = {space: asking(llm, space, home) for space in searched}
     hours = [job.operations / speeds[job.kind].per_second / 3600 if job.kind else 0.0 for job in left]
     price = price_of(llm)
     rows = [_row(job, took, askings, price) for job, took in zip(left, hours, strict=True)]

@@ -7,6 +7,7 @@
 
 import csv
 import math
+import re
 import statistics
 import tomllib
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import Any
 from ...files.errors import SettingError, look_up
 from ...files.jsonl import read_json, read_lines
 from ...llm import get_llm
-from ...results import folder_name
+from ...results import Home
 from ..notebook import ROOT
 from .work import Work
 
@@ -57,13 +58,13 @@ def published_share(kind: str) -> tuple[float, str]:
     return work.operations / seconds / (cards()[fact["card"]]["fp32"] * 1e12), fact["source"]
 
 
-def speed(card: str, kind: str, precision: str, folder: Path) -> Speed:
-    """How fast this card does this kind of work. folder: of the profile, where finished trainings are.
+def speed(card: str, kind: str, precision: str, home: Home) -> Speed:
+    """How fast this card does this kind of work. home: of the profile, where finished trainings are.
 
     Raises UnknownName, or SettingError if it cannot be known.
     """
     about = look_up("card", cards(), card)
-    rates = list(_measured(card, precision, folder))
+    rates = list(_measured(card, precision, home))
     for second, source in rates:
         if second.kind == kind:
             return Speed(second.operations, True, source)
@@ -80,14 +81,14 @@ def speed(card: str, kind: str, precision: str, folder: Path) -> Speed:
     return Speed(per_second, False, words)
 
 
-def _measured(card: str, precision: str, folder: Path) -> Iterator[tuple[Work, str]]:
+def _measured(card: str, precision: str, home: Home) -> Iterator[tuple[Work, str]]:
     """The work that a card did in one second, and where that was seen: in finished trainings, in kept benchmarks."""
-    for path in sorted(folder.glob("trainings/darts/cifar10*/*/seed=*/result.json")):
-        result, config = read_json(path), read_json(path.parent / "config.json")
-        device = "".join(letter for letter in result["device"].lower() if letter.isalnum())
-        if card in device and config["precision"] == precision:
-            rate = statistics.median(line["images_per_second"] for line in read_lines(path.parent / "metrics.jsonl"))
-            yield Work("classifier", 1e6 * result["madds_m"], rate), f"{rate:,.0f} images/s in {path.parent}"
+    for training in home.all_trainings("darts"):
+        result, device = training.result, re.sub("[^a-z0-9]", "", training.result["device"].lower())
+        is_cifar = training.folder.parts[-3].startswith("cifar10")
+        if is_cifar and card in device and training.config["precision"] == precision:
+            rate = statistics.median(line["images_per_second"] for line in training.epochs)
+            yield Work("classifier", 1e6 * result["madds_m"], rate), f"{rate:,.0f} images/s in {training.folder}"
     with THROUGHPUT.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if (row["card"], row["precision"]) == (card, precision):
@@ -113,14 +114,18 @@ class Asking:
         return {"prompt_tokens": round(prompt), "completion_tokens": round(reply)}, seconds
 
 
-def asking(llm: str, space: str, folder: Path) -> Asking:
+def asking(llm: str, space: str, home: Home) -> Asking:
     """What a search takes: of finished searches with this LLM, else counted on the kit's prompts.
 
-    folder: of the profile; the kit's reference searches are looked at too. Raises UnknownName or LLMError.
+    home: of the profile; the kit's reference searches are looked at too. Raises UnknownName or LLMError.
     """
     templates = get_llm(llm).templates
-    pattern = f"searches/{space}/*/{folder_name(llm)}/default/seed=*/result.json"
-    finished = [path.parent for at in (folder, ROOT / "results" / "reference") for path in sorted(at.glob(pattern))]
+    finished = [
+        search.folder
+        for at in (home, Home(ROOT / "results", "reference"))
+        for task in sorted((at.folder / "searches" / space).glob("*"))
+        for search in at.finished_searches(space, task.name, llm)
+    ]
     return _of_searches(finished, llm) if finished else _of_prompts(templates, space)
 
 
