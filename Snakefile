@@ -9,6 +9,7 @@ from shlex import join
 
 from seki_lib.app.notebook import ROOT
 from seki_lib.paper import needs_of, reports
+from seki_lib.paper.needs import BELOW
 from seki_lib.report.searched import table4_not_run
 from seki_lib.app.reproduce import read_edition
 
@@ -21,7 +22,7 @@ WHERE = ["--profile", EDITION.name, "--results", RESULTS]
 
 def mark(need):
     """The file that says that a command has run."""
-    return f"done/{need.folder(EDITION)}"
+    return f"{BELOW.marks}/{need.folder(EDITION)}"
 
 
 def before(need):
@@ -52,7 +53,7 @@ def notebook_command(report):
 rule all:
     input:
         [output for report in REPORTS.values() for output in report.outputs],
-        "tables/table4.md",
+        f"{BELOW.tables}/table4.md",
         list(map(mark, NEEDS)),  # or finished tables would hide that more settings were asked for
 
 
@@ -99,6 +100,6 @@ if not EDITION.trans101_table:
         input:
             "inputs.json",
         output:
-            expand("tables/table4.{ending}", ending=["csv", "md", "html"]),
+            expand(f"{BELOW.tables}/table4.{{ending}}", ending=["csv", "md", "html"]),
         run:
-            table4_not_run(EDITION.name, config["no_trans101"]).write(Path("tables"))
+            table4_not_run(EDITION.name, config["no_trans101"]).write(BELOW.tables)

@@ -7,13 +7,13 @@ As many evaluations as a search, the same α0 for a seed. It needs `seki superne
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
 from seki_lib.app.notebook import ROOT
 from seki_lib.evaluators import get_evaluator
 from seki_lib.profiles import get_profile
+from seki_lib.results import Home, by_llm
 from seki_lib.search.baselines import BASELINES, run_baseline
 
 SEEDS = range(4)
@@ -46,11 +46,9 @@ def main():
         )
         finals = [evaluator.final(run.best) for run in runs]
         print(row(name.replace("_", " "), [(final["oneshot"], final["held_out"]) for final in finals]))
-    searches = options.results / options.profile / "searches" / "darts" / "cifar10"
-    for llm in sorted(searches.glob("*")):
-        results = [json.loads(path.read_text()) for path in sorted(llm.glob("default/seed=*/result.json"))]
-        if results:
-            print(row(llm.name, [(result["score"], result["final"]["held_out"]) for result in results]))
+    searches = Home(options.results, options.profile).finished_searches("darts", "cifar10")
+    for llm, found in by_llm(searches).items():
+        print(row(llm, [(search.score, search.result["final"]["held_out"]) for search in found]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from .evaluators import get_evaluator
 from .files.fingerprint import fingerprint
 from .files.jsonl import written_at_once
 from .profiles import Profile
-from .results import folder_name
+from .results import Home, folder_name
 from .search.baselines import BASELINES, run_baseline
 from .spaces import get_space
 
@@ -43,7 +43,7 @@ def baseline_runs(
         {"data": evaluator.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": code}
     )
     start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
-    path = results / profile.name / "baselines" / space / task / f"evaluations={evaluations}{start}.npz"
+    path = Home(results, profile.name).baselines(space, task) / f"evaluations={evaluations}{start}.npz"
     if path.exists():
         with np.load(path) as kept:
             if str(kept["settings"]) == settings:

@@ -23,14 +23,13 @@ class Profile:
     ratios: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)  # ξ / k of Table 6
     ablation_seeds: tuple[int, ...] = (8,)  # of Tables 5 and 6
     trust_cells: int = 500  # of nas201, on which f is compared with the truth (notebook 01)
-    alone_cells: int = 12  # of darts, on which f is compared with short stand-alone trainings
 
 
 # fmt: off
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(
         "smoke", rounds=6, lam=4, k=4, xi=2, seeds=(8, 9), trans101_seeds=(8,), baseline_seeds=200,
-        lams=(3, 4), ks=(2, 4), ratios=(0.5,), trust_cells=20, alone_cells=3,
+        lams=(3, 4), ks=(2, 4), ratios=(0.5,), trust_cells=20,
     ),
     "laptop": Profile("laptop", trans101_seeds=(8,), ks=(8, 16), ratios=(0.5,)),
     "workstation": Profile("workstation", ablation_seeds=(8, 9, 10)),

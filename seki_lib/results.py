@@ -1,9 +1,11 @@
-"""The folders under `results/`: where searches are kept, which are finished, what they found.
+"""The folders under `results/`: where each thing is kept, and what of it is finished.
 
-    results/<profile>/searches/<space>/<task>/<llm>/<variant>/seed=<n>/
+    home = Home(Path("results"), "laptop")
+    home.search("nas201", "cifar10", "local:smollm2-135m", seed=8)    # the folder of one search
+    home.best_search("darts")                                         # what its best finished search found
 
-A finished search holds `result.json`. One that other code made is kept beside it as `<variant>,code=<hash>`: the
-finders here pass it over.
+A finished search, training or supernet holds `result.json`. One that other code made is kept beside it as
+`<variant>,code=<hash>`.
 """
 
 import hashlib
@@ -21,6 +23,149 @@ from .spaces import get_space
 
 
 @dataclass(frozen=True)
+class Result:
+    """What finished in a folder, read when asked."""
+
+    folder: Path
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What decided it. Raises RunError if it is missing or damaged."""
+        return read_json(self.folder / "config.json")
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """What came of it and what it took. Raises RunError if it is missing or damaged."""
+        return read_json(self.folder / "result.json")
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return int(self.folder.name.removeprefix("seed="))
+
+
+class SearchResult(Result):
+    """A finished search."""
+
+    @property
+    def llm(self) -> str:
+        """The LLM that was asked."""
+        return str(self.config["llm"]["name"])
+
+    @property
+    def score(self) -> float:
+        """F of its best cell."""
+        return float(self.result["score"])
+
+    @property
+    def scoring_seconds(self) -> float:
+        """Seconds that f took for all cells."""
+        return float(sum(record["seconds"] for record in read_lines(self.folder / "history.jsonl")))
+
+
+class TrainingResult(Result):
+    """A finished training, of a cell or of a supernet."""
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """One line an epoch, as `metrics.jsonl` holds them."""
+        return list(read_lines(self.folder / "metrics.jsonl"))
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a profile keeps what it makes: `<results>/<profile>/`."""
+
+    results: Path
+    profile: str
+
+    @property
+    def folder(self) -> Path:
+        """The profile's folder."""
+        return self.results / self.profile
+
+    @property
+    def tables(self) -> Path:
+        """Tables, as notebooks write them."""
+        return self.folder / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Figures, as notebooks write them."""
+        return self.folder / "figures"
+
+    @property
+    def notebooks(self) -> Path:
+        """Executed notebooks."""
+        return self.folder / "notebooks"
+
+    @property
+    def marks(self) -> Path:
+        """The marks of the DAG's jobs that are done, each at the place of its result."""
+        return self.folder / "done"
+
+    def search(self, space: str, task: str, llm: str, variant: str = "default", seed: int = 0) -> Path:
+        """`searches/<space>/<task>/<llm>/<variant>/seed=<n>`."""
+        return self.folder / "searches" / space / task / folder_name(llm) / variant / f"seed={seed}"
+
+    def supernet(self, space: str, dataset: str, kind: str, seed: int = 0) -> Path:
+        """`supernets/<space>/<dataset>/<kind>/seed=<n>`."""
+        return self.folder / "supernets" / space / dataset / kind / f"seed={seed}"
+
+    def training(self, space: str, dataset: str, cell: str, seed: int = 0) -> Path:
+        """`trainings/<space>/<dataset>/<name of the cell>/seed=<n>`."""
+        return self.folder / "trainings" / space / dataset / cell / f"seed={seed}"
+
+    def baselines(self, space: str, task: str) -> Path:
+        """`baselines/<space>/<task>`."""
+        return self.folder / "baselines" / space / task
+
+    def finished_searches(self, space: str, task: str, llm: str = "", variant: str = "default") -> list[SearchResult]:
+        """The finished searches of a task, by seed. llm: the one that was asked; any if empty."""
+        of_task = self.search(space, task, "llm").parents[2]
+        found = of_task.glob(f"{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
+        return [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
+
+    def best_search(self, space: str = "darts", task: str = "", llm: str = "") -> SearchResult | None:
+        """The finished search of the highest score among those with the profile's own settings, or None.
+
+        Forks of the ablations are left out: together they are many searches, and the best of many is no search's
+        result.
+        """
+        searches = self.finished_searches(space, task or get_space(space).task, llm)
+        return min(searches, key=lambda search: (-search.score, str(search.folder)), default=None)
+
+    def require_best_search(self, space: str = "darts", task: str = "", llm: str = "") -> SearchResult:
+        """As `best_search`. Raises RunError that names the next steps if none has finished."""
+        if found := self.best_search(space, task, llm):
+            return found
+        task = task or get_space(space).task
+        where = f"--space {space} --dataset {task} --profile {self.profile}"
+        asked, with_llm = (f" --llm {llm}", f" with {llm}") if llm else ("", "")
+        search = f"--space {space} --task {task}{asked} --profile {self.profile}"
+        raise RunError(
+            f"no search of the space {space} on {task} has finished in profile {self.profile}{with_llm}. "
+            f'Next: "seki supernet {where}", then "seki search {search}".'
+        )
+
+    def trainings(self, space: str, dataset: str, cell: str) -> list[TrainingResult]:
+        """The finished trainings of a cell, by seed."""
+        return _trained(self.training(space, dataset, cell).parent, "seed=*")
+
+    def all_trainings(self, space: str) -> list[TrainingResult]:
+        """The finished trainings of all cells of a space, on all data; those of other code too."""
+        return _trained(self.training(space, "dataset", "cell").parents[2], "*/*/seed=*")
+
+    def supernets(self) -> list[TrainingResult]:
+        """The finished supernets of all spaces; those of other code too, since searches were scored by them."""
+        return _trained(self.supernet("space", "dataset", "kind").parents[3], "*/*/*/seed=*")
+
+
+def _trained(folder: Path, pattern: str) -> list[TrainingResult]:
+    return [TrainingResult(path.parent) for path in sorted(folder.glob(f"{pattern}/result.json"))]
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """What decides a run. The LLM decides how it likes to be asked unless `search` says otherwise."""
 
@@ -35,18 +180,14 @@ class RunSpec:
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""
-        return (
-            results / self.profile / "searches" / self.space / self.task / folder_name(self.llm) / self.variant
-            / f"seed={self.seed}"
-        )  # fmt: skip
+        return Home(results, self.profile).search(self.space, self.task, self.llm, self.variant, self.seed)
 
     def command(self, results: Path) -> str:
         """The command that makes or continues this run."""
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
-        words += [
-            word for name in ("supernet", "bn") if (value := getattr(self, name)) for word in (f"--{name}", value)
-        ]
+        words += ["--supernet", self.supernet] if self.supernet else []
+        words += ["--bn", self.bn] if self.bn else []
         return shlex.join([*words, "--results", str(results)])
 
 
@@ -61,81 +202,9 @@ def is_finished(folder: Path) -> bool:
     return read_if_whole(folder / "result.json") is not None
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """A finished search, read when asked."""
-
-    folder: Path
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """What decided it. Raises RunError if it is missing or damaged."""
-        return read_json(self.folder / "config.json")
-
-    @cached_property
-    def result(self) -> dict[str, Any]:
-        """What it found and what it took. Raises RunError if it is missing or damaged."""
-        return read_json(self.folder / "result.json")
-
-    @property
-    def llm(self) -> str:
-        """The LLM that was asked."""
-        return str(self.config["llm"]["name"])
-
-    @property
-    def seed(self) -> int:
-        """The seed of the search."""
-        return int(self.folder.name.removeprefix("seed="))
-
-    @property
-    def score(self) -> float:
-        """F of its best cell."""
-        return float(self.result["score"])
-
-    @property
-    def scoring_seconds(self) -> float:
-        """Seconds that f took for all cells."""
-        return float(sum(record["seconds"] for record in read_lines(self.folder / "history.jsonl")))
-
-
-def finished_searches(
-    results: Path, profile: str, space: str, task: str, llm: str = "", variant: str = "default"
-) -> list[SearchResult]:
-    """The finished searches of a task, by seed. llm: the one that was asked; any if empty."""
-    home = results / profile / "searches" / space / task
-    found = home.glob(f"{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
-    return [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
-
-
 def by_llm(searches: Iterable[SearchResult]) -> dict[str, list[SearchResult]]:
     """Searches by the name of their LLM."""
     found: dict[str, list[SearchResult]] = {}
     for search in searches:
         found.setdefault(search.llm, []).append(search)
     return found
-
-
-def best_search(
-    results: Path, profile: str, space: str = "darts", task: str = "", llm: str = ""
-) -> SearchResult | None:
-    """The finished search of the highest score among those with the profile's own settings, or None.
-
-    Forks of the ablations are left out: together they are many searches, and the best of many is no search's result.
-    """
-    searches = finished_searches(results, profile, space, task or get_space(space).task, llm)
-    return min(searches, key=lambda search: (-search.score, str(search.folder)), default=None)
-
-
-def require_best_search(
-    results: Path, profile: str, space: str = "darts", task: str = "", llm: str = ""
-) -> SearchResult:
-    """As `best_search`. Raises RunError that names the next steps if none has finished."""
-    if found := best_search(results, profile, space, task, llm):
-        return found
-    task = task or get_space(space).task
-    where = f"--space {space} --dataset {task} --profile {profile}"
-    asked = f" --llm {llm}" if llm else ""
-    raise RunError(
-        f"no search of the space {space} on {task} has finished in profile {profile}{f' with {llm}' if llm else ''}. "
-        f'Next: "seki supernet {where}", then "seki search --space {space} --task {task}{asked} --profile {profile}".'
-    )

@@ -1,4 +1,4 @@
-"""The commands of `seki`: each is a dataclass whose fields are its options, and `run` does it.
+"""The commands of `seki`: each is a dataclass whose fields are its options, and `run` does what its docstring says.
 
 The comment beside a field is its help. None, or an empty text, stands for what the profile says.
 """
@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,11 +24,11 @@ from ..llm.budget import Limits
 from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from ..profiles import get_profile, parse_seeds
 from ..prompts import VARIABLES, prompts_from
-from ..report.trust import alone_specs
-from ..results import RunSpec, require_best_search
+from ..results import Home, RunSpec
 from ..runs import search_run
 from ..search import SearchConfig, Step
 from ..spaces import get_space
+from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture, training_protocol
 from . import options as option
 from .data import ACTIONS
 from .notebook import ROOT, execute, find_notebook, read_parameters
@@ -39,7 +39,7 @@ from .show import describe, prices_of
 class Command:
     """What all commands about results share."""
 
-    profile: str = "laptop"  # smoke, laptop, workstation or paper
+    profile: option.ProfileName = "laptop"
     results: option.Folder = ROOT / "results"  # the folder of all results
 
     def given(self, *names: str) -> dict[str, Any]:
@@ -67,10 +67,10 @@ class Bounded(Command):
 class Searched(Bounded):
     """A command that searches."""
 
-    space: str = "nas201"  # nas201, trans101, darts or darts_rnn
+    space: option.SpaceName = "nas201"
     task: str = "cifar10"  # of the space, such as cifar10 or imagenet
     seed: option.Count = 0  # decides all that is drawn by chance
-    supernet: str = ""  # kind of the supernet that f(α) is read from, of spaces without a table
+    supernet: option.SupernetKind = ""
     bn: str = ""  # "accumulated": f(α) with the BN statistics of the training in place of the batch's
     lam: option.MaybeCount = None  # λ, rounds of self-evolution
     k: option.MaybePositive = None  # best cells kept in sight
@@ -100,7 +100,6 @@ class Search(Searched):
     inspire: option.MaybePath = None  # file with the template in place of prompt E
 
     def run(self) -> None:
-        """Search; a line a round."""
         self.bound()
         prompts = prompts_from(self.llm, {stage: getattr(self, stage) for stage in VARIABLES})
         read_from = self.given("supernet", "bn")
@@ -120,12 +119,11 @@ class Ablations(Searched):
     With --lam, --k or --xi only this setting; what is not given is the profile's.
     """
 
-    space: str = "darts"  # nas201, trans101, darts or darts_rnn
+    space: option.SpaceName = "darts"
     until: option.MaybeCount = None  # only the self-evolution that all settings fork from, until this round
     full: bool = False  # all settings of the paper in place of the profile's
 
     def run(self) -> None:
-        """Run the settings; a line a round."""
         self.bound()
         settings, chosen = get_profile(self.profile), self.given("lam", "k", "xi")
         if self.full:
@@ -154,8 +152,8 @@ class Ablations(Searched):
 class Trained(Command):
     """A command that trains."""
 
-    space: str = "darts"  # nas201, darts or darts_rnn
-    dataset: str = ""  # cifar10 unless given; of darts_rnn a text, ptb; imagenet is yours (SEKI_IMAGENET)
+    space: option.SpaceName = "darts"
+    dataset: option.DatasetName = ""
     seed: option.Count = 0  # decides all that is drawn by chance
     device: str = "auto"  # auto, cpu, cuda or cuda:<number>
     epochs: option.MaybePositive = None  # in place of the profile's, as all that follow
@@ -167,7 +165,7 @@ class Trained(Command):
     @property
     def wanted(self) -> str:
         """The data set that was asked for."""
-        return self.dataset or get_space(self.space).task
+        return self.dataset or get_space(self.space).dataset
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -177,17 +175,15 @@ class Trained(Command):
     def changed(self, config: Any) -> Any:
         """The profile's settings with those that were given. Raises SettingError for one that they do not have."""
         given = self.changes | self.given("workers")
-        settings = {field.name for field in fields(config)}
-        if "workers" in given and "workers" not in settings:
+        lacking = given.keys() - {field.name for field in fields(config)}
+        if "workers" in lacking:
             raise SettingError("--workers: these data lie in memory; only ImageNet's files are decoded by processes")
-        if lacking := [name for name in given if name not in settings]:
-            raise SettingError(f"a training in {self.space} has no setting {', '.join(lacking)}")
+        if lacking:
+            raise SettingError(f"a training in {self.space} has no setting {', '.join(sorted(lacking))}")
         return replace(config, **given)
 
     def at_hand(self, config: Any) -> str:
         """The data set that is trained on; says so where another one takes the place of the one asked for."""
-        from ..training.protocol import dataset_at_hand
-
         wanted, found = self.wanted, dataset_at_hand(self.wanted, config)
         if found == "imagenet_sample" != wanted:
             self.say(f"{wanted}: this profile takes 200 of its classes at 64 pixels, {found}")
@@ -195,17 +191,15 @@ class Trained(Command):
             self.say(f"{wanted} is not on this machine: {found} take its place (seki data fetch {wanted})")
         return found
 
-    def trainer(self, name: str) -> Any:
-        """The module of `training` that trains this space; imported when it is needed, since it brings torch along.
+    def trainer(self, module: str) -> Any:
+        """The module of `training`, imported when it is needed: it brings torch along.
 
         Raises SettingError for a device that is not here.
         """
         from ..training.machine import choose_device
 
         choose_device(self.device)
-        trains = get_space(self.space).trainer
-        name = trains if trains == "language_model" else name
-        return importlib.import_module(f"seki_lib.training.{name}")
+        return importlib.import_module(f"seki_lib.training.{module}")
 
     def say(self, line: str) -> None:
         """Print a line, unless this is one of several processes and not the first."""
@@ -216,8 +210,7 @@ class Trained(Command):
         """Run a training to its end; a line an epoch."""
         from ..training.distributed import leave
 
-        told = partial(print, f"{name} ", flush=True)
-        result = run(spec, self.results, config, device=self.device, say=told)
+        result = run(spec, self.results, config, device=self.device, say=partial(print, f"{name} ", flush=True))
         leave()
         return result
 
@@ -229,9 +222,7 @@ class Train(Trained):
     On many GPUs, with the same batch over all of them: torchrun --nproc_per_node=8 -m seki_lib.app.cli train …
     """
 
-    arch: str
-    """DARTS_V1, DARTS_V2, PC_DARTS (of darts_rnn: ENAS), random:<seed>, "found" (the best cell of this profile's
-    searches; "found:imagenet": of those on ImageNet itself), the folder of a finished search, or a genotype's text"""
+    arch: option.Cell
     llm: str = ""  # whose search found the cell; of all LLMs if empty
     variant: option.FolderName = "default"  # name of this training; "default" names it by what was given
     drop_path: option.MaybeShare = None  # probability at the last epoch; 0 for networks that know no drop path
@@ -244,18 +235,12 @@ class Train(Trained):
         return super().changes | self.given("compile", "threads", "drop_path")
 
     def run(self) -> None:
-        """Train the cell."""
-        from ..training.language_protocol import language_protocol
-        from ..training.protocol import TrainingSpec, get_protocol, named_architecture
-
-        arch, _, task = self.arch.partition(":")
-        if arch == "found":
-            arch = str(require_best_search(self.results, self.profile, self.space, task, self.llm).folder)
-        else:
-            arch = self.arch
-        is_text = get_space(self.space).trainer == "language_model"
-        config = self.changed(language_protocol(self.profile) if is_text else get_protocol(self.profile, self.wanted))
-        trainer, dataset = self.trainer("classifier"), self.at_hand(config)
+        arch, (kind, _, task) = self.arch, self.arch.partition(":")
+        if kind == "found":
+            home = Home(self.results, self.profile)
+            arch = str(home.require_best_search(self.space, task, self.llm).folder)
+        config = self.changed(training_protocol(self.space, self.profile, self.wanted))
+        trainer, dataset = self.trainer(get_space(self.space).trainer), self.at_hand(config)
         name, text = named_architecture(arch, self.space)
         variant = variant_of(self.changes) if self.variant == "default" else self.variant
         spec = TrainingSpec(name, text, dataset, self.profile, self.seed, self.space, variant)
@@ -271,23 +256,13 @@ class Supernet(Trained):
     Searches of this profile then use it. Several processes share its batches: torchrun, as with `seki train`.
     """
 
-    kind: str = ""  # single_path, pc_darts or darts
-    alone: bool = False  # the short stand-alone trainings that notebook 01 compares f(α) with, in place of the supernet
+    kind: option.SupernetKind = ""
 
     def run(self) -> None:
-        """Train the supernet."""
-        from ..training.protocol import SupernetSpec
-
         spec = SupernetSpec(self.space, self.wanted, self.profile, self.seed, self.kind)
-        if self.alone and (self.space != "darts" or self.seed or self.changes or self.given("kind", "workers")):
-            raise SettingError("--alone is of the space darts and of the profile's settings: give it without others")
         config = self.changed(spec.config)
-        trainer = self.trainer("supernet")
+        trainer = self.trainer(get_space(self.space).supernet_trainer)
         spec = replace(spec, dataset=self.at_hand(config))
-        if self.alone:
-            for single in alone_specs(self.profile, spec.dataset, get_profile(self.profile).alone_cells):
-                self.train(trainer.run_supernet, single, None, "alone")
-            return
         result = self.train(trainer.run_supernet, spec, config, self.space)
         took = f"{result['params_m']:.2f} M parameters, {result['seconds']:.0f} s"
         self.say(f"{self.space}  {took}; done: {spec.folder(self.results)}")
@@ -302,20 +277,19 @@ class Show:
     ]  # its folder, or the folder of all its seeds
 
     def run(self) -> None:
-        """Print it."""
         print(describe(self.run_folder))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(Command):
-    """What the paper's tables will take: GPU-hours, tokens, dollars, disk; what is finished is subtracted.
+    """What the paper's tables will take: GPU-hours, tokens, dollars, LLM-hours; what is finished is subtracted.
 
     With RUN: what the calls of that run would cost on every LLM with a known price, from the tokens it was measured to
     take (tokenizers differ).
     """
 
     run_folder: Annotated[option.MaybePath, tyro.conf.arg(name="run"), Positional] = None  # a search
-    profile: str = "paper"  # the only one that is planned
+    profile: str = "paper"  # or workstation
     card: str = "a100"  # the GPU
     gpus: option.Cards = 1  # how many
     llm: str = "openai:gpt-4o-mini"  # provider:model
@@ -323,14 +297,13 @@ class Cost(Command):
     json: bool = False  # as data
 
     def run(self) -> None:
-        """Print the plan, or the prices of one run's tokens."""
         if self.run_folder is not None:
             print("\n".join(prices_of(self.run_folder)))
             return
-        from .cost import as_text, plan
+        from .cost import plan
 
         planned = plan(self.profile, self.card, self.gpus, self.llm, self.results, self.precision)
-        print(json.dumps(asdict(planned), indent=1, ensure_ascii=False) if self.json else as_text(planned))
+        print(json.dumps(planned.as_data(), indent=1, ensure_ascii=False) if self.json else planned)
 
 
 @dataclass(frozen=True)
@@ -343,7 +316,6 @@ class Data:
     names: Positional[tuple[str, ...]] = ()
 
     def run(self) -> None:
-        """Do it."""
         look_up("data action", ACTIONS, self.action)(list(self.names))
 
 
@@ -356,7 +328,6 @@ class Notebook:
     parameter: tyro.conf.UseAppendAction[tuple[str, ...]] = ()  # name=value, as in its parameters cell
 
     def run(self) -> None:
-        """Execute it."""
         path, values = find_notebook(self.name), read_parameters(self.parameter)
         profile = get_profile(values.get("profile", "laptop")).name
         results = Path(values.get("results") or ROOT / "results")
@@ -368,7 +339,6 @@ class Lab:
     """JupyterLab on the notebooks."""
 
     def run(self) -> None:
-        """Start it; Ctrl-C is Jupyter's own from here on."""
         command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={ROOT / 'notebooks'}"]
         os.execv(sys.executable, command)  # noqa: S606 - a fixed command
 
@@ -383,7 +353,6 @@ class Reproduce(Bounded):
     plan: bool = False  # only print which jobs would run, and why
 
     def run(self) -> None:
-        """Do what is missing."""
         from .reproduce import reproduce
 
         self.bound()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ..datasets.at_hand import DATA_ASSETS, NO_IMAGENET, fetch_dataset, imagenet_tree
 from ..evaluators import imported
 from ..evaluators.tabular import FETCH, TABLES
 from ..files.assets import ASSETS, fetch, locate
@@ -34,30 +35,26 @@ def need(names: list[str]) -> None:
     """Have these, whichever source: fetch only what is not here at all, so that a second call needs no network."""
     for name in names or DEFAULT:
         try:
-            source = look_up("table", TABLES, name)().source if name in TABLES else None
-            print(f"{name}: {source.sentence if source else fetch(name)}")
+            print(f"{name}: {TABLES[name]().source.sentence if name in TABLES else fetch(name)}")
         except AssetError:
             fetch_best([name])
 
 
 def fetch_best(names: list[str]) -> None:
     """Fetch files by name, the best reachable table of a space, or a model of the GGUF ladder."""
-    from ..datasets.at_hand import DATA_ASSETS, NO_IMAGENET, fetch_dataset, imagenet_tree
-
     for name in names or DEFAULT:
-        if name in GGUFS:
-            print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
-        elif name == "imagenet":
-            tree = imagenet_tree()
-            if not tree:
+        if name == "imagenet":
+            if not (tree := imagenet_tree()):
                 raise AssetError(NO_IMAGENET)
             print(f"{name}: {tree}, your own copy")
-        elif name in DATA_ASSETS:
-            asset = ASSETS[fetch_dataset(name)[0]]
-            print(f"{name}: {asset.origin} [{asset.licence}; sha256 {asset.sha256[:12]}…]")
+        elif name in GGUFS:
+            print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
         elif name in FETCH:
             source = FETCH[name]().source
             print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")
+        elif name in DATA_ASSETS:
+            asset = ASSETS[fetch_dataset(name)[0]]
+            print(f"{name}: {asset.origin} [{asset.licence}; sha256 {asset.sha256[:12]}…]")
         else:
             look_up("table, asset or model", FETCH | ASSETS | GGUFS, name)
             print(f"{name}: {fetch(name)} [{ASSETS[name].licence}; sha256 {ASSETS[name].sha256[:12]}…]")

@@ -13,16 +13,17 @@
 `critique` take. Nothing is asked of the LLM, and nothing paid, before `rerun`.
 """
 
-import argparse
-import html
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from IPython.core.error import UsageError
+from IPython.core.getipython import get_ipython
+from IPython.core.magic_arguments import MagicArgumentParser
+
 from ..files.errors import SekiError, look_up
-from ..llm import Completion, get_llm
-from ..llm.base import LLM, CallSeed, Message, Question
+from ..llm import get_llm
+from ..llm.base import Message, Question
 from ..llm.budget import Limits
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls
@@ -30,42 +31,23 @@ from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts, as_text
 from ..results import RunSpec
 from ..runs import first_rounds, kept_prompts, rerun, walk
-from ..search import Repository, Step, run
+from ..search import Repository, Step, questions
+from ..spaces import ReplySchema
 
 CHARACTERS_A_TOKEN = 4  # of English, where nobody here can count an LLM's own tokens
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A prompt as it would be sent in one round. exact: whether the tokens were counted or guessed from the length."""
+    """A prompt as it would be sent in one round: its place, length and cost, its text, what it changes."""
 
-    stage: str
-    round: int
+    title: str
     messages: list[Message]
-    tokens: int
-    exact: bool
-    cost: str
-    diff: str
-
-    @property
-    def title(self) -> str:
-        """Where the prompt stands, its length and its cost, in one line."""
-        about = "" if self.exact else "about "
-        return f"Prompt {self.stage}, round {self.round}: {about}{self.tokens} tokens, {self.cost}"
+    diff: str  # against the default template; empty if nothing
 
     def __str__(self) -> str:
-        changed = f"\n\nChanged against the default:\n{self.diff}" if self.diff else "\n\nThis is the default template."
-        return f"{self.title}\n{'-' * 60}\n{as_text(self.messages)}{changed}"
-
-    def _repr_html_(self) -> str:
-        colour = {"+": "#d7f0dd", "-": "#f8dcd6", "@": "#e8edf5"}
-        rows = "\n".join(
-            f'<span style="background:{colour.get(line[:1], "none")}">{html.escape(line)}</span>'
-            for line in self.diff.splitlines()
-        )
-        box = '<pre style="border:1px solid #bbb;padding:.6em;white-space:pre-wrap;margin:.3em 0 .8em">'
-        changed = f"Changed against the default:{box}{rows}</pre>" if self.diff else "This is the default template."
-        return f"<b>{html.escape(self.title)}</b>{box}{html.escape(as_text(self.messages))}</pre>{changed}"
+        changed = f"Changed against the default:\n{self.diff}" if self.diff else "This is the default template."
+        return f"{self.title}\n{'-' * 60}\n{as_text(self.messages)}\n\n{changed}"
 
 
 class Bench:
@@ -84,19 +66,12 @@ class Bench:
 
     def preview(self, stage: str, round: int) -> Preview:
         """The stage's prompt as this round would send it. Asks the LLM nothing. Raises RunError."""
-        look_up("prompt", VARIABLES, stage)
-        seen = self._peek(stage, round)
-        counted = self._llm.count_tokens(seen.messages)
-        tokens = -(-len(as_text(seen.messages)) // CHARACTERS_A_TOKEN) if counted is None else counted
-        default = self.default.edited(**{other: self.prompts.text(other) for other in VARIABLES if other != stage})
-        cost = self._cost(tokens, seen.max_tokens)
-        return Preview(stage, round, seen.messages, tokens, counted is not None, cost, default.diff(self.prompts))
-
-    def save(self, stage: str, path: Path) -> Path:
-        """Write the template of a stage to a file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.prompts.text(stage), encoding="utf-8")
-        return path.resolve()
+        question = self._question(stage, round)
+        counted = self._llm.count_tokens(question.messages)
+        tokens = -(-len(as_text(question.messages)) // CHARACTERS_A_TOKEN) if counted is None else counted
+        length = f"{'about ' * (counted is None)}{tokens} tokens, {self._cost(tokens, question.max_tokens)}"
+        only_this = self.default.edited(**{stage: self.prompts.text(stage)})
+        return Preview(f"Prompt {stage}, round {round}: {length}", question.messages, self.default.diff(only_this))
 
     def rerun(self, round: int, rounds: int | None = None) -> Iterator[Step]:
         """Run this many rounds from this one on with the prompts as they are now; without `rounds`, all the rest.
@@ -106,24 +81,41 @@ class Bench:
         edited = self.prompts if self.prompts != self.default else None
         return rerun(self.spec, self.profile, self.results, round=round, rounds=rounds, prompts=edited)
 
-    def _peek(self, stage: str, round: int) -> "_Seen":
-        """What a search with these prompts would send; the search itself builds it."""
-        records = first_rounds(self.spec, self.profile, self.results, round)
-        transcript = self.spec.folder(self.results) / "transcript.jsonl"
-        said = {(c["round"], c["stage"], c["attempt"]): c["reply"] for c in recorded_calls(transcript)}
-        kept = kept_prompts(self.spec.folder(self.results))
-        with walk(self.spec, self.profile, self.results, prompts=kept) as search:
-            search.prompts, search.llm = self.prompts, _Peek(stage, said)
-            search.repository = Repository(records=records)
-            try:
-                next(run(search))
-            except _Seen as seen:
-                return seen
-            except _NotSent:
-                pass
-        lam = search.config.lam
-        where = f"rounds {lam + 1} to {search.config.rounds}" if stage == "inspire" else f"rounds 1 to {lam}"
-        raise SekiError(f"prompt {stage} is sent in {where}, not in round {round}")
+    def cell_magic(self, line: str, cell: str) -> None:
+        """`%%prompt`: check the template, put it in place, show it. A mistake is one sentence, without a traceback."""
+        given, before = _arguments().parse_argstring(line), self.prompts  # type: ignore[no-untyped-call]
+        try:
+            self.edit(given.stage, cell)
+            print(self.preview(given.stage, given.round or (self.profile.lam + 1 if given.stage == "inspire" else 1)))
+        except SekiError as error:
+            self.prompts = before
+            raise UsageError(str(error)) from None
+        if given.save is not None:
+            default = self.results / self.spec.profile / "prompts" / f"{given.stage}.md.j2"
+            path = Path(given.save) if given.save else default
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.prompts.text(given.stage), encoding="utf-8")
+            print(f"saved: {path.resolve()}")
+
+    def _question(self, stage: str, round: int) -> Question:
+        """What a search with these prompts asks in this round. A refinement carries out what the run's critique got."""
+        look_up("prompt", VARIABLES, stage)
+        records, folder = first_rounds(self.spec, self.profile, self.results, round), self.spec.folder(self.results)
+        with walk(self.spec, self.profile, self.results, prompts=kept_prompts(folder)) as search:
+            search.prompts, search.repository = self.prompts, Repository(records=records)
+            lam, last = search.config.lam, search.config.rounds
+            sent = range(lam + 1, last + 1) if stage == "inspire" else range(1, lam + 1)
+            if round not in sent:
+                raise SekiError(f"prompt {stage} is sent in rounds {sent[0]} to {sent[-1]}, not in round {round}")
+            if stage == "inspire":
+                return questions.inspire(search, round)
+            critique = questions.critique(search, round)
+            if stage == "critique":
+                return critique
+            calls = {(c["round"], c["stage"]): c["reply"] for c in recorded_calls(folder / "transcript.jsonl")}
+            said = calls.get((round, "critique"), "(what the LLM will answer to prompt critique)")
+            choice = critique.schema.choice(said) if isinstance(critique.schema, ReplySchema) else None
+            return questions.refine(search, round, choice or said)
 
     def _cost(self, tokens: int, reply: int) -> str:
         price = price_of(self.spec.llm, hosted=self._llm.hosted)
@@ -135,69 +127,17 @@ class Bench:
         return f"at most ${worst:.5f} a call (prices of {as_of()}{limit})" if worst else "free of charge"
 
 
-class _Seen(Exception):
-    """The messages that a search was about to send."""
-
-    def __init__(self, messages: list[Message], max_tokens: int):
-        super().__init__()
-        self.messages, self.max_tokens = messages, max_tokens
-
-
-class _NotSent(Exception):
-    """The round sends no such prompt."""
-
-
-class _Peek(LLM):
-    """Answers from what was said before, and stops where the prompt to be seen is sent."""
-
-    name = "peek:"
-
-    def __init__(self, stage: str, said: dict[tuple[int, str, int], str]):
-        self._stage, self._said = stage, said
-
-    def answer(self, question: Question) -> Completion:
-        seed = question.seed
-        assert isinstance(seed, CallSeed)  # noqa: S101 - a search asks with nothing else
-        if seed.stage == self._stage:
-            raise _Seen(question.messages, question.max_tokens)
-        if seed.stage != "critique":
-            raise _NotSent
-        return Completion(self._said.get((seed.round, seed.stage, 0), "(what the LLM will answer to prompt critique)"))
+def _arguments() -> MagicArgumentParser:
+    parser = MagicArgumentParser("%%prompt", add_help=False)  # type: ignore[no-untyped-call]
+    parser.add_argument("stage", choices=list(VARIABLES))
+    parser.add_argument("--round", type=int, default=0)
+    parser.add_argument("--save", nargs="?", const="", metavar="FILE")
+    return parser
 
 
 def bench(spec: RunSpec, profile: Profile, results: Path, prompts: Prompts | None = None) -> Bench:
     """A bench for a run, and `%%prompt` bound to it in this notebook."""
-    from IPython.core.getipython import get_ipython
-
     made = Bench(spec, profile, results, prompts)
     if shell := get_ipython():
-
-        def cell_magic(line: str, cell: str) -> None:
-            prompt(made, line, cell)
-
-        shell.register_magic_function(cell_magic, "cell", "prompt")  # type: ignore[arg-type]
+        shell.register_magic_function(made.cell_magic, "cell", "prompt")  # type: ignore[arg-type]
     return made
-
-
-def prompt(bench: Bench, line: str, cell: str) -> None:
-    """The cell magic: check the template, put it in place, show it. A mistake is one sentence, without a traceback."""
-    from IPython.core.error import UsageError
-    from IPython.display import display
-
-    parser = argparse.ArgumentParser(prog="%%prompt", exit_on_error=False, add_help=False)
-    parser.add_argument("stage", choices=list(VARIABLES))
-    parser.add_argument("--round", type=int, default=0)
-    parser.add_argument("--save", nargs="?", const="", default=None)
-    before = bench.prompts
-    try:
-        options = parser.parse_args(shlex.split(line))
-        round = options.round or (bench.profile.lam + 1 if options.stage == "inspire" else 1)
-        bench.edit(options.stage, cell)
-        display(bench.preview(options.stage, round))  # type: ignore[no-untyped-call]
-        if options.save is not None:
-            default = bench.results / bench.spec.profile / "prompts" / f"{options.stage}.md.j2"
-            print(f"saved: {bench.save(options.stage, Path(options.save) if options.save else default)}")
-    except (SekiError, argparse.ArgumentError, SystemExit) as error:
-        bench.prompts = before
-        usage = "%%prompt critique|refine|inspire [--round N] [--save [FILE]]"
-        raise UsageError(usage if isinstance(error, SystemExit) else str(error)) from None

@@ -22,7 +22,7 @@ from ..paper import Edition
 from ..paper.here import edition_here
 from ..profiles import Profile, get_profile, parse_seeds
 from ..prompts import VARIABLES, Prompts, prompts_from
-from ..results import RunSpec
+from ..results import Home, RunSpec
 from ..runs import with_prompts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ class NotebookError(SekiError, ValueError):
     """A notebook was started with a parameter that it does not have, or with a value of the wrong type."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setup:
     """The parameters of a notebook, checked. results: absolute; prompts: None for the default ones of the LLM."""
 
@@ -47,10 +47,10 @@ class Setup:
     seed: int
     seeds: tuple[int, ...]
     results: Path
-    prompts: Prompts | None = None
-    arch: str = ""  # a cell, as `seki train --arch` takes it; empty: the notebook's own choice
-    dataset: str = "cifar10"
-    space: str = "nas201"  # a key of SPACES
+    prompts: Prompts | None
+    arch: str  # a cell, as `seki train --arch` takes it; empty: the notebook's own choice
+    dataset: str
+    space: str  # a key of SPACES
 
     @property
     def edition(self) -> Edition:
@@ -58,9 +58,14 @@ class Setup:
         return edition_here(self.profile, self.llm)
 
     @property
+    def home(self) -> Home:
+        """Where this profile keeps what it makes."""
+        return Home(self.results, self.profile.name)
+
+    @property
     def folder(self) -> Path:
         """`<results>/<profile>`: where this profile's tables and figures go."""
-        return self.results / self.profile.name
+        return self.home.folder
 
 
 def versions() -> None:
@@ -84,17 +89,17 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
         kinds = (str, int, list, tuple) if name == "seeds" else type(DEFAULTS[name])
         if not isinstance(values[name], kinds) or isinstance(values[name], bool):
             raise NotebookError(f"parameter {name} must be {type(DEFAULTS[name]).__name__}, not {values[name]!r}")
-    _seed(str(values["seed"]))
     profile = get_profile(values["profile"])
     split_name(values["llm"])
-    if "seed" not in known:
-        values["seed"] = profile.seeds[0]
-    seeds = parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds
-    results = ROOT / user_path(values["results"] or "results")
-    prompts = prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES})
     look_up("space of this notebook", SPACES, values["space"])
-    cell = values["arch"], values["dataset"], values["space"]
-    return Setup(profile, values["llm"], values["seed"], seeds, results, prompts, *cell)
+    return Setup(
+        profile=profile,
+        seed=_seed(str(values["seed"])) if "seed" in known else profile.seeds[0],
+        seeds=parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds,
+        results=ROOT / user_path(values["results"] or "results"),
+        prompts=prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES}),
+        **{name: values[name] for name in ("llm", "arch", "dataset", "space")},
+    )
 
 
 def spec_of(setup: Setup, seed: int | None = None, *, space: str = "", task: str = "cifar10") -> RunSpec:
@@ -108,10 +113,8 @@ def require_rounds(spec: RunSpec, results: Path, rounds: int) -> None:
     calls = read_lines(spec.folder(results) / "transcript.jsonl")
     there = max((call["round"] or 0 for call in calls), default=0)
     if there < rounds:
-        raise NotebookError(
-            f"{spec.folder(results)} holds {there} of the {rounds} rounds needed here. Run notebook 02 first, or: "
-            f"{spec.command(results)}"
-        )
+        lacks = f"{spec.folder(results)} holds {there} of the {rounds} rounds needed here."
+        raise NotebookError(f"{lacks} Run notebook 02 first, or: {spec.command(results)}")
 
 
 def _is_parameter(name: str, value: Any) -> bool:
@@ -182,10 +185,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> Path:
     import papermill
 
     known = parameters_of(notebook)
-    if unknown := parameters.keys() - set(known):
-        raise NotebookError(
-            f"{notebook.name}: unknown parameter {', '.join(sorted(unknown))}; it has: {', '.join(known) or 'none'}"
-        )
+    if unknown := ", ".join(sorted(parameters.keys() - set(known))):
+        raise NotebookError(f"{notebook.name}: unknown parameter {unknown}; it has: {', '.join(known) or 'none'}")
     if output.is_dir():
         raise NotebookError(f"{output} is a folder: name the file that the executed notebook is written to")
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,20 @@
 """What an option of the command line may hold: one type a kind, which every command uses.
 
-tyro reads each text with the type's reader and shows what the reader refuses as one sentence, with exit code 2.
+tyro reads each text with the type's reader and shows what the reader refuses as one sentence, with exit code 2. Names
+are read as any text: the registry that lacks one says so, with the names that it has.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
+import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
+from ..datasets.at_hand import DATASETS, TEXTS
 from ..files.user_input import folder_name, real_number, user_path, whole_number
+from ..profiles import PROFILES
+from ..spaces import SPACES
 
 
 def _read_by(reader: Callable[[str], Any], metavar: str) -> Any:
@@ -21,6 +26,11 @@ def _read_by(reader: Callable[[str], Any], metavar: str) -> Any:
         is_instance=lambda value: True,  # tyro asks of defaults only
         str_from_instance=lambda value: [str(value)],
     )
+
+
+def _one_of(names: Iterable[str], before: str = "", after: str = "") -> Any:
+    """Help that lists names, each once and in their order, between other words."""
+    return tyro.conf.arg(help=before + ", ".join(dict.fromkeys(names)) + after)
 
 
 _count = _read_by(whole_number, "0,1,…")
@@ -37,3 +47,20 @@ MaybeShare = Annotated[float | None, _read_by(lambda text: real_number(text, 0, 
 Folder = Annotated[Path, _path]
 MaybePath = Annotated[Path | None, _path]
 FolderName = Annotated[str, _read_by(folder_name, "NAME")]
+
+ProfileName = Annotated[str, _one_of(PROFILES)]
+SpaceName = Annotated[str, _one_of(SPACES)]
+SupernetKind = Annotated[
+    str, _one_of((kind for space in SPACES.values() for kind in space.supernets), "kind of the supernet of f(α): ")
+]
+DatasetName = Annotated[
+    str, _one_of([*DATASETS, *TEXTS], after="; the space's own unless given; imagenet is yours (SEKI_IMAGENET)")
+]
+Cell = Annotated[
+    str,
+    _one_of(
+        (name for space in SPACES.values() for name in space.public_genotypes),
+        after=', random:<seed>, "found" (the best cell of this profile\'s searches; "found:imagenet": of those on '
+        "ImageNet itself), the folder of a finished search, or a genotype's text",
+    ),
+]

@@ -22,14 +22,17 @@ from ..paper.here import edition_here, why_no_trans101
 from ..paper.settings import require_full_grid
 from ..profiles import Profile, get_profile
 from ..prompts import Prompts
-from ..results import RunSpec
+from ..results import Home
 from ..runs import search_config
 from ..spaces import SPACES
-from ..training.language_protocol import language_protocol
-from ..training.protocol import SUPERNETS, get_protocol, images_missing
-from .notebook import ROOT, absolute_llm
+from ..training.protocol import IMAGENET, SUPERNETS, images_missing, training_protocol
+from .notebook import DEFAULTS, ROOT, absolute_llm
 
-STAND_INS = {"cifar10": "scikit-learn's digits", "ptb": "Python's documentation"}  # where data are out of reach
+OUT_OF_REACH = {  # what trainings read, and what is done without it
+    "cifar10": "Where the profile allows it, scikit-learn's digits take its place, and the table says so.",
+    "ptb": "Where the profile allows it, Python's documentation takes its place, and the table says so.",
+    "imagenet_sample": "Table 2 will read 'not run'.",
+}
 
 
 def reproduce(
@@ -51,12 +54,14 @@ def reproduce(
     if ablations:
         require_full_grid(profile)
     results, llm = results.resolve(), absolute_llm(llm)
-    folder = results / profile.name
-    _require_no_wildcards(results, ROOT, sys.executable, llm)
-    _fetch_images_and_text(profile)
-    edition = edition_here(profile, llm, seeds, ablations or ())
+    for name in map(str, (results, ROOT, sys.executable, llm)):
+        if "{" in name or "}" in name:
+            raise RunError(f"{name} has a brace in it, which Snakemake reads as a wildcard: use a path without braces.")
+    _fetch_data(profile)
+    home, edition = Home(results, profile.name), edition_here(profile, llm, seeds, ablations or ())
+    folder = home.folder
     with locked(folder) as lock:
-        _forget_removed(folder)
+        _forget_removed(home)
         for name, value in _notes(edition, results).items():
             _write_if_changed(folder / f"{name}.json", value)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
@@ -67,12 +72,10 @@ def reproduce(
             )
     if plan:
         return
-    for table in sorted((folder / "tables").glob("*.md")):
+    for table in sorted(home.tables.glob("*.md")):
         print(table.read_text(encoding="utf-8"))
-    print("Written:")
-    for kind in ("tables", "figures", "notebooks"):
-        for path in sorted((folder / kind).iterdir()):
-            print(f"  {os.path.relpath(path)}")
+    written = [path for kind in (home.tables, home.figures, home.notebooks) for path in sorted(kind.iterdir())]
+    print("Written:", *map(os.path.relpath, written), sep="\n  ")
 
 
 def _run_and_wait(command: list[str], lock: int) -> int:
@@ -96,25 +99,14 @@ def snakemake(folder: Path, jobs: int, plan: bool = False) -> list[str]:
     return [*command, "--dry-run", "--printshellcmds"] if plan else [*command, "--quiet", "rules", "progress", "host"]
 
 
-def _require_no_wildcards(*names: object) -> None:
-    """Raise RunError for a path in which Snakemake would see a wildcard."""
-    for name in map(str, names):
-        if "{" in name or "}" in name:
-            raise RunError(f"{name} has a brace in it, which Snakemake reads as a wildcard: use a path without braces.")
-
-
-def _fetch_images_and_text(profile: Profile) -> None:
-    """Fetch what trainings read; where it is out of reach, say what takes its place."""
-    for dataset, stand_in in STAND_INS.items():
-        try:
-            fetch_dataset(dataset)
-        except AssetError as error:
-            print(f"{error}\nWhere the profile allows it, {stand_in} take its place, and the table says so.")
-    if "sample" in images_missing(profile.name):
-        try:
-            fetch_dataset("imagenet_sample")
-        except AssetError as error:
-            print(f"{error}\nTable 2 will read 'not run'.")
+def _fetch_data(profile: Profile) -> None:
+    """Fetch what trainings read; where it is out of reach, say what is done without it."""
+    for dataset, without in OUT_OF_REACH.items():
+        if dataset != "imagenet_sample" or dataset == IMAGENET[profile.name]:
+            try:
+                fetch_dataset(dataset)
+            except AssetError as error:
+                print(f"{error}\n{without}")
 
 
 def read_edition(noted: Mapping[str, Any]) -> Edition:
@@ -128,15 +120,11 @@ def _notes(edition: Edition, results: Path) -> dict[str, dict[str, Any]]:
     """Files of the profile's folder -> what they say. The DAG runs again what depends on one that changes."""
     profile, code = edition.profile, code_hash()
     here = {"profile": profile.name, "results": str(results), "no_trans101": why_no_trans101()}
-    seeds = [edition.seeds, edition.trans101_seeds]
+    seeds, data = [edition.seeds, edition.trans101_seeds], [assets_at_hand(name) for name in OUT_OF_REACH]
     return {
         "edition": asdict(edition) | here,
         "inputs": {"llm": edition.llm, "seeds": seeds, "data": _sources(), "code": code},
-        "trainings": {
-            "data": [assets_at_hand(name) for name in STAND_INS],
-            "imagenet": images_missing(profile.name),
-            "code": code,
-        },
+        "trainings": {"data": data, "imagenet": images_missing(profile.name), "code": code},
         "ablations": {"runs": _more_ablations(edition, results)},
         **{f"code/{name}": value for name, value in deciding_code(profile, edition.llm).items()},
     }
@@ -144,27 +132,29 @@ def _notes(edition: Edition, results: Path) -> dict[str, dict[str, Any]]:
 
 def _more_ablations(edition: Edition, results: Path) -> list[str]:
     """Runs of Tables 5 and 6 beyond the profile's own, that are finished or will be: the tables show them too."""
-    own = replace(edition, full_grid_seeds=())
-    declared = {need.folder(edition) for need in needs_of(edition, "table5", "table6") if isinstance(need, Search)}
-    usual = {need.folder(own) for need in needs_of(own, "table5", "table6") if isinstance(need, Search)}
-    folder = results / edition.name
-    home = RunSpec("darts", "cifar10", edition.llm, edition.name, 0).folder(results).parent.parent
+
+    def searches(of: Edition) -> set[Path]:
+        return {need.folder(of) for need in needs_of(of, "table5", "table6") if isinstance(need, Search)}
+
+    declared, folder = searches(edition), results / edition.name
     finished = {
         path.parent.relative_to(folder)
-        for path in home.glob("*/seed=*/result.json")
-        if ",code=" not in path.parent.parent.name
+        for home in {search.parents[1] for search in declared}
+        for path in (folder / home).glob("*/seed=*/result.json")
+        if ",code=" not in path.parts[-3]
     }
-    return sorted(str(path) for path in (finished | declared) - usual if "until=" not in path.name)
+    more = (finished | declared) - searches(replace(edition, full_grid_seeds=()))
+    return sorted(str(path) for path in more if "until=" not in path.name)
 
 
 def _sources() -> dict[str, str]:
-    """The data that searches will see, by space. Raises AssetError without a table of nas201; the others may lack."""
+    """The data that searches will see, by space. Raises AssetError without the table that every profile searches."""
     sources = {}
     for space, load in TABLES.items():
         try:
             sources[space] = load().source.name
         except AssetError:
-            if space == "nas201":
+            if space == DEFAULTS["space"]:
                 raise
             sources[space] = "none"
     return sources
@@ -192,25 +182,23 @@ def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
         "prompts": Prompts.load(asked.templates).hashes,
         "search": asdict(search_config(profile, asked, 0)),
     }
-    found: dict[str, dict[str, Any]] = {
-        f"search-{name}": search
-        | {"code": fingerprint("search.algorithm", f"spaces.{name}", f"evaluators.{space.evaluator}")}
-        for name, space in SPACES.items()
-    }
-    for space, config in SUPERNETS[profile.name].items():
-        module = "training.language_model" if space == "darts_rnn" else "training.supernet"
-        found[f"supernet-{space}"] = {"code": fingerprint(module, f"spaces.{space}"), "config": asdict(config)}
-    found["training-darts"] = {"code": fingerprint("training.classifier"), "config": asdict(get_protocol(profile.name))}
-    language = asdict(language_protocol(profile.name))
-    found["training-darts_rnn"] = {"code": fingerprint("training.language_model"), "config": language}
+    found: dict[str, dict[str, Any]] = {}
+    for name, space in SPACES.items():
+        code = fingerprint("search.algorithm", f"spaces.{name}", f"evaluators.{space.evaluator}")
+        found[f"search-{name}"] = search | {"code": code}
+        config = asdict(training_protocol(name, profile.name, space.dataset))
+        found[f"training-{name}"] = {"code": fingerprint(f"training.{space.trainer}"), "config": config}
+    for name, supernet in SUPERNETS[profile.name].items():
+        code = fingerprint(f"training.{SPACES[name].supernet_trainer}", f"spaces.{name}")
+        found[f"supernet-{name}"] = {"code": code, "config": asdict(supernet)}
     return found
 
 
-def _forget_removed(folder: Path) -> None:
+def _forget_removed(home: Home) -> None:
     """Take the marks away of results that somebody removed, so that they are made again."""
-    for mark in (folder / "done").rglob("seed=*"):
-        result = folder / mark.relative_to(folder / "done").with_name(mark.name.partition(",")[0])
-        if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith(("found", "alone")):
+    for mark in home.marks.rglob("seed=*"):
+        result = home.folder / mark.relative_to(home.marks).with_name(mark.name.partition(",")[0])
+        if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith("found"):
             mark.unlink()
 
 

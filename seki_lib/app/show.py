@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..files.errors import RunError
 from ..files.jsonl import read_json, read_lines
@@ -25,11 +24,9 @@ def describe(folder: Path) -> str:
             return "\n".join(_lines(folder))
         except (KeyError, TypeError, AttributeError) as error:
             raise RunError(f"{folder} holds no run of this kit, or a damaged one ({error!r}).") from None
-    if not folder.is_dir():
-        raise RunError(f"{folder} is {'a file' if folder.exists() else 'not there'}, no folder of a run. {WHERE}")
     runs = sorted(path.parent for path in folder.rglob("config.json"))
     if not runs:
-        raise RunError(f"{folder} is not a run folder: it has no config.json, nor has a folder in it. {WHERE}")
+        raise RunError(f"{folder} is no folder of a run, and holds none. {WHERE}")
     return "\n".join(f"{run}  {'finished' if (run / 'result.json').is_file() else 'not finished'}" for run in runs)
 
 
@@ -46,32 +43,25 @@ def prices_of(folder: Path) -> Iterator[str]:
 
 
 def _lines(folder: Path) -> Iterator[str]:
-    config, result = read_json(folder / "config.json"), folder / "result.json"
-    is_search = "run" in config
-    yield from _of_search(folder, config) if is_search else _of_training(folder, config)
-    if result.is_file():
-        yield json.dumps(read_json(result), indent=1, ensure_ascii=False)
-    if is_search:
+    config, is_finished = read_json(folder / "config.json"), (folder / "result.json").is_file()
+    if run := config.get("run"):
+        history = list(read_lines(folder / "history.jsonl"))
+        yield f"{config['llm']['name']} on {run['space']}/{run['task']}, {config['data']['sentence']}"
+        yield f"{len(history)} of {config['search']['rounds'] + 1} evaluations"
+        if history and not is_finished:
+            best = max(history, key=lambda record: record["score"])
+            yield f"best so far: {best['score']:.2f} {best['architecture']} (round {best['round']})"
+    else:
+        epochs, cell = list(read_lines(folder / "metrics.jsonl")), config.get("architecture")
+        what = f"training of {cell}" if cell else f"supernet {config['kind']}"
+        yield f"{what} on {config['data']}, seed {config['seed']}"
+        yield f"{len(epochs)} of {config['epochs']} epochs"
+        if epochs and not is_finished:
+            yield f"last epoch: {json.dumps(epochs[-1], ensure_ascii=False)}"
+    if is_finished:
+        yield json.dumps(read_json(folder / "result.json"), indent=1, ensure_ascii=False)
+    if run:
         yield f"the LLM took {describe_cost(totals(folder / 'transcript.jsonl'))}"
     if (folder / "fork.json").is_file():
         origin = read_json(folder / "fork.json")
         yield f"forked from {origin['of']} at round {origin['round']}; what was paid there is not counted here"
-
-
-def _of_search(folder: Path, config: dict[str, Any]) -> Iterator[str]:
-    history = list(read_lines(folder / "history.jsonl"))
-    run = config["run"]
-    yield f"{config['llm']['name']} on {run['space']}/{run['task']}, {config['data']['sentence']}"
-    yield f"{len(history)} of {config['search']['rounds'] + 1} evaluations"
-    if history and not (folder / "result.json").is_file():
-        best = max(history, key=lambda record: record["score"])
-        yield f"best so far: {best['score']:.2f} {best['architecture']} (round {best['round']})"
-
-
-def _of_training(folder: Path, config: dict[str, Any]) -> Iterator[str]:
-    epochs = list(read_lines(folder / "metrics.jsonl"))
-    what = f"training of {config['architecture']}" if config.get("architecture") else f"supernet {config['kind']}"
-    yield f"{what} on {config['data']}, seed {config['seed']}"
-    yield f"{len(epochs)} of {config['epochs']} epochs"
-    if epochs and not (folder / "result.json").is_file():
-        yield f"last epoch: {json.dumps(epochs[-1], ensure_ascii=False)}"

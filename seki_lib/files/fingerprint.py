@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-BESIDE = ("app", "files", "llm", "report", "spaces", "training.checkpoint", "training.machine")
+BESIDE = ("app", "files", "llm", "report", "results", "spaces", "training.checkpoint", "training.machine")
 """Modules and packages that decide no result: they store, fetch, ask and show. An LLM's settings stand in the config.
 Of `spaces` only the one that is named decides, and what it imports of its like; its networks are code of `nn`."""
 

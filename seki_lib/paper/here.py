@@ -7,7 +7,7 @@ from ..evaluators.tabular import TABLES
 from ..files.errors import AssetError
 from ..llm import DEFAULT_LLM
 from ..profiles import Profile
-from ..results import best_search, by_llm, finished_searches
+from ..results import Home, by_llm
 from ..training import protocol
 from ..training.language_protocol import language_protocol
 from ..training.protocol import TrainingSpec
@@ -39,7 +39,7 @@ def why_no_trans101() -> str:
 
 def editions(edition: Edition, results: Path, space: str = "darts", task: str = "cifar10") -> dict[str, Edition]:
     """LLM -> the edition with it, for each LLM that has searched here; the edition's own first."""
-    searched = by_llm(finished_searches(results, edition.name, space, task))
+    searched = by_llm(Home(results, edition.name).finished_searches(space, task))
     return {llm: replace(edition, llm=llm) for llm in dict.fromkeys([edition.llm, *searched])}
 
 
@@ -51,5 +51,5 @@ def known_spec(need: Training, edition: Edition) -> TrainingSpec:
 
 def training_spec(need: Training, edition: Edition, results: Path) -> TrainingSpec | None:
     """The training of the best cell that the edition's LLM found, or None if it has finished no search."""
-    found = best_search(results, edition.name, need.space, need.cell.partition(":")[2], edition.llm)
+    found = Home(results, edition.name).best_search(need.space, need.cell.partition(":")[2], edition.llm)
     return known_spec(replace(need, cell=str(found.folder)), edition) if found else None

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..profiles import Profile
-from ..results import RunSpec, folder_name
+from ..results import Home, RunSpec, folder_name
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec
 from .settings import Setting, full_grid, longest
 
 NOWHERE = Path()
+BELOW = Home(NOWHERE, "")  # its folders are those below a profile's
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,10 @@ class Need(ABC):
 
 @dataclass(frozen=True)
 class Supernet(Need):
-    """A supernet, from which f(α) is read. alone: instead, short trainings of single cells, by which f is judged."""
+    """A supernet, from which f(α) is read."""
 
     space: str
     dataset: str
-    alone: bool = False
 
     def spec(self, edition: Edition) -> SupernetSpec:
         """The supernet as `training` names it."""
@@ -93,12 +93,11 @@ class Supernet(Need):
 
     def folder(self, edition: Edition) -> Path:
         """`supernets/<space>/<dataset>/<kind>/seed=0`."""
-        folder = self.spec(edition).folder(NOWHERE).relative_to(edition.name)
-        return folder.parent.with_name("alone") if self.alone else folder
+        return self.spec(edition).folder(NOWHERE).relative_to(edition.name)
 
     def command(self, edition: Edition) -> list[str]:
         """`seki supernet`."""
-        return ["supernet", "--space", self.space, "--dataset", self.dataset, *(["--alone"] if self.alone else [])]
+        return ["supernet", "--space", self.space, "--dataset", self.dataset]
 
     def code(self) -> str:
         """Of supernets of this space."""
@@ -180,7 +179,7 @@ class Training(Need):
     def folder(self, edition: Edition) -> Path:
         """`trainings/<space>/<dataset>/<cell>/seed=<n>`; which cell a search finds is not known before."""
         cell = self.cell.replace(":", "-") + (f"-{folder_name(edition.llm)}" if self.searched else "")
-        return Path("trainings") / self.space / self.dataset / cell / f"seed={self.seed}"
+        return BELOW.training(self.space, self.dataset, cell, self.seed)
 
     def command(self, edition: Edition) -> list[str]:
         """`seki train`."""
@@ -213,5 +212,6 @@ class Report:
     @property
     def outputs(self) -> list[str]:
         """What it writes, below the profile's folder."""
-        tables = [f"tables/{table}.{ending}" for table in self.tables for ending in ("csv", "md", "html")]
-        return [f"notebooks/{self.notebook}.ipynb", *tables, *(f"figures/{figure}.png" for figure in self.figures)]
+        tables = [f"{BELOW.tables}/{table}.{ending}" for table in self.tables for ending in ("csv", "md", "html")]
+        figures = [f"{BELOW.figures}/{figure}.png" for figure in self.figures]
+        return [f"{BELOW.notebooks}/{self.notebook}.ipynb", *tables, *figures]

@@ -1,7 +1,5 @@
 """Table 1: CIFAR-10 and CIFAR-100, DARTS space. The cell of the best f(α), and known cells, trained from scratch."""
 
-from dataclasses import replace
-
 from .needs import Edition, Report, Search, Supernet, Training
 from .settings import Setting
 
@@ -57,7 +55,6 @@ def final_training(edition: Edition) -> Report:
 
 def supernet_training(edition: Edition) -> Report:
     """Notebook 01: the supernets, and how far f(α) can be trusted."""
-    darts = Supernet("darts", edition.images)
-    needs = (darts, Supernet("nas201", edition.images), replace(darts, alone=True))
+    needs = (Supernet("darts", edition.images), Supernet("nas201", edition.images))
     figures = ("supernet_path", "supernet_curve", "f_against_truth")
     return Report("01_supernet_training", needs, tables=("trust",), figures=figures, decided_by=TRAINED)

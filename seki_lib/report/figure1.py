@@ -14,8 +14,7 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
 from ..files.errors import RunError
-from ..files.jsonl import read_json
-from ..results import best_search
+from ..results import Home
 from ..training.protocol import named_architecture
 from .style import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK
 from .tables import paper_table
@@ -61,7 +60,8 @@ def our_point(results: Path, profile: str) -> Point:
     Raises RunError with the reason why ours is not in the figure: nothing was searched, it was not searched on a GPU,
     or the cell was not trained as the paper trains.
     """
-    search = best_search(results, profile)
+    home = Home(results, profile)
+    search = home.best_search()
     if search is None:
         raise RunError(f"no search of the DARTS space has finished in profile {profile}")
     seconds, device = cost_parts(search, results, profile)
@@ -70,10 +70,10 @@ def our_point(results: Path, profile: str) -> Point:
     if profile != "paper":
         raise RunError("its cell was trained by a short protocol, whose errors do not compare with these")
     name, _ = named_architecture(str(search.folder))
-    trainings = sorted((results / profile / "trainings" / "darts" / "cifar10" / name).glob("seed=*/result.json"))
+    trainings = home.trainings("darts", "cifar10", name)
     if not trainings:
         raise RunError(f"its cell is not trained: seki train --arch found --profile {profile}")
-    error = fmean(read_json(path)["last_test_error"] for path in trainings)
+    error = fmean(training.result["last_test_error"] for training in trainings)
     return Point("SEKI (ours)", sum(seconds.values()) / DAY, error, "LLM", True)
 
 

@@ -16,9 +16,9 @@ from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
-from ..results import SearchResult, best_search, by_llm, finished_searches
+from ..results import SearchResult, by_llm
 from ..spaces import get_space
-from ..training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
+from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
 from .how import how_notes, words
 from .intervals import mean_std
 from .tables import Cell, Table, not_run
@@ -87,7 +87,8 @@ def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
 
 def table7(results: Path, profile: str) -> Table:
     """The table of a profile's finished searches."""
-    nas201, darts = (by_llm(finished_searches(results, profile, space, "cifar10")) for space in ("nas201", "darts"))
+    home = Home(results, profile)
+    nas201, darts = (by_llm(home.finished_searches(space, "cifar10")) for space in ("nas201", "darts"))
     trained = dict(zip(PAPER_COLUMNS, ("cifar10", "cifar100", "imagenet"), strict=True))
     short = {} if profile == "paper" else {"short": SHORT}
     if short:
@@ -111,7 +112,7 @@ def table7(results: Path, profile: str) -> Table:
             cells["nas201"] = Cell(f"not run ({needs})", "not run", needs)
         behind = [search.result for search in [*found, *found_darts]]
         table.add(f"SEKI, ours, {llm}", cells, len(found or found_darts) or None, behind)
-        if best := best_search(results, profile, "darts", "cifar10", llm):
+        if best := home.best_search("darts", "cifar10", llm):
             seed, n = best.folder.name, len(found_darts)
             darts_notes.append(f"DARTS, {llm}: the cell of {seed}, the best f(α) of {n} finished search(es).")
         darts_notes += [f"To train it: {c.detail}" for c in cells.values() if c.detail.startswith("seki train")]
@@ -137,14 +138,14 @@ def table7(results: Path, profile: str) -> Table:
 
 def _trained(results: Path, profile: str, llm: str, dataset: str) -> Cell:
     """Accuracy after the last epoch, over the seeds of the training, of the best DARTS cell that an LLM found."""
-    best = best_search(results, profile, "darts", "cifar10", llm)
+    home = Home(results, profile)
+    best = home.best_search("darts", "cifar10", llm)
     if not best:
         return not_run(
             f"seki supernet --profile {profile}, then seki search --space darts --llm {llm} --profile {profile}"
         )
-    name, text = named_architecture(str(best.folder))
-    where = TrainingSpec(name, text, dataset, profile).folder(results).parent
-    trained = [read_json(path) for path in sorted(where.glob("seed=*/result.json"))]
+    name, _ = named_architecture(str(best.folder))
+    trained = [training.result for training in home.trainings("darts", dataset, name)]
     if not trained:
         arch = best.folder.relative_to(results).as_posix()
         return not_run(f"seki train --arch <results>/{arch} --dataset {dataset} --profile {profile}")

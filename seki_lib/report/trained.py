@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from .. import paper
 from ..files.errors import RunError
-from ..files.jsonl import read_json
 from ..paper import Edition
 from ..paper.here import editions, known_spec, training_spec
-from ..results import SearchResult, best_search, finished_searches
+from ..results import Home, SearchResult
 from ..spaces import get_space
 from ..training.language_protocol import language_protocol
 from ..training.machine import ELSEWHERE, trained_on
@@ -54,16 +53,16 @@ Runs = Sequence[tuple[Row, dict[str, Any]]]  # the trainings of one row of a tab
 
 def trainings(table: str, edition: Edition, results: Path) -> list[Row]:
     """Every training of "table1", "table2" or "table8"; the cells that LLMs found come first, LLM by LLM."""
-    rows, declared = [], DECLARED[table]
+    rows, declared, home = [], DECLARED[table], Home(results, edition.name)
     for need in declared.found(edition):
         search = need.searched[0]
-        where = (edition.name, search.space, search.task)
+        where = (search.space, search.task)
         mark = "†" if search.task == "imagenet" else ""
         for llm, other in editions(edition, results, search.space, search.task).items():
             spec = training_spec(need, other, results)
-            best = best_search(results, *where, llm)
+            best = home.best_search(*where, llm)
             if spec and best:
-                seeds = ", ".join(str(one.seed) for one in finished_searches(results, *where, llm))
+                seeds = ", ".join(str(one.seed) for one in home.finished_searches(*where, llm))
                 chosen = f"SEKI{mark}, {llm}: the cell of the highest f(α) of the searches with seeds {seeds}."
                 rows.append(
                     Row(f"SEKI{mark}, ours, {llm}", spec, best, search_cost(best, results, edition.name), chosen)
@@ -263,7 +262,7 @@ def _notes_on(rows: Sequence[Row], results: Sequence[dict[str, Any]]) -> list[st
 
 def cost_parts(search: SearchResult, results: Path, profile: str) -> tuple[dict[str, float], str]:
     """Seconds of the supernet, of f and of the LLM, and the device of the supernet. Raises RunError without it."""
-    for supernet in map(read_json, (results / profile / "supernets").glob("*/*/*/*/result.json")):
+    for supernet in (found.result for found in Home(results, profile).supernets()):
         if supernet["weights_sha256"] == search.config["data"]["sha256"]:
             f, llm = search.scoring_seconds, search.result["llm_seconds"]
             return {"supernet": supernet["seconds"], "f": f, "LLM": llm}, str(supernet["device"])

@@ -1,4 +1,4 @@
-"""How far can f(α) be trusted? Its ranking of cells against a better judge: a benchmark's table, or trainings.
+"""How far can f(α) be trusted? Its ranking of cells against a better judge: a benchmark's table.
 
 cells = sample("nas201", 500)
 ranking(scores(evaluator, cells, folder / "f.jsonl"), true_accuracies)
@@ -14,7 +14,6 @@ import numpy as np
 
 from ..files.jsonl import append_line, read_lines
 from ..spaces import get_space
-from ..training.protocol import SupernetSpec
 
 RESAMPLES = 1000  # of the bootstrap
 
@@ -88,9 +87,3 @@ def ranking(f: np.ndarray, truth: np.ndarray, top: int = 10) -> Ranking:
         return float(low), float(high)
 
     return Ranking(len(f), tau(every), interval(tau), regret(every), interval(regret))
-
-
-def alone_specs(profile: str, dataset: str, count: int) -> list[SupernetSpec]:
-    """The short stand-alone trainings that f is compared with on the DARTS space."""
-    home = get_space("darts")
-    return [SupernetSpec("darts", dataset, profile, only=home.format(cell)) for cell in sample("darts", count)]

@@ -1,8 +1,4 @@
-"""What decides a training: sizes by profile, the cell, the data, the seed. Nothing here needs torch.
-
-A final training lives in `<results>/<profile>/trainings/<space>/<dataset>/<name of the cell>/seed=<n>/`, a supernet in
-`<results>/<profile>/supernets/<space>/<dataset>/<kind>/seed=<n>/`.
-"""
+"""What decides a training: sizes by profile, the cell, the data, the seed. Nothing here needs torch."""
 
 import hashlib
 import math
@@ -16,8 +12,9 @@ from typing import Any
 from ..datasets.at_hand import DATASETS, NO_IMAGENET, STAND_INS, TEXTS, assets_at_hand, imagenet_tree
 from ..files.errors import AssetError, RunError, SettingError, look_up
 from ..files.jsonl import read_json
+from ..results import Home
 from ..spaces import darts, darts_rnn, get_space
-from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig
+from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig, language_protocol
 
 PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
 """Cells of the literature that have a name, by space."""
@@ -178,7 +175,6 @@ class SupernetConfig:
     train_images: int = 0  # 0: all 50,000; the first half for the weights, the second to validate and for α
     resolution: int = 32  # pixels; a smaller one averages blocks of them
     score_images: int = 512  # that f(α) is read from: every value of Tables 5 and 6 is a multiple of 1/512
-    only: str = ""  # text of the one cell that is trained: a stand-alone network, to see how far f can be trusted
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
     channels_last: bool = True  # memory layout
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
@@ -266,14 +262,6 @@ SUPERNET_KINDS = {
 }  # fmt: skip
 HELD_OUT = 5120  # images besides those of f(α) that a final cell is read on, at most
 
-ALONE: dict[str, SupernetConfig] = {
-    "smoke": replace(_SMOKE, epochs=1),
-    "laptop": replace(_LAPTOP, epochs=1, train_images=20_000, score_images=5_000),
-    "workstation": SupernetConfig(epochs=10, precision="bf16", score_images=5_000),
-    "paper": SupernetConfig(epochs=10, score_images=5_000),
-}
-"""How single DARTS cells are trained, in short, to be compared with what f says of them."""
-
 
 @dataclass(frozen=True)
 class SupernetSpec:
@@ -284,13 +272,10 @@ class SupernetSpec:
     profile: str
     seed: int = 0
     kind: str = ""  # empty: the profile's
-    only: str = ""  # text of the one cell to train, as ALONE says; empty: the supernet
 
     @property
     def config(self) -> Any:
         """The profile's settings: a SupernetConfig, of darts_rnn a LanguageModelConfig. Raises UnknownName."""
-        if self.only:
-            return replace(look_up("profile", ALONE, self.profile), only=self.only)
         config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
         if self.space == "darts" and self.dataset.startswith("imagenet"):
             config = IMAGENET_SUPERNETS[self.profile]
@@ -301,8 +286,7 @@ class SupernetSpec:
 
     def folder(self, results: Path) -> Path:
         """Where this supernet lives."""
-        name = f"only-{hashlib.sha256(self.only.encode()).hexdigest()[:8]}" if self.only else str(self.config.kind)
-        return results / self.profile / "supernets" / self.space / self.dataset / name / f"seed={self.seed}"
+        return Home(results, self.profile).supernet(self.space, self.dataset, str(self.config.kind), self.seed)
 
     def command(self, results: Path | None = None) -> str:
         """The command that trains this supernet."""
@@ -317,6 +301,12 @@ def get_protocol(profile: str, dataset: str = "cifar10") -> ClassifierConfig:
     if dataset.startswith("imagenet"):
         return look_up("profile", IMAGENET_PROTOCOLS, profile)
     return look_up("profile", PROTOCOLS, profile)
+
+
+def training_protocol(space: str, profile: str, dataset: str) -> Any:
+    """The protocol of a final training in a space: a ClassifierConfig, or a LanguageModelConfig. Raises UnknownName."""
+    is_text = get_space(space).trainer == "language_model"
+    return language_protocol(profile) if is_text else get_protocol(profile, dataset)
 
 
 def images_missing(profile: str) -> str:
@@ -345,7 +335,7 @@ class TrainingSpec:
     def folder(self, results: Path) -> Path:
         """Where this training lives."""
         name = self.name if self.variant == "default" else f"{self.name},{self.variant}"
-        return results / self.profile / "trainings" / self.space / self.dataset / name / f"seed={self.seed}"
+        return Home(results, self.profile).training(self.space, self.dataset, name, self.seed)
 
 
 def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:

@@ -125,8 +125,7 @@ class SupernetTraining(ImageTraining):
         self.images = search_images(config)
         self.split = self.images.split(data)
         self.train, self.alphas = self.split.weights.to(self.device), self.split.alphas.to(self.device)
-        self.only = self.space.parse(config.only) if config.only else None
-        self.probes = [self.only] if self.only else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
+        self.probes = [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
 
     def begin_epoch(self) -> None:
         """Learning rate of the epoch, and its batches from the next step on."""
@@ -146,8 +145,8 @@ class SupernetTraining(ImageTraining):
 
     def sampled(self) -> Any:
         """The cell of this step, or None for the mixture."""
-        if self.mixed or self.only:
-            return self.only
+        if self.mixed:
+            return None
         if self.config.sampling == "uniform":
             return self.space.random(Random(self.seed_of(f"path/{self.step}")))
         block, place = divmod(self.epoch * self.steps + self.step, len(self.space.operations))
@@ -206,7 +205,7 @@ class SupernetTraining(ImageTraining):
             round(self.epoch_seconds, 3),
             round(n / max(self.epoch_seconds, 1e-9), 1),
         )
-        of = "of the mixture" if self.mixed else "alone" if self.only else f"of {PROBES} random cells"
+        of = "of the mixture" if self.mixed else f"of {PROBES} random cells"
         return line, (
             f"lr {line.lr:.5f}  loss {line.train_loss:.3f}  train error {line.train_error:5.2f} %  "
             f"accuracy {of} {line.accuracy:5.2f} %  {line.images_per_second:,.0f} images/s"

@@ -121,7 +121,6 @@ def test_every_count_of_every_command_is_a_whole_number_from_0_on(command, seki)
         (["supernet", "--device", "meta"], "device 'meta' is not here"),
         (["search", "--variant", "../x"], "is no name of a folder"),
         (["ablations", "--k", "4", "--xi", "9"], "xi must lie between 1 and k = 4, not 9"),
-        (["supernet", "--alone", "--epochs", "3"], "--alone is of the space darts and of the profile's settings"),
         (["train", "--arch", "DARTS_V2", "--lr", "nan"], "'nan' is no number from"),
         (["train", "--arch", "DARTS_V2", "--lr", "-1"], "'-1' is no number from"),
         (["train", "--arch", "DARTS_V2", "--batch", "0"], "'0' is no whole number from 1"),

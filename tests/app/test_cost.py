@@ -1,35 +1,41 @@
 """The cost planner: its arithmetic by hand, what is finished is not paid again, what it does not know it says."""
 
 import json
-from dataclasses import asdict, replace
+import math
+from dataclasses import replace
 from random import Random
 
 import pytest
 
-from seki_lib.app.cost import Protocols, as_text, plan
+from seki_lib.app.cost import plan
 from seki_lib.app.cost.plan import wall_hours
-from seki_lib.app.cost.speed import published_share, speed
-from seki_lib.app.cost.tokens import tokens
+from seki_lib.app.cost.rates import asking, published_share, speed
 from seki_lib.app.cost.work import (
-    SUPERNET,
-    TRAINING,
-    Asking,
+    Job,
     Work,
-    classifier_work,
-    imagenet_work,
     language_multiply_adds,
-    language_work,
     path_multiply_adds,
     supernet_work,
+    training_work,
 )
 from seki_lib.app.notebook import ROOT
 from seki_lib.files.errors import SettingError, UnknownName
 from seki_lib.files.jsonl import append_line
 from seki_lib.nn.count import count, count_supernet
+from seki_lib.paper import Supernet, Training
 from seki_lib.profiles import get_profile
+from seki_lib.results import Home
 from seki_lib.runs import RunSpec
 from seki_lib.spaces import get_space
-from seki_lib.training.protocol import SupernetConfig, SupernetSpec, TrainingSpec, get_protocol, named_architecture
+from seki_lib.training.language_protocol import language_protocol
+from seki_lib.training.protocol import (
+    IMAGENET_SUPERNETS,
+    SupernetConfig,
+    SupernetSpec,
+    TrainingSpec,
+    get_protocol,
+    named_architecture,
+)
 
 PAPER = get_profile("paper")
 LLM = "openai:gpt-4o-mini"
@@ -42,7 +48,8 @@ def fresh(tmp_path_factory):
 
 
 def row(plan, table):
-    return next(row for row in plan.rows if row.table == table)
+    """A row by the number of its table, or "all"."""
+    return plan.table.loc[next(name for name in plan.table.index if name.startswith(str(table)))]
 
 
 def test_a_mixed_supernet_counts_as_the_public_code_does():
@@ -56,34 +63,36 @@ def test_a_mixed_supernet_counts_as_the_public_code_does():
 
 
 def test_operations_are_two_a_multiply_add_and_three_passes_a_trained_sample():
-    job = Work(1, "", "classifier", TRAINING, multiply_adds=10, trained=100, tested=50)
-    assert job.operations == 2 * 10 * (3 * 100 + 50)
-    assert replace(job, left=0.25).operations == 1750
+    work = Work("classifier", multiply_adds=10, trained=100, tested=50)
+    assert work.operations == 2 * 10 * (3 * 100 + 50)
+    assert Job(Training("DARTS_V2", "cifar10"), 1, work, times=0.25).operations == 1750
     text = named_architecture("DARTS_V2")[1]
-    final = classifier_work(get_protocol("paper"), text, "cifar10")
+    final = training_work(get_protocol("paper"), "darts", text, "cifar10")
     assert final.operations == 2 * 528_359_040 * (3 * 50_000 + 10_000) * 600  # 1.01e17
-    assert imagenet_work(Protocols(), text).operations == 2 * 529_911_552 * 250 * (3 * 1_281_167 + 50_000)
-    assert language_multiply_adds(850, 10_000) == 1700 * 1700 + 8 * 850 * 1700 + 850 * 10_000  # 22.95 M
+    final = training_work(get_protocol("paper", "imagenet"), "darts", text, "imagenet")
+    assert final.operations == 2 * 529_911_552 * 250 * (3 * 1_281_167 + 50_000)
+    assert language_multiply_adds(850) == 1700 * 1700 + 8 * 850 * 1700 + 850 * 10_000  # 22.95 M
 
 
 def test_on_the_card_that_was_reported_it_takes_the_hours_that_were_reported(tmp_path):
     """24 h on a V100 for DARTS_V2, 92 GPU-hours for PC-DARTS on ImageNet, 2.4 h for its supernet on a 1080 Ti."""
-    p, text = Protocols(), named_architecture("DARTS_V2")[1]
-    mixed = replace(p.imagenet_search, kind="pc_darts")
-    for job, card, hours in (
-        (classifier_work(get_protocol("paper"), text, "cifar10"), "v100", 24),
-        (supernet_work(mixed, p.imagenet_search_images, "imagenet"), "v100", 92),
-        (supernet_work(SupernetConfig(kind="pc_darts"), (25_000, 25_000)), "1080ti", 2.4),
-        (language_work(p), "1080ti", 72),
+    text = named_architecture("DARTS_V2")[1]
+    for work, card, hours in (
+        (training_work(get_protocol("paper"), "darts", text, "cifar10"), "v100", 24),
+        (supernet_work(replace(IMAGENET_SUPERNETS["paper"], kind="pc_darts"), "imagenet"), "v100", 92),
+        (supernet_work(SupernetConfig(kind="pc_darts"), "cifar10"), "1080ti", 2.4),
+        (training_work(language_protocol("paper"), "darts_rnn", "", "ptb"), "1080ti", 72),
     ):
-        at = speed(card, job.kind, "fp32", tmp_path)
+        at = speed(card, work.kind, "fp32", Home(tmp_path, "paper"))
         assert not at.measured
-        assert job.operations / at.per_second / 3600 == pytest.approx(hours)
+        assert work.operations / at.per_second / 3600 == pytest.approx(hours)
     share, source = published_share("classifier")
     assert share == pytest.approx(2 * 528_359_040 * 96e6 / 86_400 / 15.7e12) and "issues/80" in source
-    on_a100 = speed("a100", "classifier", "fp32", tmp_path)
+    on_a100 = speed("a100", "classifier", "fp32", Home(tmp_path, "paper"))
     assert on_a100.per_second == pytest.approx(share * 19.5e12)
-    assert speed("a100", "classifier", "bf16", tmp_path).per_second == pytest.approx(2 * on_a100.per_second)
+    assert speed("a100", "classifier", "bf16", Home(tmp_path, "paper")).per_second == pytest.approx(
+        2 * on_a100.per_second
+    )
 
 
 def test_table_1_is_24_trainings_of_a_day_each_on_a_v100(fresh):
@@ -91,35 +100,38 @@ def test_table_1_is_24_trainings_of_a_day_each_on_a_v100(fresh):
     days = (
         16 + 8 * pc_darts
     )  # a cell that is not found yet counts as DARTS_V2; CIFAR-100's classifier is larger, barely
-    assert 24 * days < table1.gpu_hours < 24 * days + 2.4  # and the supernet with its scores
+    assert 24 * days < table1["GPU-hours"] < 24 * days + 2.4  # and the supernet with its scores
     searches = 2 * len(PAPER.ablation_seeds)  # the profile's own and the one that it forks from, scored by the supernet
-    assert (table1.jobs_left, table1.jobs_done, table1.hours_from) == (24 + 1 + searches, 0, "FLOP count")
-    assert fresh.rows[-1].gpu_hours == pytest.approx(sum(r.gpu_hours for r in fresh.rows[:-1]))
+    assert (table1["jobs left"], table1["done"]) == (24 + 1 + searches, 0)
+    assert row(fresh, "all")["GPU-hours"] == pytest.approx(fresh.table["GPU-hours"].iloc[:-1].sum())
 
 
 def test_ablations_take_425_calls_a_seed_by_forks_and_searches_85(fresh):
-    assert sum(row(fresh, table).llm_calls for table in (1, 5, 6)) / len(PAPER.ablation_seeds) == 425
+    assert sum(row(fresh, table)["LLM calls"] for table in (1, 5, 6)) / len(PAPER.ablation_seeds) == 425
     assert sum(2 * lam + 50 - lam for lam in PAPER.lams) + 16 * 85 == 1850  # without forks
-    assert row(fresh, 3).llm_calls == 4 * 85 and row(fresh, 4).llm_calls == 7 * 4 * 85
-    assert row(fresh, 3).gpu_hours == 0 and row(fresh, 3).wall_hours == 0
+    assert row(fresh, 3)["LLM calls"] == 4 * 85 and row(fresh, 4)["LLM calls"] == 7 * 4 * 85
+    assert row(fresh, 3)["GPU-hours"] == 0
 
 
 def test_tokens_and_dollars_of_counted_prompts_are_the_sums_by_hand(fresh):
     prompt = 4 * (35 * (338 + 452) + 15 * 809)  # benchmarks/results/prompt_tokens.csv: full, nas201
     reply = 4 * (35 * (200 + 84) + 15 * 84)
     table3 = row(fresh, 3)
-    assert (table3.prompt_tokens, table3.completion_tokens, table3.tokens_from) == (prompt, reply, "counted")
+    assert (table3["prompt tokens"], table3["reply tokens"]) == (prompt, reply)
+    assert "tokens of nas201: counted on the full prompts of nas201, first attempts" in fresh.notes
     assert table3.dollars == pytest.approx((prompt * 0.15 + reply * 0.60) / 1e6)
-    assert fresh.dollars[LLM] == pytest.approx(fresh.rows[-1].dollars)
+    assert row(fresh, "all").dollars == pytest.approx(fresh.table.dollars.iloc[:-1].sum())
 
 
-def test_tokens_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
-    known = tokens("local:smollm2-135m", "nas201", tmp_path)
+def test_tokens_and_seconds_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
+    known = asking("local:smollm2-135m", "nas201", Home(tmp_path, "paper"))
     folders = sorted((ROOT / "results/reference/searches/nas201").glob("*/*/default/seed=*"))
-    results = [json.loads((folder / "result.json").read_text())["tokens"] for folder in folders]
-    assert known.measured and known.source.startswith(f"{len(results)} finished searches")
-    took = known.of(Asking(3, "nas201", len(results) * 35, len(results) * 15))
-    assert took == {kind: sum(result[kind] for result in results) for kind in took}
+    results = [json.loads((folder / "result.json").read_text()) for folder in folders]
+    assert known.source.startswith(f"{len(results)} finished searches")
+    rounds = len(results) * 35, len(results) * 15
+    tokens, seconds = known.of(rounds)
+    assert tokens == {kind: sum(result["tokens"][kind] for result in results) for kind in tokens}
+    assert seconds == pytest.approx(sum(result["llm_seconds"] for result in results), rel=1e-3)
 
 
 def test_what_is_finished_is_subtracted(fresh, tmp_path):
@@ -144,19 +156,21 @@ def test_what_is_finished_is_subtracted(fresh, tmp_path):
         for number in range(rounds + 1):
             append_line(folder / "history.jsonl", {"round": number})
     left = plan(results=tmp_path, card="v100", gpus=4)
-    assert row(fresh, 1).gpu_hours - row(left, 1).gpu_hours == pytest.approx(24 * 1.25, rel=1e-3)  # and 20 scores of f
-    assert row(left, 1).jobs_done == 1
-    assert row(left, 3).llm_calls == (0) + (10) + (2 * 25 + 15) + 85
-    assert row(fresh, 1).llm_calls - row(left, 1).llm_calls == 2 * 20  # λ = 45, from which all others fork
+    assert row(fresh, 1)["GPU-hours"] - row(left, 1)["GPU-hours"] == pytest.approx(
+        24 * 1.25, rel=1e-3
+    )  # and 20 scores of f
+    assert row(left, 1)["done"] == 1
+    assert row(left, 3)["LLM calls"] == (0) + (10) + (2 * 25 + 15) + 85
+    assert row(fresh, 1)["LLM calls"] - row(left, 1)["LLM calls"] == 2 * 20  # λ = 45, from which all others fork
     folder = RunSpec("darts", "cifar10", LLM, "paper", 8).folder(tmp_path)  # λ = 35, of Tables 1, 5 and 6
     folder.mkdir(parents=True)
     for number in range(51):
         append_line(folder / "history.jsonl", {"round": number})
     more = plan(results=tmp_path, card="v100", gpus=4)
-    assert row(left, 1).llm_calls - row(more, 1).llm_calls == 15
-    assert row(left, 5).llm_calls == row(more, 5).llm_calls == row(fresh, 5).llm_calls
-    assert row(fresh, 6).llm_calls - row(left, 6).llm_calls == 15
-    assert row(left, 2) == row(fresh, 2)
+    assert row(left, 1)["LLM calls"] - row(more, 1)["LLM calls"] == 15
+    assert row(left, 5)["LLM calls"] == row(more, 5)["LLM calls"] == row(fresh, 5)["LLM calls"]
+    assert row(fresh, 6)["LLM calls"] - row(left, 6)["LLM calls"] == 15
+    assert row(left, 2).equals(row(fresh, 2))
 
 
 def test_a_supernet_that_is_trained_is_not_trained_again(fresh, tmp_path):
@@ -164,11 +178,11 @@ def test_a_supernet_that_is_trained_is_not_trained_again(fresh, tmp_path):
     folder.mkdir(parents=True)
     (folder / "result.json").write_text("{}")
     left = row(plan(results=tmp_path, card="v100", gpus=4), 1)
-    assert left.jobs_done == 1
+    assert left["done"] == 1
     config = SupernetConfig()
     trained = 2 * path_multiply_adds(config) * 3 * 25_000 * 50
     speed_there = published_share("supernet")[0] * 15.7e12
-    assert row(fresh, 1).gpu_hours - left.gpu_hours == pytest.approx(trained / speed_there / 3600)
+    assert row(fresh, 1)["GPU-hours"] - left["GPU-hours"] == pytest.approx(trained / speed_there / 3600)
 
 
 def test_a_finished_training_on_the_card_measures_its_speed(tmp_path):
@@ -178,30 +192,41 @@ def test_a_finished_training_on_the_card_measures_its_speed(tmp_path):
         append_line(folder / "metrics.jsonl", {"images_per_second": rate})
     (folder / "result.json").write_text(json.dumps({"device": "NVIDIA A100-SXM4-80GB", "madds_m": 500.0}))
     (folder / "config.json").write_text(json.dumps({"precision": "fp32"}))
-    at = speed("a100", "classifier", "fp32", tmp_path / "paper")
+    at = speed("a100", "classifier", "fp32", Home(tmp_path, "paper"))
     assert at.measured and "1,000 images/s" in at.source
     assert at.per_second == pytest.approx(6 * 500e6 * 1000)
-    assert not speed("a100", "classifier", "bf16", tmp_path / "paper").measured
-    assert not speed("v100", "classifier", "fp32", tmp_path / "paper").measured
+    assert not speed("a100", "classifier", "bf16", Home(tmp_path, "paper")).measured
+    assert not speed("v100", "classifier", "fp32", Home(tmp_path, "paper")).measured
 
 
 def test_the_kept_benchmark_is_a_measured_speed(tmp_path):
-    at = speed("cpu", "classifier", "fp32", tmp_path)
+    at = speed("cpu", "classifier", "fp32", Home(tmp_path, "paper"))
     assert at.measured and at.per_second == pytest.approx(6 * 528_359_040 * 10.96)
-    other = speed("cpu", "imagenet", "fp32", tmp_path)
+    other = speed("cpu", "imagenet", "fp32", Home(tmp_path, "paper"))
     assert not other.measured and other.per_second == at.per_second and "another network" in other.source
 
 
 def test_wall_time_is_phase_after_phase_the_longest_job_first():
-    def job(phase, splits=False):
-        return Work(1, "", "classifier", phase, 1, 1, splits=splits)
+    supernet, training = Job(Supernet("darts", "cifar10"), 1), Job(Training("DARTS_V2", "cifar10"), 1)
+    jobs, hours = [supernet, *[training] * 4], [2.0, 3.0, 3.0, 2.0, 2.0]
+    assert wall_hours(jobs, hours, 1) == 12
+    assert wall_hours(jobs, hours, 2) == 2 + 5
+    assert wall_hours(jobs, hours, 9) == 2 + 3
+    assert wall_hours([Job(Training("DARTS_V2", "imagenet"), 2)], [8.0], 4) == 2
+    assert wall_hours([], [], 3) == 0
 
-    jobs = [(job(SUPERNET), 2.0), *((job(TRAINING), hours) for hours in (3.0, 3.0, 2.0, 2.0))]
-    assert wall_hours(jobs, 1) == 12
-    assert wall_hours(jobs, 2) == 2 + 5
-    assert wall_hours(jobs, 9) == 2 + 3
-    assert wall_hours([(job(TRAINING, splits=True), 8.0)], 4) == 2
-    assert wall_hours([], 3) == 0
+
+def test_the_workstation_profile_is_priced_by_its_own_protocols(tmp_path):
+    """13 short trainings in bf16, of networks of the paper's size where the data are, and its searches' LLM hours."""
+    planned = plan("workstation", "a100", llm="local:smollm2-135m", results=tmp_path)
+    assert "bf16" in planned.title and row(planned, 4)["LLM calls"] == 7 * 4 * 85
+    table1, speed_there = row(planned, 1), speed("a100", "classifier", "bf16", Home(tmp_path, "paper")).per_second
+    darts_v2 = 2 * 528_359_040 * (3 * 50_000 + 10_000) * 50 / speed_there / 3600
+    assert 6 * darts_v2 < table1["GPU-hours"] < 8 * darts_v2  # the supernet too
+    assert 0 < row(planned, 2)["GPU-hours"] < darts_v2  # 7,200 photographs at 64 pixels
+    assert not any(note.startswith("imagenet") for note in planned.notes)  # nothing at 224 pixels
+    assert 0 < table1["LLM-hours"] < row(planned, "all")["LLM-hours"]
+    assert math.isnan(row(plan("workstation", results=tmp_path), "all")["LLM-hours"])  # nobody has timed that LLM
 
 
 @pytest.mark.parametrize(
@@ -210,7 +235,7 @@ def test_wall_time_is_phase_after_phase_the_longest_job_first():
         ({"card": "voodoo2"}, UnknownName, "unknown card 'voodoo2'; valid: h200, h100, a100"),
         ({"llm": "mistral"}, UnknownName, "unknown LLM 'mistral'; valid: local:<model>"),
         ({"profile": "desktop"}, UnknownName, "valid: smoke, laptop, workstation, paper"),
-        ({"profile": "laptop"}, SettingError, "only the profile paper is planned"),
+        ({"profile": "laptop"}, SettingError, "only workstation and paper are planned"),
         ({"precision": "int8"}, UnknownName, "valid: fp32, bf16"),
         ({"card": "v100", "precision": "bf16"}, SettingError, "V100 SXM2 has no bf16"),
         ({"card": "cpu", "precision": "bf16"}, SettingError, "neither a measured speed in bf16 nor a peak"),
@@ -224,16 +249,17 @@ def test_what_cannot_be_planned_is_one_sentence(options, error, sentence, tmp_pa
 
 def test_a_price_that_nobody_knows_is_not_zero(tmp_path):
     unknown = plan(results=tmp_path, llm="openai:gpt-99")
-    assert unknown.rows[-1].dollars is None and "not known" in as_text(unknown)
+    assert math.isnan(row(unknown, "all").dollars) and "not known" in str(unknown)
     assert any("SEKI_PRICES" in note for note in unknown.notes)
-    assert plan(results=tmp_path, llm="local:smollm2-135m").rows[-1].dollars == 0
+    assert plan(results=tmp_path, llm="local:smollm2-135m").table.dollars.sum() == 0
 
 
 def test_the_table_on_screen_and_the_data_say_the_same(fresh):
-    text = as_text(fresh)
-    assert "wall hours, 4 GPUs" in text and "FLOP count" in text and "issues/80" in text
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + 8 + 1 and len({len(line) for line in lines}) == 1
-    data = json.loads(json.dumps(asdict(fresh)))
-    assert [row["table"] for row in data["rows"]] == [1, 2, 3, 4, 5, 6, 7, 8, 0]
-    assert f"{data['rows'][0]['gpu_hours']:,.0f}" in lines[2]
+    text = str(fresh)
+    assert "4 x NVIDIA V100" in text and "issues/80" in text
+    lines = text.splitlines()[2:12]
+    assert len({len(line) for line in lines}) == 1
+    data = json.loads(json.dumps(fresh.as_data()))
+    assert [name[0] for name in data["tables"]] == [*"12345678", "a"]
+    assert f"{data['tables']['1: CIFAR-10/100, DARTS space']['GPU-hours']:,.1f}" in lines[1]
+    assert data["tables"]["all"]["LLM-hours"] is None and "not known" in lines[-1]

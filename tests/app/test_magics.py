@@ -49,7 +49,6 @@ def test_an_edited_prompt_is_shown_filled_in_with_its_length_and_a_diff(bench):
     assert "Look at the gradient." in text and "{{" not in text.partition("Changed")[0]
     assert text.startswith("Prompt critique, round 3: about ") and "price not known" in text
     assert "-To raise the {{ metric }}, change" in text and "+Cell {{ architecture }} at {{ score }}." in text
-    assert "<pre" in bench.preview("critique", 3)._repr_html_()
 
 
 def test_a_rerun_forks_from_its_round_and_pays_for_nothing_before(bench, fake):
@@ -112,18 +111,18 @@ def test_an_unknown_variable_lists_the_known_ones_and_changes_nothing(bench):
 
 
 def test_the_cell_magic_checks_shows_saves_and_says_its_usage(bench, tmp_path, capsys):
-    magics.prompt(bench, f"critique --round 2 --save {tmp_path}/mine.md.j2", EDITED)
+    bench.cell_magic(f"critique --round 2 --save {tmp_path}/mine.md.j2", EDITED)
     assert "round 2" in capsys.readouterr().out
     assert (tmp_path / "mine.md.j2").read_text() == EDITED
     for line, cell, sentence in [
         ("critique", "{{ fitness }}", "it may use"),
         ("critic", EDITED, "invalid choice"),
-        ("", EDITED, "%%prompt critique|refine|inspire"),
+        ("", EDITED, "required: stage"),
         ("critique --round 44", EDITED, "cannot be run anew"),
     ]:
         before = bench.prompts
         with pytest.raises(UsageError) as error:
-            magics.prompt(bench, line, cell)
+            bench.cell_magic(line, cell)
         assert sentence in str(error.value) and bench.prompts == before
 
 

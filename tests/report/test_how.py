@@ -10,7 +10,7 @@ from kept import searched
 from seki_lib.report.how import ASKED_AGAIN, how_notes, how_of, words
 from seki_lib.report.tables import BY_CHANCE, BY_CHANCE_NOTE, Cell, Table
 from seki_lib.report.trained import Row, table1
-from seki_lib.results import best_search
+from seki_lib.results import Home
 from seki_lib.search.repository import HOW
 from seki_lib.training.machine import trained_on
 from seki_lib.training.protocol import TrainingSpec
@@ -77,7 +77,7 @@ def test_a_trained_cell_carries_the_mark_of_the_search_that_found_it(tmp_path):
     made = dict.fromkeys(("last_test_error", "best_test_error", "paper_params_m", "params_m"), 5.0)
     made |= {"data": "toy", "train_images": 10, "test_images": 10, "epochs": 1, "cpu": "a CPU, AVX2", "torch": "2"}
     searched(tmp_path, "laptop", "darts", "cifar10", "a:1", 8, "text", 80.0)
-    search = best_search(tmp_path, "laptop")
+    search = Home(tmp_path, "laptop").best_search()
     search.result["mostly_fallback"] = True
     spec = TrainingSpec("DARTS_V2", "text", "cifar10", "laptop")
     rows = [Row("SEKI, ours, a:1", spec, search), Row("DARTS_V2, ours", spec)]

@@ -12,7 +12,7 @@ from seki_lib.paper.table1 import CELLS
 from seki_lib.profiles import get_profile
 from seki_lib.report.tables import paper_table
 from seki_lib.report.trained import SHORT, Row, search_cost, table1, trainings
-from seki_lib.results import best_search
+from seki_lib.results import Home
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import PROTOCOLS, SupernetSpec, TrainingSpec
 
@@ -86,7 +86,7 @@ def test_each_profile_has_its_trainings_and_the_best_cell_of_each_llm_comes_firs
 
 def test_the_cost_of_a_search_is_its_seconds_by_part_on_a_cpu_and_gpu_days_on_a_gpu(tmp_path):
     searched(tmp_path, "laptop", "darts", "cifar10", "a:1", 8, PUBLIC_GENOTYPES["DARTS_V1"], 80.0)
-    search = best_search(tmp_path, "laptop")
+    search = Home(tmp_path, "laptop").best_search()
     search.result["llm_seconds"] = 43_200.0
     supernet = SupernetSpec("darts", "cifar10", "laptop").folder(tmp_path)
     supernet.mkdir(parents=True)

@@ -11,7 +11,7 @@ from seki_lib.prompts import VARIABLES, Prompts
 from seki_lib.report.prompting import changed_edges, parts
 from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, reply_counts, table7, what_it_takes
 from seki_lib.report.tables import paper_table
-from seki_lib.results import finished_searches
+from seki_lib.results import Home
 from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import TrainingSpec, dataset_at_hand, get_protocol, named_architecture
@@ -58,7 +58,7 @@ def test_only_finished_searches_stand_in_the_table(results):
 
 
 def test_replies_are_counted_as_the_transcript_has_them(results):
-    for search in finished_searches(results, "smoke", "nas201", "cifar10"):
+    for search in Home(results, "smoke").finished_searches("nas201", "cifar10"):
         folder = search.folder
         counts = reply_counts(folder)
         calls = [c for c in read_lines(folder / "transcript.jsonl") if c["stage"] in ("refine", "inspire")]

@@ -3,7 +3,7 @@ import pytest
 
 from seki_lib.evaluators.base import Evaluation
 from seki_lib.files.source import DataSource
-from seki_lib.report.trust import alone_specs, ranking, sample, scores
+from seki_lib.report.trust import ranking, sample, scores
 from seki_lib.report.trust_table import trust_table
 from seki_lib.spaces import get_space
 
@@ -46,9 +46,3 @@ def test_a_cell_is_scored_once_and_again_by_another_supernet(tmp_path):
     assert first.tolist() == [1.0, 2.0, 3.0] and both.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
     judge.source = DataSource("second", "", "", "")
     assert scores(judge, cells, tmp_path / "s.jsonl", say=lambda line: None).tolist() == [6.0, 7.0, 8.0, 9.0, 10.0]
-
-
-def test_stand_alone_trainings_are_runs_of_their_own(tmp_path):
-    specs = alone_specs("laptop", "cifar10", 12)
-    assert len({spec.folder(tmp_path) for spec in specs}) == 12
-    assert all(spec.config.only == spec.only for spec in specs)

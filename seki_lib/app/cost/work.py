@@ -1,128 +1,195 @@
-"""What one job takes: the operations of a GPU's, the calls of a search's. Sizes and arithmetic; no file is read."""
+"""What is left of the jobs that `seki_lib/paper` declares: operations of GPUs, and rounds to ask LLMs for.
+
+Each job counts once, with the first table that needs it. What is finished under the results folder is subtracted,
+half-done trainings and searches in part.
+"""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from random import Random
+from typing import Any
 
+from ...files.jsonl import read_lines
 from ...nn.count import count, count_supernet
-from ...spaces import get_space
-from ...training.language_protocol import LANGUAGE_PROTOCOLS, LANGUAGE_SUPERNETS
-from ...training.protocol import IMAGENET_PROTOCOLS, IMAGENET_SUPERNETS, ClassifierConfig, SupernetConfig
+from ...paper import Edition, Need, Search, Supernet, Training, needs_of
+from ...paper.here import known_spec, training_spec
+from ...paper.settings import longest
+from ...spaces import DartsGenotype, get_space
+from ...training.language_protocol import LanguageModelConfig
+from ...training.protocol import ImageNetConfig, ImageNetSupernetConfig, SupernetConfig, training_protocol
 
 BACKWARD = 2  # the backward pass in forward passes
-PHASES = SUPERNET, SEARCH, TRAINING = range(3)  # each waits for the one before
-
-
-@dataclass(frozen=True)
-class Protocols:
-    """What experiments take, as the profile `paper` sets it, and the sizes of their data."""
-
-    imagenet_epochs: int = IMAGENET_PROTOCOLS["paper"].epochs
-    imagenet_channels: int = IMAGENET_PROTOCOLS["paper"].channels
-    imagenet_layers: int = IMAGENET_PROTOCOLS["paper"].layers
-    imagenet_images: tuple[int, int] = (1_281_167, 50_000)  # training, validation
-    imagenet_search: SupernetConfig = IMAGENET_SUPERNETS["paper"]
-    imagenet_search_images: tuple[int, int] = (128_117, 32_029)  # 10 % of each class for the weights, 2.5 % to validate
-    tokens: tuple[int, int] = (929_589, 73_760)  # of Penn Treebank: training, validation
-    vocabulary: int = 10_000
-    language_epochs: int = LANGUAGE_PROTOCOLS["paper"].epochs
-    language_embedding: int = LANGUAGE_PROTOCOLS["paper"].hidden
-    language_search_epochs: int = LANGUAGE_SUPERNETS["paper"].epochs
-    language_search_embedding: int = LANGUAGE_SUPERNETS["paper"].hidden
+SAMPLES = {  # images or words: to train on, to validate or test on
+    "cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), "imagenet": (1_281_167, 50_000),
+    "imagenet_sample": (7_200, 2_000), "ptb": (929_589, 73_760),
+}  # fmt: skip
+CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet": 1000, "imagenet_sample": 200}
+VOCABULARY = 10_000  # words of Penn Treebank
+COUNTED_PIXELS = {"cifar": 32, "imagenet": 224}  # side of the images that `count_supernet` counts, by stem
 
 
 @dataclass(frozen=True)
 class Work:
-    """One job of a GPU. trained, tested: samples (images, tokens) with and without a backward pass."""
+    """What a GPU computes: so many samples (images, words), with a backward pass (trained) and without (tested)."""
 
-    table: int
-    what: str
     kind: str  # of what is known of its speed: a key of [published] in cards.toml
-    phase: int
     multiply_adds: float  # forward, one sample
     trained: float
     tested: float = 0.0
-    parameters: int = 0
-    left: float = 1.0  # share that is not done yet
-    splits: bool = False  # may be spread over several GPUs
 
     @property
     def operations(self) -> float:
-        """Multiplications and additions that are left to do."""
-        return 2 * self.multiply_adds * ((1 + BACKWARD) * self.trained + self.tested) * self.left
+        """Multiplications and additions."""
+        return 2 * self.multiply_adds * ((1 + BACKWARD) * self.trained + self.tested)
 
 
 @dataclass(frozen=True)
-class Asking:
-    """Rounds of searches that are left to do: of self-evolution (two calls) and of inspiration (one)."""
+class Job:
+    """One need and what is left of it. A job without `work` takes no GPU, or minutes of one."""
 
-    table: int
-    space: str
-    evolve: int
-    inspire: int
+    need: Need
+    table: int  # the first that needs it; of what notebook 01 alone needs, Table 1
+    work: Work | None = None
+    times: float = 1.0  # how often the work is to be done: a share of a training, the cells that a search scores
+    rounds: tuple[int, int] = (0, 0)  # to ask an LLM for: of self-evolution, of inspiration
 
     @property
-    def calls(self) -> int:
-        """Calls at first attempt."""
-        return 2 * self.evolve + self.inspire
+    def kind(self) -> str:
+        """Of its work; empty without."""
+        return self.work.kind if self.work else ""
+
+    @property
+    def operations(self) -> float:
+        """Of a GPU, that are left."""
+        return self.times * self.work.operations if self.work else 0.0
+
+    @property
+    def splits(self) -> bool:
+        """Whether it may be spread over several GPUs."""
+        return isinstance(self.need, Supernet | Training) and self.need.dataset == "imagenet"
 
 
-def supernet_work(config: SupernetConfig, images: tuple[int, int], stem: str = "cifar") -> Work:
-    """A supernet of the DARTS space. images: of an epoch of its weights, and of its α if it has any."""
-    imagenet = stem == "imagenet"
+def jobs(edition: Edition, results: Path) -> list[Job]:
+    """Every job of an edition, with what is left of it."""
+    found = []
+    for need, names in needs_of(edition).items():
+        table = min((int(name.removeprefix("table")) for name in names if name.startswith("table")), default=1)
+        if isinstance(need, Supernet):
+            found.append(_supernet(need, table, edition, results))
+        elif isinstance(need, Training):
+            found.append(_training(need, table, edition, results))
+        elif isinstance(need, Search) and need.until is None:
+            found.append(_search(need, table, edition, results))
+    return found
+
+
+def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> Job:
+    if get_space(need.space).evaluator == "tabular":
+        return Job(need, table)  # minutes: notebook 01 looks with it how far f can be trusted
+    spec = need.spec(edition)
+    left = _share_left(spec.folder(results), spec.config.epochs)
+    return Job(need, table, supernet_work(spec.config, need.dataset), left)
+
+
+def _search(need: Search, table: int, edition: Edition, results: Path) -> Job:
+    """Rounds to ask for, and as many cells to score; a fork has no self-evolution of its own."""
+    profile, setting = edition.profile, need.setting
+    done = max(0, len(list(read_lines(need.spec(edition).folder(results) / "history.jsonl"))) - 1)
+    lam = setting.lam if setting else profile.lam
+    forks = setting is not None and setting != longest(edition.grid(need.seed))
+    evolve, inspire = 0 if forks else max(0, lam - done), profile.rounds - max(done, lam)
+    scorers = [before for before in need.after(edition) if isinstance(before, Supernet)]
+    work = scoring_work(scorers[0].spec(edition).config, scorers[0].dataset) if scorers else None
+    return Job(need, table, work, evolve + inspire, (evolve, inspire))
+
+
+def _training(need: Training, table: int, edition: Edition, results: Path) -> Job:
+    """A cell that no search has found yet is counted as DARTS_V2."""
+    config = training_protocol(need.space, edition.name, need.dataset)
+    spec = training_spec(need, edition, results) if need.searched else known_spec(need, edition)
+    left = _share_left(spec.folder(results), config.epochs) if spec else 1.0
+    cell = (spec or known_spec(replace(need, cell="DARTS_V2"), edition)).architecture
+    return Job(need, table, training_work(config, need.space, cell, need.dataset), left)
+
+
+def _share_left(folder: Path, epochs: int) -> float:
+    """The share of a training that is not done."""
+    if (folder / "result.json").is_file():
+        return 0.0
+    return max(0.0, 1 - len(list(read_lines(folder / "metrics.jsonl"))) / epochs)
+
+
+def supernet_work(config: Any, dataset: str) -> Work:
+    """A supernet's training. config: a SupernetConfig, or a LanguageModelConfig."""
+    if isinstance(config, LanguageModelConfig):  # each word trains the weights and α; a cell's 1 + … + 8 edges all run
+        mixture = language_multiply_adds(config.hidden, edges=36)
+        return Work("language_model", mixture, 2 * config.epochs * SAMPLES[dataset][0])
+    photographs = isinstance(config, ImageNetSupernetConfig)
+    shares = (config.weights_share, config.validation_share) if photographs else (0.5, 0.5)
+    weights, alpha = (round(share * (config.train_images or SAMPLES[dataset][0])) for share in shares)
     if config.kind == "single_path":
-        forward, trained = path_multiply_adds(config, stem), config.epochs * images[0]
-    else:
-        partial = config.partial if config.kind == "pc_darts" else 1
-        forward = count_supernet(
-            config.channels, config.layers, partial=partial, classes=1000 if imagenet else 10, stem=stem
-        )
-        trained = config.epochs * images[0] + (config.epochs - config.alpha_from) * images[1]
-    kind = "imagenet_supernet" if imagenet else "supernet"
-    return Work(1 + imagenet, f"{config.kind} supernet", kind, SUPERNET, forward, trained, parameters=2_000_000,
-                splits=imagenet)  # fmt: skip
+        return Work(_supernet_kind(config), path_multiply_adds(config, dataset), config.epochs * weights)
+    trained = config.epochs * weights + (config.epochs - config.alpha_from) * alpha
+    return Work(_supernet_kind(config), supernet_multiply_adds(config, dataset), trained)
+
+
+def scoring_work(config: Any, dataset: str) -> Work:
+    """One cell scored by the supernet of these settings."""
+    if isinstance(config, LanguageModelConfig):
+        return Work("language_model", language_multiply_adds(config.hidden), 0, SAMPLES[dataset][1])
+    return Work(_supernet_kind(config), path_multiply_adds(config, dataset), 0, config.score_images)
+
+
+def training_work(config: Any, space: str, cell: str, dataset: str) -> Work:
+    """A final training, with a look at the images to test on, or the words to validate, after each epoch.
+
+    config: a ClassifierConfig, or a LanguageModelConfig.
+    """
+    train, test = SAMPLES[dataset]
+    if isinstance(config, LanguageModelConfig):
+        forward = language_multiply_adds(config.hidden)
+        return Work("language_model", forward, train * config.epochs, test * config.epochs)
+    stem, pixels = (config.stem, config.resolution) if isinstance(config, ImageNetConfig) else ("cifar", None)
+    size = count(
+        space,
+        cell,
+        channels=config.channels,
+        layers=config.layers,
+        classes=CLASSES[dataset],
+        stem=stem,
+        resolution=pixels,
+    )
+    train, test = config.train_images or train, config.test_images or test
+    kind = "imagenet" if stem == "imagenet" else "classifier"
+    return Work(kind, size.multiply_adds, train * config.epochs, test * config.epochs)
+
+
+def _stem(config: SupernetConfig) -> str:
+    return config.stem if isinstance(config, ImageNetSupernetConfig) else "cifar"
+
+
+def _supernet_kind(config: SupernetConfig) -> str:
+    return "imagenet_supernet" if _stem(config) == "imagenet" else "supernet"
 
 
 @cache
-def path_multiply_adds(config: SupernetConfig, stem: str = "cifar") -> float:
-    """Of one cell at the supernet's size: the mean of 16 random ones."""
+def path_multiply_adds(config: SupernetConfig, dataset: str = "cifar10") -> float:
+    """Of one cell at the supernet's size, for one image: the mean of 16 random ones."""
     space = get_space("darts")
-    return statistics.fmean(
-        count_supernet(config.channels, config.layers, classes=10, stem=stem, arch=space.random(Random(i)))
-        for i in range(16)
+    return statistics.fmean(supernet_multiply_adds(config, dataset, space.random(Random(i))) for i in range(16))
+
+
+def supernet_multiply_adds(config: SupernetConfig, dataset: str, arch: DartsGenotype | None = None) -> float:
+    """Of a supernet of the DARTS space for one image. arch: the cell that is run; None: the mixture of all."""
+    stem, partial = _stem(config), config.partial if config.kind == "pc_darts" and arch is None else 1
+    counted = count_supernet(
+        config.channels, config.layers, partial=partial, classes=CLASSES[dataset], stem=stem, arch=arch
     )
+    return counted * (config.resolution / COUNTED_PIXELS[stem]) ** 2
 
 
-def classifier_work(config: ClassifierConfig, genotype: str, dataset: str) -> Work:
-    """A final training on CIFAR: all epochs on the training images, with a look at the test images after each."""
-    trained, tested = config.train_images or 50_000, config.test_images or 10_000
-    size = count("darts", genotype, channels=config.channels, layers=config.layers, auxiliary=True,
-                 classes=100 if dataset == "cifar100" else 10)  # fmt: skip
-    return Work(1, "", "classifier", TRAINING, size.multiply_adds, trained * config.epochs, tested * config.epochs,
-                size.parameters)  # fmt: skip
-
-
-def imagenet_work(p: Protocols, genotype: str) -> Work:
-    """A final training on ImageNet-1K."""
-    size = count("darts", genotype, channels=p.imagenet_channels, layers=p.imagenet_layers, classes=1000,
-                 auxiliary=True, stem="imagenet")  # fmt: skip
-    train, valid = (n * p.imagenet_epochs for n in p.imagenet_images)
-    return Work(2, "", "imagenet", TRAINING, size.multiply_adds, train, valid, size.parameters, splits=True)
-
-
-def language_work(p: Protocols, search: bool = False) -> Work:
-    """Penn Treebank: the supernet (weights and architecture parameters), or the final language model."""
-    train, valid = p.tokens
-    if search:
-        forward = language_multiply_adds(p.language_search_embedding, p.vocabulary, edges=36)  # all 1 + … + 8
-        return Work(8, "supernet of recurrent cells", "language_model", SUPERNET, forward,
-                    2 * train * p.language_search_epochs, parameters=5_000_000)  # fmt: skip
-    forward = language_multiply_adds(p.language_embedding, p.vocabulary)
-    return Work(8, "language model", "language_model", TRAINING, forward, train * p.language_epochs,
-                valid * p.language_epochs, 23_000_000)  # fmt: skip
-
-
-def language_multiply_adds(embedding: int, vocabulary: int, edges: int = 8) -> int:
-    """Of one token: the first projection, a matrix a node and edge, the decoder."""
-    return (2 * embedding) ** 2 + edges * embedding * 2 * embedding + embedding * vocabulary
+def language_multiply_adds(hidden: int, edges: int = 8) -> int:
+    """Of one word: the first projection, a matrix a node and edge, the decoder."""
+    return (2 * hidden) ** 2 + edges * hidden * 2 * hidden + hidden * VOCABULARY
