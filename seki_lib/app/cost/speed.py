@@ -86,13 +86,9 @@ def _kept_rates(card: str, precision: str) -> Iterator[tuple[str, float, str]]:
 
 
 def _rates_of_trainings(card: str, precision: str, folder: Path) -> Iterator[tuple[str, float, str]]:
-    for training in Home(folder.parent, folder.name).all_trainings("darts"):
+    for training in Home(folder.parent, folder.name).all_trainings("darts", "cifar10*"):
         result, config = training.result, training.config
-        if (
-            result["dataset"].startswith("cifar10")
-            and card in _plain(result["device"])
-            and config["precision"] == precision
-        ):
+        if card in _plain(result["device"]) and config["precision"] == precision:
             rate = statistics.median(line["images_per_second"] for line in training.epochs)
             job = Work(0, "", "classifier", TRAINING, 1e6 * result["madds_m"], rate)
             yield "classifier", job.operations, f"{rate:,.0f} images/s in {training.folder}"

@@ -37,7 +37,7 @@ def tokens(llm: str, space: str, folder: Path) -> Tokens:
     """
     templates = get_llm(llm).templates
     homes = Home(folder.parent, folder.name), Home(ROOT / "results", "reference")
-    finished = [search.folder for home in homes for search in home.finished_searches(space, "*", llm)]
+    finished = [search.folder for home in homes for search in home.finished_searches(space, llm=llm)]
     return _of_searches(finished, llm) if finished else tokens_of_prompts(templates, space)
 
 
