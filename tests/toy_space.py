@@ -1,15 +1,15 @@
 """A whole search space in one file, for docs/add_a_space.md: four layers in a row, each narrow, middle or wide."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.files.source import DataSource
-from seki_lib.spaces.base import Notation, ReplySchema, SearchSpace, gbnf_literal, record
+from seki_lib.spaces.base import SearchSpace, below, choice_of
 from seki_lib.spaces.reading import Form
 
-WIDTHS, LAYERS = ("narrow", "middle", "wide"), ("layer 1", "layer 2", "layer 3", "layer 4")
+GLOSSARY = {"narrow": ("thin", "8 channels"), "middle": ("mid", "16 channels"), "wide": ("fat", "32 channels")}
+WIDTHS, LAYERS = tuple(GLOSSARY), ("layer 1", "layer 2", "layer 3", "layer 4")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class Chain:
 class ChainSpace(SearchSpace[Chain]):
     """81 chains. Their text is `narrow-wide-wide-middle`."""
 
-    name, size, operations = "chain", 3**4, WIDTHS
-    notations: ClassVar = {"names": Notation("names", WIDTHS), "words": Notation("words", ("thin", "mid", "fat"))}
+    name, size, architecture, glossary = "chain", 3**4, Chain, GLOSSARY
     form = Form(labels=LAYERS, label=lambda named: None, called="{}")  # a reply names widths in their order
     field_text = r"\b(?:narrow|middle|wide)(?:-(?:narrow|middle|wide)){3}\b"
 
@@ -38,16 +37,13 @@ class ChainSpace(SearchSpace[Chain]):
         return "-".join(arch.widths)
 
     def random(self, rng):
-        return Chain(tuple(WIDTHS[int(rng.random() * 3)] for _ in LAYERS))
-
-    def neighbors(self, arch):
-        return list(self.edits(arch, "names").values())
+        return Chain(tuple(WIDTHS[below(rng, 3)] for _ in LAYERS))
 
     def canonical(self, arch):
         return arch  # no two chains compute the same function
 
     def describe(self, notation):
-        return f"A network is four layers in a row, each one of: {', '.join(self.notation(notation).spelling)}."
+        return f"A network is four layers in a row, each one of: {self.explained(self.notation(notation))}."
 
     def show(self, arch, notation):
         n = self.notation(notation)
@@ -58,20 +54,20 @@ class ChainSpace(SearchSpace[Chain]):
 
     def edits(self, arch, notation):
         word_of = dict(zip(WIDTHS, self.notation(notation).spelling, strict=True))
-        cells = [(i, new, Chain((*arch.widths[:i], new, *arch.widths[i + 1 :]))) for i in range(4) for new in WIDTHS]
         return {
-            f"layer {i + 1} from {word_of[arch.widths[i]]} to {word_of[new]}": cell
-            for i, new, cell in cells
-            if cell != arch
+            f"layer {i + 1} from {word_of[old]} to {word_of[new]}": Chain(
+                (*arch.widths[:i], new, *arch.widths[i + 1 :])
+            )
+            for i, old in enumerate(arch.widths)
+            for new in WIDTHS
+            if new != old
         }
 
-    def reply_schema(self, notation):
-        words = {"type": "string", "enum": list(self.notation(notation).spelling)}
-        return ReplySchema(record(dict.fromkeys(LAYERS, words)), self.reply_grammar(notation))
+    def reply_fields(self, word):
+        return dict.fromkeys(LAYERS, word)
 
     def reply_grammar(self, notation):
-        word = " | ".join(map(gbnf_literal, self.notation(notation).spelling))
-        return f'root ::= word " " word " " word " " word\nword ::= {word}'
+        return f'root ::= word " " word " " word " " word\nword ::= {choice_of(self.notation(notation).spelling)}'
 
 
 class Toy(Evaluator):

@@ -16,7 +16,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 BESIDE = ("app", "files", "llm", "report", "results", "spaces", "training.checkpoint", "training.machine")
 """Modules and packages that decide no result: they store, fetch, ask and show. An LLM's settings stand in the config.
-Of `spaces` only the one that is named decides, and what it imports of its like."""
+Of `spaces` only the one that is named decides, and what it imports of its like; its networks are code of `nn`."""
+
+NETWORKS = ("network", "supernet")  # modules in a space's folder
 
 SETTINGS = ("profiles", "training.language_protocol", "training.protocol")
 """Modules whose tables of settings count only where a result uses them: each result's own config states its values."""
@@ -57,6 +59,10 @@ def set_aside(folder: Path, code: str) -> Path:
 
 def _is_beside(name: str, importer: str) -> bool:
     """Whether a module is left out; modules of one package follow each other, but for the package's own list."""
+    if name.startswith("spaces.") and name.endswith(NETWORKS):
+        return False
+    if importer.startswith("spaces.") and importer.endswith(NETWORKS):
+        importer = "nn"
     inside = (beside for beside in BESIDE if f"{name}.".startswith(f"{beside}."))
     return any(name == beside or not importer.startswith(f"{beside}.") for beside in inside)
 

@@ -1,18 +1,7 @@
 """What is trained: networks of cells, supernets and language models. Imports with torch and numpy alone."""
 
+from .build import build_language_model, build_network, build_supernet
 from .count import Size, count
-from .networks import DartsNetwork, NasBench201Network, build_network
-from .rnn import LanguageModel, build_language_model
-from .supernet import build_supernet, inherit
+from .language_model import LanguageModel
 
-__all__ = [
-    "DartsNetwork",
-    "LanguageModel",
-    "NasBench201Network",
-    "Size",
-    "build_language_model",
-    "build_network",
-    "build_supernet",
-    "count",
-    "inherit",
-]
+__all__ = ["LanguageModel", "Size", "build_language_model", "build_network", "build_supernet", "count"]

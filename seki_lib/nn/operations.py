@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class ConvBn(nn.Sequential):
@@ -23,55 +24,33 @@ class ConvBn(nn.Sequential):
         )
 
 
-class SepConv(nn.Sequential):
-    """Depthwise-separable convolution, applied twice; the stride is in the first."""
+class Separable(nn.Sequential):
+    """Depthwise-separable convolution of a rectified input, `times` in a row; the stride is in the first.
+
+    dilation 2: with holes of one, a 3x3 kernel sees 5x5, a 5x5 kernel 9x9.
+    """
 
     rectified = True
 
-    def __init__(self, channels: int, kernel: int, stride: int, affine: bool):
-        super().__init__(
-            *_separable(channels, kernel, stride, kernel // 2, 1, affine),
-            nn.ReLU(inplace=True),
-            *_separable(channels, kernel, 1, kernel // 2, 1, affine),
-        )
-
-
-class DilConv(nn.Sequential):
-    """Depthwise-separable convolution with holes of one: a 3x3 kernel sees 5x5, a 5x5 kernel 9x9."""
-
-    rectified = True
-
-    def __init__(self, channels: int, kernel: int, stride: int, affine: bool):
-        super().__init__(*_separable(channels, kernel, stride, kernel - 1, 2, affine))
-
-
-def _separable(
-    channels: int, kernel: int, stride: int, padding: int, dilation: int, affine: bool
-) -> tuple[nn.Module, ...]:
-    return (
-        nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
-        nn.Conv2d(channels, channels, 1, bias=False),
-        nn.BatchNorm2d(channels, affine=affine),
-    )
-
-
-class Conv7x1(nn.Sequential):
-    """A 1x7 and a 7x1 convolution, each with the stride in its own direction (AmoebaNet-A)."""
-
-    rectified = True
-
-    def __init__(self, channels: int, stride: int, affine: bool):
-        super().__init__(
-            nn.Conv2d(channels, channels, (1, 7), (1, stride), (0, 3), bias=False),
-            nn.Conv2d(channels, channels, (7, 1), (stride, 1), (3, 0), bias=False),
-            nn.BatchNorm2d(channels, affine=affine),
-        )
+    def __init__(self, channels: int, kernel: int, stride: int, affine: bool, *, times: int = 1, dilation: int = 1):
+        layers: list[nn.Module] = []
+        for step in (stride, 1)[:times]:
+            layers += [nn.ReLU(inplace=True)] if layers else []
+            layers += [
+                nn.Conv2d(
+                    channels, channels, kernel, step, dilation * (kernel // 2), dilation, groups=channels, bias=False
+                ),
+                nn.Conv2d(channels, channels, 1, bias=False),
+                nn.BatchNorm2d(channels, affine=affine),
+            ]
+        super().__init__(*layers)
 
 
 class FactorizedReduce(nn.Module):
-    """Half the resolution by two 1x1 convolutions of stride 2, the second shifted by one pixel; nothing is padded.
+    """Half the resolution by two 1x1 convolutions of stride 2, the second shifted by one pixel.
 
-    (N, inputs, H, W) -> (N, outputs, H / 2, W / 2), H and W even. Raises ValueError if `outputs` is odd.
+    (N, inputs, H, W) -> (N, outputs, H / 2, W / 2), rounded up: odd sizes are padded with zeros. Raises ValueError if
+    `outputs` is odd.
     """
 
     rectified = True
@@ -86,19 +65,24 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: rectified."""
-        return self.bn(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], dim=1))  # type: ignore[no-any-return]
+        whole = functional.pad(x, (0, 1, 0, 1)) if x.size(2) % 2 else x
+        return self.bn(torch.cat([self.even(x), self.odd(whole[:, :, 1:, 1:])], dim=1))  # type: ignore[no-any-return]
 
 
 class Zero(nn.Module):
-    """`none`: zeros, with a gradient of zeros, so that weight decay still reaches what lies before it."""
+    """`none`: zeros, with a gradient of zeros, so that weight decay still reaches what lies before it.
 
-    def __init__(self, stride: int):
+    (N, C, H, W) -> (N, times·C, H / stride, W / stride).
+    """
+
+    def __init__(self, stride: int, times: int = 1):
         super().__init__()
-        self.stride = stride
+        self.stride, self.times = stride, times
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, H, W)."""
-        return x[:, :, :: self.stride, :: self.stride] * 0.0
+        zeros = x[:, :, :: self.stride, :: self.stride] * 0.0
+        return zeros if self.times == 1 else zeros.repeat(1, self.times, 1, 1)
 
 
 def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
@@ -110,12 +94,10 @@ OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {  # name -> make
     "max_pool_3x3": lambda channels, stride, affine: nn.MaxPool2d(3, stride, 1),
     "avg_pool_3x3": lambda channels, stride, affine: nn.AvgPool2d(3, stride, 1, count_include_pad=False),
     "skip_connect": _skip,
-    "sep_conv_3x3": lambda channels, stride, affine: SepConv(channels, 3, stride, affine),
-    "sep_conv_5x5": lambda channels, stride, affine: SepConv(channels, 5, stride, affine),
-    "sep_conv_7x7": lambda channels, stride, affine: SepConv(channels, 7, stride, affine),
-    "dil_conv_3x3": lambda channels, stride, affine: DilConv(channels, 3, stride, affine),
-    "dil_conv_5x5": lambda channels, stride, affine: DilConv(channels, 5, stride, affine),
-    "conv_7x1_1x7": Conv7x1,
+    "sep_conv_3x3": lambda channels, stride, affine: Separable(channels, 3, stride, affine, times=2),
+    "sep_conv_5x5": lambda channels, stride, affine: Separable(channels, 5, stride, affine, times=2),
+    "dil_conv_3x3": lambda channels, stride, affine: Separable(channels, 3, stride, affine, dilation=2),
+    "dil_conv_5x5": lambda channels, stride, affine: Separable(channels, 5, stride, affine, dilation=2),
     "nor_conv_1x1": lambda channels, stride, affine: ConvBn(channels, channels, 1, stride, 0, affine=affine),
     "nor_conv_3x3": lambda channels, stride, affine: ConvBn(channels, channels, 3, stride, 1, affine=affine),
 }

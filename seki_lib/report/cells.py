@@ -26,8 +26,6 @@ EDGE_STYLE: dict[str, tuple[str, Any]] = {  # operation -> (colour, line style)
     "sep_conv_5x5": (AMBER, "-"),
     "dil_conv_3x3": (BLUE, "-."),
     "dil_conv_5x5": (SKY, "-."),
-    "sep_conv_7x7": ("#8C5A00", "-"),
-    "conv_7x1_1x7": ("#555555", "-"),
 }
 STEP = 2.5  # from one node to the next, to the right
 ROW = 0.62  # from one row to the next, down
@@ -37,7 +35,6 @@ HALF = 0.29  # of a node's box
 def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     """The normal or the reduction cell of a genotype. which: "normal" or "reduce"."""
     edges: Sequence[tuple[str, int]] = getattr(genotype, which)
-    concat: Sequence[int] = getattr(genotype, f"{which}_concat")
     nodes = len(edges) // 2
     at = {0: (0.0, 0.0), 1: (0.85, -1.2 * ROW)}
     row = {}  # of each edge
@@ -50,7 +47,7 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     _trunks(axes, edges, at, row)
     for i, (operation, source) in enumerate(edges):
         _edge(axes, operation, at[source][0], at[2 + i // 2], row[i])
-    _output(axes, [at[node] for node in concat], right)
+    _output(axes, [at[node] for node in NODES], right)
     names = {0: "$c_{k-2}$", 1: "$c_{k-1}$"} | {2 + node: str(node) for node in range(nodes)}
     for node, (x, y) in at.items():
         _box(axes, x, y, names[node], "#EEF4FB" if node > 1 else "#DDEEDD")

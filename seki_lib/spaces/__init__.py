@@ -1,4 +1,4 @@
-"""Search spaces by name. A new one is one file here and one line in SPACES."""
+"""Search spaces by name. A new one is one folder here and one line in SPACES."""
 
 from typing import Any
 

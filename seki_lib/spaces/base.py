@@ -2,8 +2,9 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -46,7 +47,7 @@ class Notation:
         """The same texts with their meanings shuffled: the control for what the words themselves suggest."""
         left, shuffled = list(self.spelling), []
         while left:
-            shuffled.append(left.pop(int(rng.random() * len(left))))
+            shuffled.append(left.pop(below(rng, len(left))))
         return Notation(f"{self.name}-permuted", tuple(shuffled))
 
 
@@ -65,9 +66,7 @@ class ReplySchema(dict[str, Any]):
         """The reply is one of these texts, word for word."""
         if not choices:
             raise ValueError("a choice needs at least one text")
-        return cls(
-            {"type": "string", "enum": list(choices)}, "root ::= " + " | ".join(gbnf_literal(c) for c in choices)
-        )
+        return cls({"type": "string", "enum": list(choices)}, f"root ::= {choice_of(choices)}")
 
     def choice(self, reply: str) -> str | None:
         """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
@@ -88,13 +87,23 @@ def gbnf_literal(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
+def choice_of(texts: Iterable[str]) -> str:
+    """GBNF of a choice between texts."""
+    return " | ".join(map(gbnf_literal, texts))
+
+
+def below(rng: RandomSource, n: int) -> int:
+    """One of 0 to n - 1."""
+    return int(rng.random() * n)
+
+
 class SearchSpace(ABC, Generic[Architecture]):
     """A finite set of architectures. `parse(format(a)) == a` for each of them."""
 
     name: str
     size: int
-    operations: tuple[str, ...]
-    notations: dict[str, Notation]
+    glossary: dict[str, tuple[str, str]]  # operation by the field's name -> its word of one token, what it is
+    architecture: type[Architecture]  # the class of its values
 
     # Its record: what other rooms ask in place of its name.
     task: str = "cifar10"  # that it is searched for unless another one is named
@@ -110,6 +119,17 @@ class SearchSpace(ABC, Generic[Architecture]):
 
     form: Form  # of its architectures in a reply
     field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none
+
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """The field's names of all operations."""
+        return tuple(self.glossary)
+
+    @cached_property
+    def notations(self) -> dict[str, Notation]:
+        """How prompts may spell them."""
+        words = tuple(word for word, _ in self.glossary.values())
+        return {"names": Notation("names", self.operations), "words": Notation("words", words)}
 
     def notation(self, notation: str | Notation) -> Notation:
         """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
@@ -129,9 +149,9 @@ class SearchSpace(ABC, Generic[Architecture]):
     def random(self, rng: RandomSource) -> Architecture:
         """One architecture, uniform over the space."""
 
-    @abstractmethod
     def neighbors(self, arch: Architecture) -> Sequence[Architecture]:
         """All architectures one change away, in a fixed order."""
+        return list(self.edits(arch, "names").values())
 
     @abstractmethod
     def canonical(self, arch: Architecture) -> Architecture:
@@ -162,9 +182,19 @@ class SearchSpace(ABC, Generic[Architecture]):
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:
         """Every neighbour, keyed by the words for the one change that leads to it."""
 
-    @abstractmethod
+    def explained(self, notation: Notation) -> str:
+        """Every operation as the notation spells it, with its meaning."""
+        meanings = (meaning for _, meaning in self.glossary.values())
+        return ", ".join(f"{word} ({meaning})" for word, meaning in zip(notation.spelling, meanings, strict=True))
+
     def reply_schema(self, notation: str | Notation) -> ReplySchema:
         """JSON Schema of a reply that holds one architecture; its `.grammar` is `reply_grammar(notation)`."""
+        word = {"type": "string", "enum": list(self.notation(notation).spelling)}
+        return ReplySchema(record(self.reply_fields(word)), self.reply_grammar(notation))
+
+    @abstractmethod
+    def reply_fields(self, word: dict[str, Any]) -> dict[str, Any]:
+        """The properties of such a reply. word: JSON Schema of an operation."""
 
     @abstractmethod
     def reply_grammar(self, notation: str | Notation) -> str:

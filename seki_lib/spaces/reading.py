@@ -4,7 +4,6 @@ A reply is not parsed as JSON, Python, YAML or Markdown. What all of them share 
 the edge or node that it belongs to, with nothing but punctuation and a few known words in between.
 """
 
-import ast
 import html
 import re
 from collections import Counter
@@ -349,49 +348,3 @@ def _missing(text: str, runs: list[Run], form: Form) -> str:
     if labels[0] is not None and left:
         return f"{where}the reply names no operation for {form.called.format(left[0])}"
     return f"{where}{len(form.labels)} operations expected, {len(labels)} found in the reply"
-
-
-_RANGE = r"range\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*,?\s*\)"
-
-
-def genotype(space: str, text: str, fields: tuple[str, ...], example: str) -> list[Any]:
-    """The fields of `Genotype(…)` as public code prints it: after a name or a time stamp, with comments inside.
-
-    Nothing is evaluated: lists and tuples of texts and numbers are read, and `range`. Raises InvalidArchitecture.
-    """
-    if not isinstance(text, str):
-        raise InvalidArchitecture(f"{space}: a text is expected, not {type(text).__name__}")
-    if len(text) > 5000:
-        raise InvalidArchitecture(f"{space}: {len(text)} characters are no genotype: {clip(text)}")
-    bare = re.sub(r"^\s*#[^\n]*\n", "", text, flags=re.MULTILINE).strip()
-    whole = re.fullmatch(r"[^()\n]{0,200}?\b(Genotype\s?\(.*\))\s*;?\s*(?:#[^\n]*)?", bare, re.DOTALL)
-    if not whole or "\\" in text:
-        raise InvalidArchitecture(f"{space}: {example} expected, found {clip(text)}")
-    listed = re.sub(  # nothing is called: a range is written out as a list
-        rf"\b(?:list|tuple)\(\s*{_RANGE}\s*\)|\b{_RANGE}",
-        lambda ends: str(list(range(*(int(end) for end in ends.groups() if end)))),
-        whole[1],
-    )
-    try:
-        call = ast.parse(listed, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InvalidArchitecture(f"{space}: cannot read {clip(whole[1])}: {str(error)[:60]}") from None
-    values = {keyword.arg: keyword.value for keyword in call.keywords} if isinstance(call, ast.Call) else {}
-    if missing := [name for name in fields if name not in values]:
-        raise InvalidArchitecture(f"{space}: no {missing[0]}=… found: {example} expected, found {clip(text)}")
-    if foreign := [name for name in values if name not in fields]:
-        raise InvalidArchitecture(f"{space}: unexpected {clip(foreign[0])} in the genotype")
-    return [_items(space, name, values[name]) for name in fields]
-
-
-def _items(space: str, name: str, value: ast.expr) -> list[Any]:
-    """`[('sep_conv_3x3', 0), …]`, or the nodes of a concat, as list or tuple."""
-    one, kinds = ("a node", [int]) if "concat" in name else ("('operation', node)", [str, int])
-    for count, item in enumerate(value.elts if isinstance(value, ast.List | ast.Tuple) else [value], start=1):
-        parts = item.elts if isinstance(item, ast.List | ast.Tuple) and len(kinds) > 1 else [item]
-        if [type(getattr(part, "value", None)) for part in parts] != kinds:
-            raise InvalidArchitecture(
-                f"{space}: {name}, entry {count}: {one} expected, cannot read {clip(ast.unparse(item))}"
-            )
-    items: list[Any] = ast.literal_eval(value)
-    return items

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from .base import InvalidArchitecture, Notation, RandomSource, ReplySchema, SearchSpace, gbnf_literal, record
+from .base import InvalidArchitecture, Notation, RandomSource, SearchSpace, below, choice_of
 from .reading import Form, Run, clip
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
@@ -45,12 +45,10 @@ FORM = Form(EDGE_NAMES, lambda named: None if named.target is None else f"{named
 class SixEdgeSpace(SearchSpace[Cell]):
     """All cells over a set of operations."""
 
-    cell: type[Cell]
-    meanings: tuple[str, ...]  # of the operations, for prompts
     form = FORM
 
     def random(self, rng: RandomSource) -> Cell:
-        return self.cell(tuple(self.operations[int(rng.random() * len(self.operations))] for _ in EDGES))
+        return self.architecture(tuple(self.operations[below(rng, len(self.operations))] for _ in EDGES))
 
     def neighbors(self, arch: Cell) -> Sequence[Cell]:
         neighbors: tuple[Cell, ...] = _neighbors(arch)
@@ -65,11 +63,9 @@ class SixEdgeSpace(SearchSpace[Cell]):
         """A text that exactly those cells share that compute the same function."""
 
     def describe(self, notation: str | Notation) -> str:
-        spelling = self.notation(notation).spelling
-        meanings = ", ".join(f"{word} ({meaning})" for word, meaning in zip(spelling, self.meanings, strict=True))
         return (
             "A cell has 4 nodes (0 is the input, 3 the output) and one operation on each of its 6 edges, "
-            f"in the order {', '.join(EDGE_NAMES)}. Operations: {meanings}."
+            f"in the order {', '.join(EDGE_NAMES)}. Operations: {self.explained(self.notation(notation))}."
         )
 
     def show(self, arch: Cell, notation: str | Notation) -> str:
@@ -83,7 +79,7 @@ class SixEdgeSpace(SearchSpace[Cell]):
         for (source, target), named in zip(EDGES, run.named, strict=True):
             if named.source not in (source, -1):
                 raise InvalidArchitecture(f"{self.name}: edge {source}->{target} must come from node {source}")
-        return self.cell(tuple(named.operation for named in run.named))
+        return self.architecture(tuple(named.operation for named in run.named))
 
     def edits(self, arch: Cell, notation: str | Notation) -> dict[str, Cell]:
         n = self.notation(notation)
@@ -95,10 +91,8 @@ class SixEdgeSpace(SearchSpace[Cell]):
             edits[f"edge {edge + 1} from {before} to {after}"] = neighbor
         return edits
 
-    def reply_schema(self, notation: str | Notation) -> ReplySchema:
-        n = self.notation(notation)
-        schema = record({edge: {"type": "string", "enum": list(n.spelling)} for edge in EDGE_NAMES})
-        return ReplySchema(schema, self.reply_grammar(n))
+    def reply_fields(self, word: dict[str, Any]) -> dict[str, Any]:
+        return dict.fromkeys(EDGE_NAMES, word)
 
     def reply_grammar(self, notation: str | Notation) -> str:
         n = self.notation(notation)
@@ -109,11 +103,6 @@ class SixEdgeSpace(SearchSpace[Cell]):
     @abstractmethod
     def field_grammar(self) -> str:
         """GBNF of the text of the field."""
-
-
-def choice_of(texts: Sequence[str]) -> str:
-    """GBNF of a choice between texts."""
-    return " | ".join(gbnf_literal(text) for text in texts)
 
 
 @cache
@@ -135,5 +124,5 @@ def _representatives(space: SixEdgeSpace[Cell]) -> dict[str, Cell]:
     for operations in product(space.operations, repeat=len(EDGES)):
         signature = space.signature(operations)
         if signature not in first:
-            first[signature] = space.cell(operations)
+            first[signature] = space.architecture(operations)
     return first

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..datasets.text import Text, columns, load_text
 from ..nn import LanguageModel, build_language_model
 from ..nn.count import parameters
-from ..nn.rnn import Dropouts
+from ..nn.language_model import Dropouts
 from ..spaces import get_space
 from .language_protocol import LanguageModelConfig, language_protocol
 from .loop import Job, Training, train

@@ -166,7 +166,7 @@ EDITS = {  # file, what is replaced, by what, the kinds of job that are planned 
         "seki_lib/prompts/compact/inspire.md.j2", "Cell:", "Cells:", {"nas201", "trans101", "darts", "notebooks"},
     ),
     "a space's canonical form": (
-        "seki_lib/spaces/nas201.py", "\"+\".join(sorted(terms))", "\"+\".join(terms)",
+        "seki_lib/spaces/nas201/__init__.py", "\"+\".join(sorted(terms))", "\"+\".join(terms)",
         {"nas201", "supernet", "notebooks"},
     ),
     "a training": (

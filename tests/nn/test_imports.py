@@ -1,4 +1,4 @@
-"""A bare GPU machine has torch and numpy, and nothing else that the kit uses."""
+"""A bare GPU machine has torch, with networkx that torch itself needs, and numpy; nothing else that the kit uses."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 BARE = """
 import sys
+import torch._dynamo  # which asks what else is installed
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
@@ -18,7 +19,7 @@ from seki_lib.datasets.images import load_dataset
 print(seki_lib.nn.count("darts", seki_lib.training.protocol.named_architecture("DARTS_V2")[1],
                         channels=4, layers=2, classes=10).parameters)
 """
-HEAVY = "pandas,scipy,sklearn,pyarrow,PIL,matplotlib,networkx,jinja2,xllamacpp,pooch,tyro,papermill,IPython,jupyterlab"
+HEAVY = "pandas,scipy,sklearn,pyarrow,PIL,matplotlib,jinja2,xllamacpp,pooch,tyro,papermill,IPython,jupyterlab"
 
 
 def test_networks_spaces_and_training_import_with_torch_and_numpy_alone():

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 from reference_values import VECTORS, fill, images, parameters
-from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from seki_lib.files.errors import InvalidArchitecture, UnknownName
 from seki_lib.nn import Size, build_network, count
@@ -14,13 +14,12 @@ from seki_lib.spaces.nas201 import OPERATIONS as NAS201_OPERATIONS
 
 
 def edges(text):
-    names = VECTORS["abbreviations"] | {"s7": "sep_conv_7x7", "c7": "conv_7x1_1x7"}
+    names = VECTORS["abbreviations"]
     return tuple((names[name], int(source)) for name, _, source in (edge.partition(":") for edge in text.split()))
 
 
 GENOTYPES = {
-    name: DartsGenotype(edges(entry["normal"]), edges(entry["reduce"]), entry["concat"], entry["concat"])
-    for name, entry in VECTORS["genotypes"].items()
+    name: DartsGenotype(edges(entry["normal"]), edges(entry["reduce"])) for name, entry in VECTORS["genotypes"].items()
 }
 
 
@@ -80,43 +79,12 @@ def test_nas201_networks_compute_the_reference_values():
             assert network(images(2))[0, :3].tolist() == pytest.approx(expected, abs=1e-9)
 
 
-NASNET = DartsGenotype(
-    edges("s5:1 s3:0 s5:0 s3:0 av:1 sk:0 av:0 av:0 s3:1 sk:1"),
-    edges("s5:1 s7:0 mx:1 s7:0 av:1 s5:0 sk:3 av:2 s3:2 mx:1"),
-    (2, 3, 4, 5, 6),
-    (4, 5, 6),
-)
-AMOEBANET = DartsGenotype(
-    edges("av:0 mx:1 s3:0 s5:2 s3:0 av:3 s3:1 sk:1 sk:0 av:1"),
-    edges("av:0 s3:1 mx:0 s7:2 s7:0 av:1 mx:0 mx:1 c7:0 s3:5"),
-    (4, 5, 6),
-    (3, 4, 6),
-)
-
-
 def measured(network, size):
-    """Parameters, and multiply-adds of a real forward pass."""
-    total = 0
-
-    def add(module, _, output):
-        nonlocal total
-        total += module.weight.numel() * (output.shape[2] * output.shape[3] if output.dim() == 4 else 1)
-
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(add)
-    with torch.no_grad():
+    """Parameters, and multiply-adds of a real forward pass, as torch counts them."""
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
         network.eval()(torch.zeros(1, 3, size, size))
-    return Size(parameters(network), total)
-
-
-@pytest.mark.parametrize("genotype", [NASNET, AMOEBANET], ids=["nasnet_a", "amoebanet_a"])
-def test_cells_with_other_nodes_and_concats_are_built_and_counted(genotype):
-    for stem, size in (("cifar", 32), ("imagenet", 224)):
-        sizes = {"channels": 6, "layers": 5, "classes": 7, "stem": stem}
-        network = build_network("darts", get_space("darts").format(genotype), **sizes)
-        assert measured(network, size) == count("darts", genotype, **sizes)
-        assert network.classifier.in_features == 24 * len(genotype.normal_concat)
+    return Size(parameters(network), counter.get_total_flops() // 2)
 
 
 def test_the_count_is_that_of_a_real_forward_pass():
@@ -162,7 +130,9 @@ def test_channels_last_computes_the_same():
 
 
 def test_drop_path_drops_whole_images_of_every_path_but_identities():
-    everywhere = DartsGenotype((("skip_connect", 0), ("skip_connect", 1)) * 4, (("skip_connect", 0),) * 2 * 4)
+    everywhere = DartsGenotype(
+        (("skip_connect", 0), ("skip_connect", 1)) * 4, (("skip_connect", 0), ("skip_connect", 1)) * 4
+    )
     network = build_network("darts", everywhere, channels=4, layers=4, classes=3)
     normal, reduction = network.cells[0], network.cells[2]
     assert reduction.operations[0](torch.ones(2, 16, 4, 4)).shape == (2, 16, 2, 2)
@@ -171,7 +141,9 @@ def test_drop_path_drops_whole_images_of_every_path_but_identities():
 
 
 def test_dropped_paths_keep_their_mean():
-    genotype = DartsGenotype((("max_pool_3x3", 0), ("avg_pool_3x3", 1)) * 4, (("max_pool_3x3", 0),) * 2 * 4)
+    genotype = DartsGenotype(
+        (("max_pool_3x3", 0), ("avg_pool_3x3", 1)) * 4, (("max_pool_3x3", 0), ("max_pool_3x3", 1)) * 4
+    )
     network = build_network("darts", genotype, channels=2, layers=4, classes=3)
     torch.manual_seed(0)
     paths = network.cells[0]._paths(torch.zeros(5000, 2, 1, 1), torch.tensor(0.7))
@@ -195,8 +167,7 @@ def test_every_parameter_of_a_network_gets_a_gradient():
         network = build_network("darts", arch, channels=4, layers=4, classes=10, auxiliary=True)
         logits, auxiliary = network(torch.randn(2, 3, 32, 32))
         (logits.sum() + auxiliary.sum()).backward()
-        reached = set(get_space("darts").require(arch).normal_concat)
-        assert reached and all(p.grad is not None for p in network.parameters())
+        assert all(p.grad is not None for p in network.parameters())
     cell = nas201("023014")
     assert set(NAS201_OPERATIONS) >= set(get_space("nas201").parse(cell).edges)
     network = build_network("nas201", cell, channels=4, layers=1, classes=10)

@@ -11,7 +11,7 @@ from torch import nn
 from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.nn import build_language_model
 from seki_lib.nn.count import parameters
-from seki_lib.nn.rnn import Dropouts
+from seki_lib.nn.language_model import Dropouts
 from seki_lib.spaces import get_space
 from seki_lib.spaces.darts_rnn import PUBLIC_GENOTYPES, RnnGenotype
 

@@ -4,14 +4,14 @@ from random import Random
 
 import pytest
 import torch
+from inheritance import inherit
 from reference_values import VECTORS, fill, images, parameters
 from torch import nn
 
 from seki_lib.files.errors import UnknownName
-from seki_lib.nn import build_supernet, inherit
-from seki_lib.nn.supernet import EDGES
+from seki_lib.nn import build_supernet
 from seki_lib.spaces import get_space
-from seki_lib.spaces.darts import NODES, PRIMITIVES
+from seki_lib.spaces.darts import EDGES, NODES, PRIMITIVES
 
 DARTS, NAS201 = get_space("darts"), get_space("nas201")
 SMALL = {"channels": 4, "layers": 5, "classes": 10}
@@ -61,7 +61,7 @@ def test_a_single_path_is_the_stand_alone_network_with_its_weights(space, batch_
             module.running_var.uniform_(0.5, 1.5)
     for seed in range(5):
         arch = get_space(space).random(Random(seed))
-        alone = inherit(network, arch, **sizes).double()
+        alone = inherit(space, network, arch, sizes).double()
         for net in (network, alone):
             net.train(batch_statistics)
         torch.testing.assert_close(network(images(4), arch), alone(images(4)), rtol=0, atol=1e-9)
@@ -134,5 +134,3 @@ def test_sizes_and_names_that_no_supernet_has_are_refused():
         build_supernet("trans101", **SMALL)
     with pytest.raises(ValueError, match="runs one genotype at a time"):
         supernet("single_path")(images(1).float())
-    with pytest.raises(ValueError, match="only a single_path supernet"):
-        inherit(supernet("darts"), DARTS.random(Random(0)), **SMALL)

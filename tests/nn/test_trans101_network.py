@@ -54,7 +54,7 @@ def test_odd_sizes_gradients_and_wrong_arguments():
     network = build_network("trans101", "64-41414-1_12_133", **SMALL)
     network(torch.randn(2, 3, 75, 75)).sum().backward()
     assert all(p.grad is not None for p in network.parameters())
-    with pytest.raises(ValueError, match="trans101: the benchmark's network has no auxiliary head"):
+    with pytest.raises(ValueError, match="trans101: its networks have no auxiliary head"):
         build_network("trans101", "64-41414-1_12_133", **SMALL, auxiliary=True)
     with pytest.raises(InvalidArchitecture):
         build_network("trans101", "64-41414-9_12_133", **SMALL)

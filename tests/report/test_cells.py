@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from seki_lib.report.cells import EDGE_STYLE, draw, draw_cell
 from seki_lib.report.plots import compared_errors, learning_curve, save
 from seki_lib.spaces import get_space
-from seki_lib.spaces.darts import FOREIGN_OPERATIONS, OPERATIONS, PUBLIC_GENOTYPES
+from seki_lib.spaces.darts import OPERATIONS, PUBLIC_GENOTYPES
 
 SPACE = get_space("darts")
 
@@ -31,7 +31,7 @@ def test_every_operation_is_labelled_and_no_label_covers_another(which):
 
 
 def test_operations_differ_without_colour_or_stand_labelled():
-    assert set(EDGE_STYLE) == {*OPERATIONS, *FOREIGN_OPERATIONS}
+    assert set(EDGE_STYLE) == set(OPERATIONS)
     assert len({colour for colour, _ in EDGE_STYLE.values()}) == len(EDGE_STYLE)
 
 

@@ -3,13 +3,19 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from fakes import FakeLLM
 from toy_space import ChainSpace, Toy
 
+from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.evaluators import EVALUATORS
 from seki_lib.files.errors import InvalidArchitecture
+from seki_lib.files.fingerprint import PACKAGE
+from seki_lib.nn import build_supernet
 from seki_lib.prompts import Prompts
+from seki_lib.report.plots import best_so_far, save
+from seki_lib.report.style import BASELINES
 from seki_lib.report.tables import Cell, Table
 from seki_lib.search import Repository, Search, SearchConfig, run
 from seki_lib.search.baselines import run_baseline
@@ -40,7 +46,22 @@ def test_a_space_keeps_its_contract(name):
         space.read("no idea", "names")
 
 
-def test_a_new_space_of_one_file_goes_through_a_whole_search_to_a_table(tmp_path):
+@pytest.mark.parametrize("name", EVERY)
+def test_a_space_states_its_record(name):
+    space = EVERY[name]
+    assert isinstance(space.random(random.Random(0)), space.architecture)
+    assert len(space.operations) == len(space.notation("words").spelling)
+    for text in space.public_genotypes.values():
+        assert space.format(space.parse(text)) == text
+    for trainer in (space.trainer, *([space.supernet_trainer] if space.supernets else [])):
+        assert (PACKAGE / "training" / f"{trainer}.py").is_file()
+    if space.supernets and space.supernet_trainer == "supernet":
+        assert build_supernet(space, channels=2, layers=1, classes=2, partial=1).kind == space.supernets[0]
+    if name in SPACES:
+        assert (PACKAGE / "spaces" / name / "network.py").is_file()
+
+
+def test_a_new_space_of_one_file_goes_through_a_whole_search_to_plots_and_a_table(tmp_path):
     space = ChainSpace()
     llm = FakeLLM()
     llm.answer = answered_in(space, llm)
@@ -48,9 +69,16 @@ def test_a_new_space_of_one_file_goes_through_a_whole_search_to_a_table(tmp_path
     search = Search(space, Toy(), llm, Prompts.load("compact"), Repository(tmp_path / "history.jsonl"), config)
     steps = list(run(search))
     assert len({step.record.canonical for step in steps}) == 13
-    found = run_baseline("local_search", space, Toy(), evaluations=13, seed=0)
+    found = {
+        name: [run_baseline(name, space, Toy(), evaluations=13, seed=seed).scores for seed in range(3)]
+        for name in BASELINES
+    }
+    baselines = BaselineRuns(("toy",), {name: np.array(scores) for name, scores in found.items()}, {})
+    scores = [step.record.score for step in steps]
+    figure = best_so_far([scores], baselines, lam=8, label="SEKI", oracle=20.0)
+    assert all(path.stat().st_size for path in save(figure, tmp_path, "toy"))
     table = Table("toy", "A toy", ["score"])
-    for label, score in (("SEKI", steps[-1].best), ("local search", max(found.scores))):
+    for label, score in (("SEKI", steps[-1].best), ("local search", max(found["local_search"][0]))):
         table.add(label, [Cell(f"{score:.0f}", "measured")], 1)
     assert len(table.write(tmp_path)) == 3
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 13

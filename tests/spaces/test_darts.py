@@ -65,12 +65,13 @@ def test_the_text_of_the_field_is_read_as_public_code_prints_it():
     assert SPACE.parse(with_ranges) == SPACE.parse(DARTS_V2)
 
 
-def test_cells_of_the_literature_outside_the_space_are_read_but_not_searched():
-    nasnet = SPACE.parse(NASNET_A)
-    assert SPACE.parse(SPACE.format(nasnet)) == nasnet
-    assert nasnet.reduce_concat == (4, 5, 6)
+def test_cells_outside_the_space_are_refused():
+    with pytest.raises(InvalidArchitecture, match="operation 'sep_conv_7x7' is not one of"):
+        SPACE.parse(NASNET_A)
     with pytest.raises(InvalidArchitecture, match="nodes 2-5"):
-        SPACE.neighbors(nasnet)
+        SPACE.parse(NASNET_A.replace("7x7", "5x5"))
+    with pytest.raises(InvalidArchitecture, match="a DartsGenotype is expected"):
+        SPACE.neighbors("no genotype")
     with pytest.raises(InvalidArchitecture):
         SPACE.read(NASNET_A, "names")
 
@@ -89,7 +90,7 @@ def test_cells_of_the_literature_outside_the_space_are_read_but_not_searched():
             "both edges come from node 1",
         ),
         ("dil_conv_3x3", "nor_conv_3x3", "normal cell, node 5, edge 2: operation 'nor_conv_3x3'"),
-        ("dil_conv_3x3", "sep_conv_7x7", "normal cell, node 5: operation 'sep_conv_7x7'"),
+        ("dil_conv_3x3", "sep_conv_7x7", "normal cell, node 5, edge 2: operation 'sep_conv_7x7'"),
         ("reduce_concat=[2, 3, 4, 5]", "reduce_concat=[2, 3, 4, 6]", "reduce_concat"),
         ("reduce_concat=[2, 3, 4, 5]", "reduce_concat=[2, 2, 4, 5]", "reduce_concat"),
         ("reduce_concat=[2, 3, 4, 5]", "reduce_concat=[]", "reduce_concat"),

@@ -17,7 +17,7 @@ from seki_lib.datasets import image_folder
 from seki_lib.datasets.image_folder import search_subsets
 from seki_lib.evaluators import get_evaluator
 from seki_lib.files.errors import AssetError, RunError, TrainingError
-from seki_lib.nn import build_supernet, inherit
+from seki_lib.nn import build_supernet
 from seki_lib.paper import Edition
 from seki_lib.paper.table2 import CELLS
 from seki_lib.profiles import Profile
@@ -118,8 +118,6 @@ def test_the_stem_of_the_supernet_halves_the_resolution_three_times():
     s0 = big.stems[0](torch.zeros(1, 3, 224, 224))
     assert s0.shape == (1, 48, 56, 56) and big.stems[1](s0).shape == (1, 48, 28, 28)
     assert big(torch.zeros(1, 3, 64, 64), get_space("darts").random(Random(0))).shape == (1, 1000)
-    with pytest.raises(ValueError, match="three times as wide"):
-        inherit(big, get_space("darts").random(Random(0)), channels=16, layers=3, classes=1000)
 
 
 def test_f_reads_the_photographs_as_the_network_learnt_them(tree, tmp_path):

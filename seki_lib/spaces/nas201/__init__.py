@@ -8,17 +8,20 @@ Node 1 takes one edge, node 2 two, node 3 three; `~s` names the node that an edg
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .base import InvalidArchitecture, Notation
-from .reading import clip
-from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace, choice_of
+from ..base import InvalidArchitecture, choice_of
+from ..reading import clip
+from ..six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
 
 __all__ = ["EDGES", "EDGE_NAMES", "OPERATIONS", "NasBench201", "NasBench201Cell"]
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-NOTATIONS = {
-    "names": Notation("names", OPERATIONS),
-    "words": Notation("words", ("zero", "skip", "small", "large", "pool")),
+GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
+    "none": ("zero", "no connection"),
+    "skip_connect": ("skip", "identity"),
+    "nor_conv_1x1": ("small", "1x1 convolution"),
+    "nor_conv_3x3": ("large", "3x3 convolution"),
+    "avg_pool_3x3": ("pool", "3x3 average pooling"),
 }
+OPERATIONS = tuple(GLOSSARY)
 
 
 class NasBench201Cell(SixEdgeCell):
@@ -35,10 +38,8 @@ class NasBench201(SixEdgeSpace[NasBench201Cell]):
     name = "nas201"
     supernets = ("single_path",)
     size = len(OPERATIONS) ** len(EDGES)
-    operations = OPERATIONS
-    meanings = ("no connection", "identity", "1x1 convolution", "3x3 convolution", "3x3 average pooling")
-    notations = NOTATIONS
-    cell = NasBench201Cell
+    glossary = GLOSSARY
+    architecture = NasBench201Cell
     field_text = r"\|[^|\s]*\|\+(?:\|[^|\s]*){2}\|\+(?:\|[^|\s]*){3}\|"
 
     def parse(self, text: str) -> NasBench201Cell:

@@ -10,16 +10,18 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .base import InvalidArchitecture, Notation
-from .reading import clip
-from .six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
+from ..base import InvalidArchitecture, Notation
+from ..reading import clip
+from ..six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")  # an operation's digit is its place here
-BACKBONE = "64-41414"
-NOTATIONS = {
-    "names": Notation("names", OPERATIONS),
-    "words": Notation("words", ("zero", "skip", "small", "large")),
+GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
+    "none": ("zero", "no connection"),
+    "skip_connect": ("skip", "identity"),
+    "nor_conv_1x1": ("small", "1x1 convolution"),
+    "nor_conv_3x3": ("large", "3x3 convolution"),
 }
+OPERATIONS = tuple(GLOSSARY)  # an operation's digit is its place here
+BACKBONE = "64-41414"
 
 
 class TransNasBench101Cell(SixEdgeCell):
@@ -35,10 +37,8 @@ class TransNasBench101(SixEdgeSpace[TransNasBench101Cell]):
 
     name, task = "trans101", "class_object"
     size = len(OPERATIONS) ** len(EDGES)
-    operations = OPERATIONS
-    meanings = ("no connection", "identity", "1x1 convolution", "3x3 convolution")
-    notations = NOTATIONS
-    cell = TransNasBench101Cell
+    glossary = GLOSSARY
+    architecture = TransNasBench101Cell
     field_text = r"\b\d+-\d+-\d+_\d+_\d+\b"
 
     def parse(self, text: str) -> TransNasBench101Cell:
@@ -61,8 +61,8 @@ class TransNasBench101(SixEdgeSpace[TransNasBench101Cell]):
         return TransNasBench101Cell(tuple(operations))
 
     def format(self, arch: TransNasBench101Cell) -> str:
-        (a, b, c, d, e, f), digit = arch.edges, _DIGIT
-        return f"{BACKBONE}-{digit[a]}_{digit[b]}{digit[c]}_{digit[d]}{digit[e]}{digit[f]}"
+        a, b, c, d, e, f = (OPERATIONS.index(operation) for operation in arch.edges)
+        return f"{BACKBONE}-{a}_{b}{c}_{d}{e}{f}"
 
     def signature(self, operations: Sequence[str]) -> str:
         """`none` adds nothing, sums are unordered, and an operation on nothing gives nothing.
@@ -96,6 +96,3 @@ class TransNasBench101(SixEdgeSpace[TransNasBench101Cell]):
 
     def field_grammar(self) -> str:
         return f'root ::= "{BACKBONE}-" digit "_" digit digit "_" digit digit digit\ndigit ::= [0-3]'
-
-
-_DIGIT = {operation: str(digit) for digit, operation in enumerate(OPERATIONS)}
