@@ -120,27 +120,13 @@ IMAGENET_PROTOCOLS: dict[str, ImageNetConfig] = {
     "smoke": replace(_SHORT, channels=4, epochs=1, train_images=200, test_images=200),
     "laptop": _SHORT,
     "workstation": replace(
-        _SHORT,
-        channels=16,
-        layers=8,
-        epochs=30,
-        resolution=64,
-        resize=72,
-        auxiliary=0.4,
-        train_images=0,
-        test_images=0,
-        threads=0,
-        workers=-1,
+        _SHORT, channels=16, layers=8, epochs=30, resolution=64, resize=72, auxiliary=0.4, train_images=0,
+        test_images=0, threads=0, workers=-1,
     ),
     "paper": ImageNetConfig(precision="bf16"),
-}
+}  # fmt: skip
 """As PROTOCOLS. `paper` is of ImageNet-1K, the others of its 200-class sample at 64 pixels."""
-IMAGENET = {
-    "smoke": "imagenet_sample",
-    "laptop": "imagenet_sample",
-    "workstation": "imagenet_sample",
-    "paper": "imagenet",
-}
+IMAGENET = dict.fromkeys(("smoke", "laptop", "workstation"), "imagenet_sample") | {"paper": "imagenet"}
 
 
 @dataclass(frozen=True)
@@ -224,8 +210,7 @@ SUPERNETS: dict[str, dict[str, Any]] = {
     "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": SupernetConfig(layers=5, precision="bf16")},
     "paper": {"darts": SupernetConfig(), "nas201": SupernetConfig(layers=5)},
 }
-for _profile, _config in LANGUAGE_SUPERNETS.items():
-    SUPERNETS[_profile]["darts_rnn"] = _config
+SUPERNETS = {profile: of | {"darts_rnn": LANGUAGE_SUPERNETS[profile]} for profile, of in SUPERNETS.items()}
 """The supernet of each profile and space."""
 
 _PHOTOGRAPHS = ImageNetSupernetConfig(
@@ -274,10 +259,10 @@ class SupernetSpec:
 
     def command(self, results: Path | None = None) -> str:
         """The command that trains this supernet."""
-        kind = f" --kind {self.kind}" if self.kind else ""
-        kind += f" --results {shlex.quote(str(results))}" if results else ""
-        where = f"--space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
-        return f"seki supernet {where}{kind}"
+        words = ["seki", "supernet", "--space", self.space, "--dataset", self.dataset]
+        words += ["--profile", self.profile, "--seed", str(self.seed)]
+        words += ["--kind", self.kind] if self.kind else []
+        return shlex.join([*words, "--results", str(results)] if results else words)
 
 
 def get_protocol(profile: str, dataset: str = "cifar10") -> ClassifierConfig:
