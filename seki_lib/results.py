@@ -120,10 +120,12 @@ class Home:
         """`baselines/<space>/<task>`."""
         return self.folder / "baselines" / space / task
 
-    def finished_searches(self, space: str, task: str, llm: str = "", variant: str = "default") -> list[SearchResult]:
-        """The finished searches of a task, by seed. llm: the one that was asked; any if empty."""
-        of_task = self.search(space, task, "llm").parents[2]
-        found = of_task.glob(f"{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
+    def finished_searches(
+        self, space: str, task: str = "", llm: str = "", variant: str = "default"
+    ) -> list[SearchResult]:
+        """The finished searches of a space, by seed. task, llm: any if empty."""
+        of_space = self.search(space, "task", "llm").parents[3]
+        found = of_space.glob(f"{task or '*'}/{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
         return [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
 
     def best_search(self, space: str = "darts", task: str = "", llm: str = "") -> SearchResult | None:
@@ -152,9 +154,9 @@ class Home:
         """The finished trainings of a cell, by seed."""
         return _trained(self.training(space, dataset, cell).parent, "seed=*")
 
-    def all_trainings(self, space: str) -> list[TrainingResult]:
-        """The finished trainings of all cells of a space, on all data; those of other code too."""
-        return _trained(self.training(space, "dataset", "cell").parents[2], "*/*/seed=*")
+    def all_trainings(self, space: str, datasets: str) -> list[TrainingResult]:
+        """The finished trainings of all cells of a space; those of other code too. datasets: a pattern, `cifar10*`."""
+        return _trained(self.training(space, "dataset", "cell").parents[2], f"{datasets}/*/seed=*")
 
     def supernets(self) -> list[TrainingResult]:
         """The finished supernets of all spaces; those of other code too, since searches were scored by them."""

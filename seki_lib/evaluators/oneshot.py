@@ -51,8 +51,8 @@ class OneShot(SupernetEvaluator):
 
         from ..training.supernet import build_network
 
-        layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
-        return build_network(self.space.name, self.config, self.images.data.classes).to(memory_format=layout)
+        network = build_network(self.space.name, self.config, self.images.data.classes)
+        return network.to(memory_format=torch.channels_last)
 
     def measure(self, arch: Any) -> tuple[float, dict[str, float]]:
         """f: the accuracy of a canonical cell on the scoring images."""

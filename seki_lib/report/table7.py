@@ -16,7 +16,7 @@ from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
-from ..results import SearchResult, by_llm
+from ..results import Home, SearchResult, by_llm
 from ..spaces import get_space
 from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
 from .how import how_notes, words

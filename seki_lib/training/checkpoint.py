@@ -5,6 +5,7 @@ one before stays as `checkpoint.before.pt`. Every byte of a torch file stands un
 """
 
 import io
+import pickle
 import random
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..files.errors import RunError, TrainingError
 from ..files.jsonl import written_at_once
 
 NAME, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
+DAMAGE = (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError)
 State = dict[str, Any]  # tensors, numbers, texts, and lists and dicts of these
 
 
@@ -43,37 +45,42 @@ def load(folder: Path, identity: dict[str, Any]) -> tuple[State | None, str]:
 
     Raises RunError if it was made with other settings than `identity`, or if all that exist are damaged.
     """
-    damaged = []
-    for name in (NAME, BEFORE):
-        path = folder / name
-        if not path.exists():
-            continue
-        try:
-            state = _read(path)
-        except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            damaged.append(f"{path} is damaged ({str(error).splitlines()[0][:80] or type(error).__name__})")
-            continue
-        except Exception as error:  # torch wraps what its unpickler refuses in an error of its own
-            if type(error).__name__ != "UnpicklingError":
-                raise
-            damaged.append(f"{path} is damaged (not a checkpoint)")
-            continue
-        _require_same(path, state["identity"], identity)
-        return state, f"{damaged[0]}: going on from {name}, the one before" if damaged else ""
-    if damaged:
-        raise RunError(f"{'; '.join(damaged)}. Nothing was changed: remove the folder to start anew.")
-    return None, ""
+    state, damaged = _newest(folder)
+    if state is None:
+        if damaged:
+            raise RunError(f"{'; '.join(damaged)}. Nothing was changed: remove the folder to start anew.")
+        return None, ""
+    there = state["identity"]
+    keys = [key for key in {**there, **identity} if there.get(key) != identity.get(key)]
+    if keys:
+        different = "; ".join(f"{key} was {there.get(key)!r}, now {identity.get(key)!r}" for key in keys)
+        raise RunError(
+            f"the checkpoint in {folder} was made with other settings: {different}. It was left as it is: "
+            "use the settings it was made with, or another folder (--variant)."
+        )
+    return state, f"{damaged[0]}: going on from {BEFORE}, the one before" if damaged else ""
 
 
 def load_network(folder: Path) -> State:
     """The weights of the newest good checkpoint. Raises RunError if there is none."""
-    for name in (NAME, BEFORE):
-        try:
-            weights: State = _read(folder / name)["parts"]["network"]
-            return weights
-        except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile):
-            continue
-    raise RunError(f"{folder} holds no good checkpoint. Remove the folder and train anew.")
+    state, _ = _newest(folder)
+    if state is None:
+        raise RunError(f"{folder} holds no good checkpoint. Remove the folder and train anew.")
+    weights: State = state["parts"]["network"]
+    return weights
+
+
+def _newest(folder: Path) -> tuple[State | None, list[str]]:
+    """The newest good checkpoint, or None; and what is wrong with each that was passed over."""
+    damaged: list[str] = []
+    for path in (folder / NAME, folder / BEFORE):
+        if path.exists():
+            try:
+                return _read(path), damaged
+            except DAMAGE as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:80]
+                damaged.append(f"{path} is damaged ({reason})")
+    return None, damaged
 
 
 def _read(path: Path) -> State:
@@ -82,16 +89,6 @@ def _read(path: Path) -> State:
             raise ValueError(f"wrong checksum of {bad}")
     state: State = torch.load(path, weights_only=True, map_location="cpu")
     return state
-
-
-def _require_same(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
-    different = [f"{key} was {there.get(key)!r}, now {here.get(key)!r}" for key in {**there, **here}
-                 if there.get(key) != here.get(key)]  # fmt: skip
-    if different:
-        raise RunError(
-            f"{path} was made with other settings: {'; '.join(different)}. It was left as it is: "
-            "use the settings it was made with, or another folder (--variant)."
-        )
 
 
 def rng_states() -> State:

@@ -8,8 +8,6 @@ bit (`loop.py`). The test error is reported as it is after the last epoch and, b
 chosen on the test set and flatters.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,73 +18,37 @@ from ..datasets.augment import PHOTOGRAPHS, augment, augment_photographs, normal
 from ..datasets.images import Dataset, LabelledImages, load_dataset
 from ..files.errors import TrainingError
 from ..nn import build_network, count
-from ..spaces import get_space
-from .loop import ImageTraining, Job, train
-from .protocol import PAPER_SIZES, ClassifierConfig, ImageNetConfig, TrainingSpec, get_protocol
+from ..spaces import SearchSpace, get_space
+from .image_training import ImageTraining
+from .loop import Job, train
+from .protocol import ClassifierConfig, ImageNetConfig, TrainingSpec, get_protocol
 
 TEST_BATCH = 200
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch as `metrics.jsonl` holds it. Errors in %, of the augmented training images and of the test images."""
-
-    epoch: int  # from 1
-    lr: float
-    drop_path: float
-    train_loss: float
-    train_error: float
-    test_error: float
-    seconds: float
-    images_per_second: float
-
-
 def train_classifier(
-    space: str,
-    arch: Any,
-    data: Dataset,
-    config: ClassifierConfig,
-    folder: Path,
-    *,
-    seed: int = 0,
-    device: str = "auto",
-    say: Callable[[str], None] = print,
-    checkpoint_seconds: float = 600.0,
+    space: str, arch: Any, data: Dataset, config: ClassifierConfig, folder: Path, **options: Any
 ) -> dict[str, Any]:
     """Train, or go on training, in `folder`; returns what `result.json` holds.
 
-    arch: an architecture of the space, or its text. say: takes one line an epoch. Raises what `loop.train` raises.
+    arch: an architecture of the space, or its text. options: seed, device, say, checkpoint_seconds, as `loop.Job` has
+    them. Raises what `loop.train` raises.
     """
     home = get_space(space)
     text = home.format(home.parse(arch) if isinstance(arch, str) else arch)
-    identity = {
-        "space": space,
-        "architecture": text,
-        **data.identity,
-        "seed": seed,
-        **asdict(config),
-    }
-    identity.pop("workers", None)  # decides how fast
-    if "jitter" in identity:
-        identity["jitter"] = list(identity["jitter"])  # as JSON has it
     data.check()
-    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds, ("training.classifier",))
+    what = {"space": space, "architecture": text}
     trainer = ImageNetTraining if isinstance(config, ImageNetConfig) else ClassifierTraining
-    return train(job, trainer, space, text, data)
+    return train(Job(folder, what, data, config, ("training.classifier",), **options), trainer)
 
 
 def run_training(
-    spec: TrainingSpec,
-    results: Path,
-    config: ClassifierConfig | None = None,
-    *,
-    say: Callable[[str], None] = print,
-    device: str = "auto",
+    spec: TrainingSpec, results: Path, config: ClassifierConfig | None = None, **options: Any
 ) -> dict[str, Any]:
     """Train what `spec` names, or go on with it, in its folder below `results`; returns what `result.json` holds.
 
-    The one way in for notebooks, the command line and clusters. config: the profile's protocol unless given. A finished
-    training is read, not repeated. Raises what `train_classifier` and `load_dataset` raise.
+    The one way in for notebooks, the command line and clusters. config: the profile's protocol unless given. options:
+    say and device. A finished training is read, not repeated. Raises what `train_classifier` and `load_dataset` raise.
     """
     config = config or get_protocol(spec.profile, spec.dataset)
     if isinstance(config, ImageNetConfig):
@@ -96,7 +58,7 @@ def run_training(
     else:
         data = load_dataset(spec.dataset, train=config.train_images, test=config.test_images)
     folder = spec.folder(results)
-    return train_classifier(spec.space, spec.architecture, data, config, folder, seed=spec.seed, device=device, say=say)
+    return train_classifier(spec.space, spec.architecture, data, config, folder, seed=spec.seed, **options)
 
 
 def summary(result: dict[str, Any]) -> str:
@@ -113,79 +75,49 @@ class ClassifierTraining(ImageTraining):
     This one is of CIFAR; what other data want otherwise stands together, below `result`.
     """
 
-    config: ClassifierConfig
-    shares = True
-
-    def __init__(self, job: Job, space: str, arch: str, data: Dataset):
+    def __init__(self, job: Job):
         super().__init__(job)
-        self.data, config = data, self.config
-        sizes: dict[str, Any] = {"channels": config.channels, "layers": config.layers, "classes": data.classes}
-        sizes["stem"] = self.stem
+        config, classes = self.config, self.data.classes
+        space, arch = get_space(job.what["space"]), job.what["architecture"]
+        sizes = {"channels": config.channels, "layers": config.layers, "classes": classes, "stem": self.stem}
         self.size = count(space, arch, resolution=self.resolution, **sizes)
-        self.paper_params_m = count(space, arch, **self.paper_sizes()).params_m if space == "darts" else None
+        paper = self.paper_sizes(space)
+        self.paper_params_m = count(space, arch, **paper).params_m if paper else None
         torch.manual_seed(self.seed_of("weights"))
-        network: Any = build_network(space, arch, auxiliary=config.auxiliary > 0 and space == "darts", **sizes)
-        if config.drop_path and not hasattr(network, "drop_path_prob"):
-            raise TrainingError(f"{space}: its networks know no drop path. Next: --drop-path 0")
-        if config.channels_last:
-            network = network.to(memory_format=torch.channels_last)
-        self.network: Any = self.world.synchronised(network.to(self.device))
-        self.compiled: Callable[..., Any] = (
-            torch.compile(self.network, mode=config.compile) if config.compile else self.network
+        if config.drop_path and not space.auxiliary:  # the same networks have both
+            raise TrainingError(f"{space.name}: its networks know no drop path. Next: --drop-path 0")
+        self.network = self.placed(
+            build_network(space, arch, auxiliary=config.auxiliary > 0 and space.auxiliary, **sizes)
         )
+        self.compiled = torch.compile(self.network, mode=config.compile) if config.compile else self.network
         self.optimizer = torch.optim.SGD(
             self.network.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
         )
         self.parts = {"network": self.network, "optimizer": self.optimizer}
-        self.train, self.test = data.train.to(self.device), data.test.to(self.device)
+        self.train, self.test = self.data.train.to(self.device), self.data.test.to(self.device)
 
     def begin_epoch(self) -> None:
-        """Learning rate and drop path of the epoch, and its batches from the next step on."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate(self.epoch)
-        self.batches = self.batches_left()
+        """As every training on images, with the drop path of the epoch."""
+        super().begin_epoch()
         if self.config.drop_path:
             self.network.drop_path_prob = self.config.drop_path * self.epoch / self.config.epochs
-        self.network.train()
 
     def train_step(self) -> None:
         """One batch."""
-        config, whole = self.config, self.whole
         images, labels = next(self.batches)
-        batch = self.views(images, (self.world.part(whole).start, whole))
-        self.optimizer.zero_grad(set_to_none=True)
         with self.autocast():
-            outputs = self.compiled(self.laid_out(batch))
+            outputs = self.compiled(self.laid_out(self.views(images)))
         logits, auxiliary = outputs if isinstance(outputs, tuple) else (outputs, None)
         main_loss = loss = self.loss(logits.float(), labels)
         if auxiliary is not None:
-            loss = loss + config.auxiliary * self.loss(auxiliary.float(), labels)
-        (loss * self.world.weight(whole)).backward()  # type: ignore[no-untyped-call]
-        self.world.add_gradients(self.network.parameters())
-        nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
-        self.optimizer.step()
-        self.sums[0] += main_loss.detach() * len(labels)
-        self.sums[1] += (logits.detach().argmax(1) != labels).sum()
+            loss = loss + self.config.auxiliary * self.loss(auxiliary.float(), labels)
+        self.descend(loss, main_loss, logits, labels)
 
-    def close_epoch(self) -> tuple[Epoch, str]:
+    def close_epoch(self) -> tuple[dict[str, Any], str]:
         """The test error after this epoch."""
-        n = len(self.order)
         self.history.append(100 * int(self.world.total(self._wrong(self.test))) / len(self.test.labels))
-        loss, wrong = self.sums.tolist()
-        line = Epoch(
-            self.epoch + 1,
-            self.config.rate(self.epoch),
-            self.network.drop_path_prob if self.config.drop_path else 0.0,
-            loss / n,
-            100 * wrong / n,
-            self.history[-1],
-            round(self.epoch_seconds, 3),
-            round(n / max(self.epoch_seconds, 1e-9), 1),
-        )
-        return line, (
-            f"lr {line.lr:.5f}  loss {line.train_loss:.3f}  train error {line.train_error:5.2f} %  "
-            f"test error {line.test_error:5.2f} %  {line.images_per_second:,.0f} images/s"
-        )
+        drop_path = self.network.drop_path_prob if self.config.drop_path else 0.0
+        return self.line("test error", drop_path=drop_path, test_error=self.history[-1])
 
     @torch.no_grad()
     def _wrong(self, images: LabelledImages) -> Tensor:
@@ -200,12 +132,10 @@ class ClassifierTraining(ImageTraining):
         return wrong
 
     def result(self) -> dict[str, Any]:
-        """Last and best test error, sizes, data."""
+        """Last and best test error, and sizes."""
         best = min(self.history)
         return {
-            "architecture": self.job.identity["architecture"],
-            "dataset": self.data.name,
-            "data": self.data.source.sentence,
+            "architecture": self.job.what["architecture"],
             "train_images": len(self.train.labels),
             "test_images": len(self.test.labels),
             "last_test_error": self.history[-1],
@@ -219,13 +149,13 @@ class ClassifierTraining(ImageTraining):
     stem = "cifar"
     resolution = 32
 
-    def paper_sizes(self) -> dict[str, Any]:
-        """The network of the paper's tables, of which they print the parameters."""
-        return PAPER_SIZES["cifar"] | {"classes": self.data.classes}
+    def paper_sizes(self, space: SearchSpace[Any]) -> dict[str, Any]:
+        """The network of Table 1, whose parameters it prints; empty for a space that is not in it."""
+        return space.paper_sizes["cifar"] | {"classes": self.data.classes} if space.paper_sizes else {}
 
-    def views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
-        """Training images, uint8, as the network sees them."""
-        return augment(images, self.generator, cutout=self.config.cutout, place=place)
+    def views(self, images: Tensor) -> Tensor:
+        """Training images of this step, uint8, as the network sees them."""
+        return augment(images, self.generator, cutout=self.config.cutout, place=self.place)
 
     def plain(self, images: Tensor) -> Tensor:
         """Test images, uint8, as the network sees them."""
@@ -239,19 +169,17 @@ class ClassifierTraining(ImageTraining):
 class ImageNetTraining(ClassifierTraining):
     """The same on photographs: another rate, other views, smoothed labels."""
 
-    config: ImageNetConfig
-
-    def __init__(self, job: Job, space: str, arch: str, data: Dataset):
+    def __init__(self, job: Job):
         self.stem, self.resolution = job.config.stem, job.config.resolution
-        super().__init__(job, space, arch, data)
+        super().__init__(job)
 
-    def paper_sizes(self) -> dict[str, Any]:
+    def paper_sizes(self, space: SearchSpace[Any]) -> dict[str, Any]:
         """Of Table 2: ImageNet-1K, whatever the images here."""
-        return PAPER_SIZES["imagenet"]
+        return space.paper_sizes.get("imagenet", {})
 
-    def views(self, images: Tensor, place: tuple[int, int]) -> Tensor:
+    def views(self, images: Tensor) -> Tensor:
         """The files' random crops, flipped and changed in colour."""
-        return augment_photographs(images, self.generator, jitter=self.config.jitter, place=place)
+        return augment_photographs(images, self.generator, jitter=self.config.jitter, place=self.place)
 
     def plain(self, images: Tensor) -> Tensor:
         """The files' centre crops."""

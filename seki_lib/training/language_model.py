@@ -8,9 +8,6 @@ finite. ASGD(t0=0, lambd=0) is SGD with an average of its weights beside it, and
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +17,6 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..datasets.text import Text, columns, load_text
-from ..files.errors import TrainingError
 from ..nn import LanguageModel, build_language_model
 from ..nn.count import parameters
 from ..nn.language_model import Dropouts
@@ -28,25 +24,11 @@ from ..spaces import get_space
 from .language_protocol import LanguageModelConfig, language_protocol
 from .loop import Job, Training, train
 from .protocol import SupernetSpec, TrainingSpec
-from .supernet import weights_hash
+from .supernet import judged, weights_hash
 
 PROBES = 3  # cells whose mean validation loss stands for a single-path supernet
 READ = 35  # words that evaluation reads at once; the state goes on, so only memory depends on it
 SPACE = get_space("darts_rnn")
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch as `metrics.jsonl` holds it."""
-
-    epoch: int  # from 1
-    steps: int
-    train_perplexity: float  # of the dropped network, on the way
-    valid_perplexity: float
-    averaged: bool  # whether that is of the averaged weights
-    rolled_back: int  # times so far
-    seconds: float
-    words_per_second: float
 
 
 def perplexity(loss: float) -> float:
@@ -55,47 +37,47 @@ def perplexity(loss: float) -> float:
 
 
 def train_language_model(
-    arch: Any,
-    text: Text,
-    config: LanguageModelConfig,
-    folder: Path,
-    *,
-    seed: int = 0,
-    device: str = "auto",
-    say: Callable[[str], None] = print,
-    checkpoint_seconds: float = 600.0,
+    arch: Any, text: Text, config: LanguageModelConfig, folder: Path, **options: Any
 ) -> dict[str, Any]:
     """Train, or go on training, in `folder`; returns what `result.json` holds.
 
-    arch: an RnnGenotype or its text; None for a supernet. say: takes one line an epoch. Raises what
-    `loop.train` raises.
+    arch: an RnnGenotype or its text; None for a supernet. options: seed, device, say, checkpoint_seconds, as `loop.Job`
+    has them. Raises what `loop.train` raises.
     """
-    arch = SPACE.parse(arch) if isinstance(arch, str) else arch
-    cell = "" if arch is None else SPACE.format(arch)
-    what = {"supernet": SPACE.name} if arch is None else {"space": SPACE.name, "architecture": cell}
-    identity = {**what, **text.identity, "seed": seed, **asdict(config)}
-    code = ("training.language_model", *(() if cell else (f"spaces.{SPACE.name}",)))
-    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds, code)
-    return train(job, LanguageModelTraining, cell, text)
+    code: tuple[str, ...] = ("training.language_model",)
+    if arch is None:
+        what, code = {"supernet": SPACE.name}, (*code, f"spaces.{SPACE.name}")
+    else:
+        cell = SPACE.format(SPACE.parse(arch) if isinstance(arch, str) else arch)
+        what = {"space": SPACE.name, "architecture": cell}
+    return train(Job(folder, what, text, config, code, **options), LanguageModelTraining)
 
 
 def run_training(
-    spec: TrainingSpec,
-    results: Path,
-    config: LanguageModelConfig | None = None,
-    *,
-    say: Callable[[str], None] = print,
-    device: str = "auto",
+    spec: TrainingSpec, results: Path, config: LanguageModelConfig | None = None, **options: Any
 ) -> dict[str, Any]:
     """Train what `spec` names, or go on with it, in its folder below `results`; returns what `result.json` holds.
 
-    config: the profile's protocol unless given. A finished training is read, not repeated. Raises what
-    `train_language_model` and `load_text` raise.
+    config: the profile's protocol unless given. options: say and device. A finished training is read, not repeated.
+    Raises what `train_language_model` and `load_text` raise.
     """
     config = config or language_protocol(spec.profile)
-    text = load_text(spec.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
-    folder = spec.folder(results)
-    return train_language_model(spec.architecture, text, config, folder, seed=spec.seed, device=device, say=say)
+    text, folder = text_of(spec.dataset, config), spec.folder(results)
+    return train_language_model(spec.architecture, text, config, folder, seed=spec.seed, **options)
+
+
+def run_supernet(
+    spec: SupernetSpec, results: Path, config: LanguageModelConfig | None = None, **options: Any
+) -> dict[str, Any]:
+    """The same for a supernet: as `run_supernet` of `supernet.py`."""
+    config = config or spec.config
+    text, folder = text_of(spec.dataset, config), spec.folder(results)
+    return train_language_model(None, text, config, folder, seed=spec.seed, **options)
+
+
+def text_of(dataset: str, config: LanguageModelConfig) -> Text:
+    """As much of a text as the settings ask for. Raises AssetError."""
+    return load_text(dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
 
 
 def summary(result: dict[str, Any]) -> str:
@@ -105,20 +87,6 @@ def summary(result: dict[str, Any]) -> str:
         f"{result['best_epoch']} of {result['epochs']}); unigram model {result['unigram_test_perplexity']:.1f}; "
         f"{result['params_m']:.2f} M parameters; {result['data']}"
     )
-
-
-def run_supernet(
-    spec: SupernetSpec,
-    results: Path,
-    config: LanguageModelConfig | None = None,
-    *,
-    say: Callable[[str], None] = print,
-    device: str = "auto",
-) -> dict[str, Any]:
-    """The same for a supernet: as `run_supernet` of `supernet.py`."""
-    config = config or spec.config
-    text = load_text(spec.dataset, train=config.train_words, valid=config.valid_words, test=config.test_words)
-    return train_language_model(None, text, config, spec.folder(results), seed=spec.seed, say=say, device=device)
 
 
 class Memory:
@@ -142,17 +110,13 @@ class Memory:
 class LanguageModelTraining(Training):
     """A step: one sequence of all columns. An epoch: the training text once, then the validation text."""
 
-    config: LanguageModelConfig
-
-    def __init__(self, job: Job, arch: str, text: Text):
+    def __init__(self, job: Job):
         super().__init__(job)
-        self.text, config = text, self.config
-        if not self.world.alone:
-            raise TrainingError("a language model trains in one process. Next: the same command without torchrun.")
+        text, config = self.data, self.config
         torch.manual_seed(self.seed_of("weights"))
         size = {"vocabulary": len(text.words), "embedding": config.hidden, "hidden": config.hidden}
         self.supernet = config.kind != "cell"
-        network: Any = build_language_model(arch or None, search=self.supernet, **size)
+        network: Any = build_language_model(job.what.get("architecture"), search=self.supernet, **size)
         network.dropouts = Dropouts(
             output=config.dropout,
             hidden=config.dropout_hidden,
@@ -251,7 +215,7 @@ class LanguageModelTraining(Training):
         self.alpha_optimizer.step()
         self.memory.valid_hidden = states[-1].detach()
 
-    def close_epoch(self) -> tuple[Epoch, str]:
+    def close_epoch(self) -> tuple[dict[str, Any], str]:
         """The validation loss, of the averaged weights once there are some; whether averaging begins."""
         config, memory = self.config, self.memory
         judged = self.average.module if memory.averaging else self.network
@@ -260,19 +224,17 @@ class LanguageModelTraining(Training):
             weights = {name: tensor.detach().clone() for name, tensor in judged.state_dict().items()}
             averaged = int(self.average.n_averaged) if memory.averaging else 0
             memory.best = {"loss": loss, "averaged": averaged, "epoch": self.epoch + 1, "weights": weights}
-        line = Epoch(
-            self.epoch + 1,
-            self.steps,
-            perplexity(float(self.sums[0] / self.sums[1])),
-            perplexity(loss),
-            memory.averaging,
-            self.rolled_back,
-            round(self.epoch_seconds, 3),
-            round(float(self.sums[1]) / max(self.epoch_seconds, 1e-9), 1),
-        )
+        line = {
+            "steps": self.steps,
+            "train_perplexity": perplexity(float(self.sums[0] / self.sums[1])),  # of the dropped network, on the way
+            "valid_perplexity": perplexity(loss),
+            "averaged": memory.averaging,  # whether that is of the averaged weights
+            "rolled_back": self.rolled_back,  # times so far
+            "words_per_second": round(float(self.sums[1]) / max(self.epoch_seconds, 1e-9), 1),
+        }
         words = (
-            f"{'averaged  ' if memory.averaging else ''}train perplexity {line.train_perplexity:7.1f}  "
-            f"validation {line.valid_perplexity:7.1f}  {line.words_per_second:,.0f} words/s"
+            f"{'averaged  ' if memory.averaging else ''}train perplexity {line['train_perplexity']:7.1f}  "
+            f"validation {line['valid_perplexity']:7.1f}  {line['words_per_second']:,.0f} words/s"
         )
         before = self.history[: -config.nonmono] if config.nonmono else []
         if not memory.averaging and before and loss > min(before):
@@ -309,30 +271,27 @@ class LanguageModelTraining(Training):
 
     def result(self) -> dict[str, Any]:
         """The best weights' perplexities, and those of the unigram model beside them; of a supernet the last."""
-        best, found = self.memory.best, {}  # type: dict[str, Any], dict[str, Any]
-        if self.supernet:
-            found = {"kind": self.config.kind, "weights_sha256": weights_hash(self.network.state_dict())}
-            if self.config.kind == "darts":
-                found["genotype"] = SPACE.format(self.network.cell.derive())
-        else:
-            self.network.load_state_dict(best["weights"])
-            test = mean_loss(self.network, self.test_rows)
-            found = {"architecture": self.job.identity["architecture"], "test_perplexity": perplexity(test)}
-        return found | {
+        text, best = self.data, self.memory.best
+        found: dict[str, Any] = {
             "space": SPACE.name,
-            "dataset": self.text.name,
-            "data": self.text.source.sentence,
-            "train_words": len(self.text.train),
-            "valid_words": len(self.text.valid),
-            "test_words": len(self.text.test),
+            "train_words": len(text.train),
+            "valid_words": len(text.valid),
+            "test_words": len(text.test),
             "valid_perplexity": perplexity(self.history[-1] if self.supernet else best["loss"]),
             "best_epoch": best["epoch"],
             "averaged": best["averaged"] > 0,
             "rolled_back": self.rolled_back,
-            "unigram_valid_perplexity": self.text.unigram_perplexity(self.text.valid),
-            "unigram_test_perplexity": self.text.unigram_perplexity(self.text.test),
+            "unigram_valid_perplexity": text.unigram_perplexity(text.valid),
+            "unigram_test_perplexity": text.unigram_perplexity(text.test),
             "params_m": parameters(self.network) / 1e6,
         }
+        if self.config.kind == "darts":
+            found["genotype"] = SPACE.format(self.network.cell.derive())
+        if self.supernet:
+            return found | {"kind": self.config.kind, "weights_sha256": weights_hash(self.network.state_dict())}
+        self.network.load_state_dict(best["weights"])
+        test = mean_loss(self.network, self.test_rows)
+        return found | {"architecture": self.job.what["architecture"], "test_perplexity": perplexity(test)}
 
 
 @torch.no_grad()
@@ -341,28 +300,10 @@ def mean_loss(network: LanguageModel, rows: Tensor) -> float:
 
     A supernet normalises by what it reads, not by what it saw in training: statistics of all cells suit none of them.
     """
-    network.eval()
     total, hidden = torch.zeros((), dtype=torch.float64, device=rows.device), None
-    with _own_statistics(network):
+    with judged(network, own_statistics=True):
         for start in range(0, len(rows) - 1, READ):
             targets = rows[start + 1 : start + 1 + READ]
             log_probs, hidden = network(rows[start : start + len(targets)], hidden)
             total += nn.functional.nll_loss(log_probs.flatten(0, 1), targets.flatten(), reduction="sum")
     return float(total) / rows[1:].numel()
-
-
-@contextmanager
-def _own_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation by the batch at hand; the running statistics stay as they are."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
-    kept = [(norm.momentum, {name: buffer.clone() for name, buffer in norm.state_dict().items()}) for norm in norms]
-    try:
-        for norm in norms:
-            norm.train()
-            norm.momentum = 0.0
-        yield
-    finally:
-        for norm, (momentum, buffers) in zip(norms, kept, strict=True):
-            norm.eval()
-            norm.momentum = momentum
-            norm.load_state_dict(buffers)

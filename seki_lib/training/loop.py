@@ -13,7 +13,7 @@ import math
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,20 +31,30 @@ from .distributed import join
 from .machine import choose_device, cpu_threads, stop_signals
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
+ELSEWHERE = "in another folder (--variant, of a supernet --results)"  # since other settings decide other weights
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training on this machine: where it lives, what decides it, and who hears of it."""
+    """One training on this machine: what decides it, where it lives, and who hears of it."""
 
     folder: Path
-    identity: dict[str, Any]  # everything that decides the weights; another identity is another folder
-    config: Any  # a frozen dataclass with at least epochs, batch, precision, channels_last and threads
+    what: dict[str, str]  # the space and the architecture, or the space of a supernet
+    data: Any  # a Dataset, or a Text
+    config: Any  # a frozen dataclass with at least epochs, batch, precision and threads
+    decided_by: tuple[str, ...]  # modules whose code decides the weights, with all they import
     seed: int = 0
     device: str = "auto"
     say: Callable[[str], None] = print  # takes one line an epoch
     checkpoint_seconds: float = 600.0  # longest time between checkpoints; there is one after every epoch as well
-    decided_by: tuple[str, ...] = ("training.loop",)  # modules whose code decides the weights, with all they import
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides the weights, as JSON has it; another identity is another folder."""
+        settings = asdict(self.config)
+        settings.pop("workers", None)  # decides how fast
+        settings = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+        return {**self.what, **self.data.identity, "seed": self.seed, **settings}
 
     @property
     def where(self) -> torch.device:
@@ -53,8 +63,8 @@ class Job:
         return choose_device(f"cuda:{local}") if str(device) == "cuda" and local else device
 
 
-def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any]:
-    """Run `trainer(job, *arguments)` to its end, or go on with it, in `job.folder`; returns what `result.json` holds.
+def train(job: Job, trainer: "type[Training]") -> dict[str, Any]:
+    """Run `trainer(job)` to its end, or go on with it, in `job.folder`; returns what `result.json` holds.
 
     A finished training is read, not repeated; one that other code made is set aside and repeated. Raises TrainingError
     with the next step, RunError if the folder was made with other settings or is in use, KeyboardInterrupt after
@@ -73,21 +83,20 @@ def train(job: Job, trainer: "type[Training]", *arguments: Any) -> dict[str, Any
 
         if not (world.alone or trainer.shares):
             raise TrainingError("this training does not share its batches: start it as one process, without torchrun.")
-        return world.from_first(claim) or trainer(job, *arguments).run()
+        return world.from_first(claim) or trainer(job).run()
 
 
 class Training(ABC):
     """The state of one training: what a checkpoint holds, and the loop that advances it.
 
-    A trainer's `__init__` fills `parts` (all that has a `state_dict`: network, optimisers) and `device`'s data; `sums`
-    collects what the steps of an epoch add up, the loss first.
+    A trainer's `__init__` fills `parts` (all that has a `state_dict`: network, optimisers); `sums` collects what the
+    steps of an epoch add up, the loss first.
     """
 
-    config: Any
     shares = False  # whether it uses `world`, so that several processes may train it together
 
     def __init__(self, job: Job):
-        self.job, self.config, self.device = job, job.config, job.where
+        self.job, self.data, self.config, self.device = job, job.data, job.config, job.where
         self.world = join(self.device)  # who trains along
         self.parts: dict[str, Any] = {}
         self.generator = torch.Generator(self.device)  # of augmentation
@@ -116,8 +125,11 @@ class Training(ABC):
         """Step number `self.step` of the epoch; adds to `sums`."""
 
     @abstractmethod
-    def close_epoch(self) -> tuple[Any, str]:
-        """Measure; returns the epoch as a dataclass for `metrics.jsonl`, and as words for people."""
+    def close_epoch(self) -> tuple[dict[str, Any], str]:
+        """Measure; returns what `metrics.jsonl` holds of the epoch besides its number and seconds, and a line to say.
+
+        Rates in it (a second) are of `epoch_seconds`.
+        """
 
     def roll_back(self) -> bool:
         """Asked when the loss is not finite: put good weights back, so that the epoch begins anew, or answer False.
@@ -143,12 +155,6 @@ class Training(ABC):
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def laid_out(self, batch: Tensor) -> Tensor:
-        """Images in the memory layout asked for."""
-        return batch.contiguous(
-            memory_format=torch.channels_last if self.config.channels_last else torch.contiguous_format
-        )
-
     def run(self) -> dict[str, Any]:
         """All epochs that are not done yet, then `result.json`."""
         self._resume()
@@ -157,6 +163,8 @@ class Training(ABC):
                 self._train_epoch(stopped)
                 self._close_epoch()
         result = self.result() | {
+            "dataset": self.data.name,
+            "data": self.data.source.sentence,
             "seed": self.job.seed,
             "epochs": self.config.epochs,
             "seconds": round(self.seconds, 2),
@@ -212,14 +220,15 @@ class Training(ABC):
             return
         kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
         advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
-        raise TrainingError(f"{where}; {kept}. Next: {advice}, in another folder (--variant, of a supernet --results).")
+        raise TrainingError(f"{where}; {kept}. Next: {advice}, {ELSEWHERE}.")
 
     def _close_epoch(self) -> None:
         """Measure, write the line of this epoch, save."""
         self.seconds += self.epoch_seconds
         self.sums = self.world.total(self.sums)
-        line, words = self.close_epoch()
-        self.world.from_first(lambda: append_line(self.job.folder / "metrics.jsonl", asdict(line)))
+        measured, words = self.close_epoch()
+        line = {"epoch": self.epoch + 1} | measured | {"seconds": round(self.epoch_seconds, 3)}
+        self.world.from_first(lambda: append_line(self.job.folder / "metrics.jsonl", line))
         self.epoch, self.step = self.epoch + 1, 0
         self._save()
         left = self.seconds / self.epoch * (self.config.epochs - self.epoch)
@@ -267,61 +276,16 @@ class Training(ABC):
         return state
 
 
-class ImageTraining(Training):
-    """A training whose epoch is all images of `train` in a new order, by batches; the last, smaller one is kept."""
-
-    train: Any  # labelled images
-
-    def __init__(self, job: Job):
-        super().__init__(job)
-        self.streams: list[Any] = []  # of this epoch's batches
-
-    def run(self) -> dict[str, Any]:
-        """As every training; no process that decodes images is left behind, however it ends."""
-        try:
-            return super().run()
-        finally:
-            self.close_streams()
-
-    def close_streams(self) -> None:
-        """End the processes that decode for an epoch, if it was left before its end."""
-        while self.streams:
-            self.streams.pop().close()
-
-    @property
-    def steps(self) -> int:
-        """Batches of an epoch."""
-        return int(-(-len(self.train.labels) // self.config.batch))
-
-    def draw_order(self, cpu: torch.Generator) -> Tensor:
-        """(N,) a permutation of the training images."""
-        return torch.randperm(len(self.train.labels), generator=cpu).to(self.device)
-
-    @property
-    def whole(self) -> int:
-        """Images of this step's batch, of all processes together."""
-        return int(min(self.config.batch, len(self.order) - self.step * self.config.batch))
-
-    def batches_left(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images and labels of the epoch's batches from the next step on, this process's part of each."""
-        self.close_streams()
-        left = torch.split(self.order, self.config.batch)[self.step :]
-        return self.parts_of(self.train, left, ["crops"] * len(left))
-
-    def parts_of(self, images: Any, batches: Sequence[Tensor], crops: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same of any batches, each as indices of `images`. crops: name each one's random crops, of files."""
-        parts = [whole[self.world.part(len(whole))] for whole in batches]
-        stream: Any = images.batches(parts, self.device, [self.seed_of(name) for name in crops])
-        self.streams.append(stream)
-        return stream  # type: ignore[no-any-return]
-
-
 def _make_way(job: Job, description: dict[str, Any]) -> None:
-    """Set a finished training aside that differs from today's in nothing but the code that made it."""
+    """Set a finished training aside that differs from today's in nothing but the code that made it.
+
+    Settings that only one of the two codes knows are a difference of code.
+    """
     if not (job.folder / "result.json").is_file():
         return
     there = read_json(job.folder / "config.json")
-    if there.get("code") != description["code"] and there | {"code": ""} == description | {"code": ""}:
+    both = there.keys() & description.keys() - {"code"}
+    if there.get("code") != description["code"] and all(there[key] == description[key] for key in both):
         with locked(job.folder):
             kept = set_aside(job.folder, str(there.get("code")))
         job.say(f"{job.folder} was made by other code: kept as {kept}, and trained anew")
@@ -351,11 +315,13 @@ def _keep_lines(path: Path, epochs: int) -> None:
 
 @contextmanager
 def _named_errors(job: Job) -> Iterator[None]:
-    """What torch and the system say in many lines, in one sentence with the next step."""
+    """What torch says in many lines, in one sentence with the next step."""
+    batch, bf16 = job.config.batch, "" if job.config.precision == "bf16" else " or precision='bf16'"
+    too_large = f"has too little memory for batch {batch} of this network. Next: batch={max(1, batch // 2)}{bf16}"
     try:
         yield
     except torch.OutOfMemoryError:
-        raise TrainingError(_out_of_memory("the GPU", job.config)) from None
+        raise TrainingError(f"the GPU {too_large}, {ELSEWHERE}.") from None
     except RuntimeError as error:
         if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
             reason = str(error).strip().splitlines()[0]
@@ -365,20 +331,11 @@ def _named_errors(job: Job) -> Iterator[None]:
             ) from None
         if "can't allocate memory" not in str(error):
             raise
-        raise TrainingError(_out_of_memory("this machine", job.config)) from None
+        raise TrainingError(f"this machine {too_large}, {ELSEWHERE}.") from None
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
         raise TrainingError(
-            f"batch {job.config.batch} is too small, or leaves one sample over at the end of an epoch: batch "
-            "normalisation cannot learn from a single sample. Next: another --batch, in another folder (--variant, of "
-            "a supernet --results)."
+            f"batch {batch} is too small, or leaves one sample over at the end of an epoch: batch normalisation cannot "
+            f"learn from a single sample. Next: another --batch, {ELSEWHERE}."
         ) from None
-
-
-def _out_of_memory(where: str, config: Any) -> str:
-    bf16 = "" if config.precision == "bf16" else " or precision='bf16'"
-    return (
-        f"{where} has too little memory for batch {config.batch} of this network. "
-        f"Next: batch={max(1, config.batch // 2)}{bf16}, in another folder (--variant, of a supernet --results)."
-    )

@@ -13,17 +13,8 @@ from ..datasets.at_hand import DATASETS, NO_IMAGENET, STAND_INS, TEXTS, assets_a
 from ..files.errors import AssetError, RunError, SettingError, look_up
 from ..files.jsonl import read_json
 from ..results import Home
-from ..spaces import darts, darts_rnn, get_space
+from ..spaces import get_space
 from .language_protocol import LANGUAGE_SUPERNETS, LanguageModelConfig, language_protocol
-
-PUBLIC_GENOTYPES = {"darts": darts.PUBLIC_GENOTYPES, "darts_rnn": darts_rnn.PUBLIC_GENOTYPES}
-"""Cells of the literature that have a name, by space."""
-
-PAPER_SIZES: dict[str, dict[str, Any]] = {
-    "cifar": {"channels": 36, "layers": 20, "classes": 10},
-    "imagenet": {"channels": 48, "layers": 14, "classes": 1000, "stem": "imagenet"},
-}
-"""The networks of which the paper's tables print the parameters (PC-DARTS)."""
 
 
 def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
@@ -49,7 +40,6 @@ class ClassifierConfig:
     train_images: int = 0  # 0: all 50,000, as the field trains before it reports a test error
     test_images: int = 0  # 0: all 10,000
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
-    channels_last: bool = True  # memory layout; what it gains: benchmarks/results/classifier_step.md
     compile: str = ""  # "": eager; else torch.compile's mode: "default", or "reduce-overhead" with CUDA graphs
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
     stand_in: bool = False  # scikit-learn's digits may take the place of images that are not at hand
@@ -130,34 +120,20 @@ IMAGENET_PROTOCOLS: dict[str, ImageNetConfig] = {
     "smoke": replace(_SHORT, channels=4, epochs=1, train_images=200, test_images=200),
     "laptop": _SHORT,
     "workstation": replace(
-        _SHORT,
-        channels=16,
-        layers=8,
-        epochs=30,
-        resolution=64,
-        resize=72,
-        auxiliary=0.4,
-        train_images=0,
-        test_images=0,
-        threads=0,
-        workers=-1,
+        _SHORT, channels=16, layers=8, epochs=30, resolution=64, resize=72, auxiliary=0.4, train_images=0,
+        test_images=0, threads=0, workers=-1,
     ),
     "paper": ImageNetConfig(precision="bf16"),
-}
+}  # fmt: skip
 """As PROTOCOLS. `paper` is of ImageNet-1K, the others of its 200-class sample at 64 pixels."""
-IMAGENET = {
-    "smoke": "imagenet_sample",
-    "laptop": "imagenet_sample",
-    "workstation": "imagenet_sample",
-    "paper": "imagenet",
-}
+IMAGENET = dict.fromkeys(("smoke", "laptop", "workstation"), "imagenet_sample") | {"paper": "imagenet"}
 
 
 @dataclass(frozen=True)
 class SupernetConfig:
     """Settings of a supernet; the defaults are the paper's (§5.1.1: 50 epochs, batch 256, as PC-DARTS on CIFAR-10)."""
 
-    kind: str = "single_path"  # or "pc_darts", "darts"; why this one: docs/fidelity.md
+    kind: str = "single_path"  # one random cell a step; or "pc_darts", "darts": docs/fidelity.md says why this one
     channels: int = 16  # C of the first cells (PC-DARTS)
     layers: int = 8  # L, cells (PC-DARTS); nas201: cells a stage
     epochs: int = 50  # §5.1.1
@@ -167,7 +143,6 @@ class SupernetConfig:
     momentum: float = 0.9  # PC-DARTS
     weight_decay: float = 3e-4  # PC-DARTS
     clip: float = 5.0  # largest norm of the gradient (PC-DARTS)
-    sampling: str = "uniform"  # of single paths, one a step; or "fair": each operation of a slot once in so many steps
     partial: int = 4  # K of pc_darts: 1/K of the channels pass the operations (PC-DARTS)
     alpha_lr: float = 6e-4  # Adam for α and β, of pc_darts and darts (PC-DARTS; DARTS 3e-4)
     alpha_weight_decay: float = 1e-3  # PC-DARTS, betas (.5, .999)
@@ -176,15 +151,12 @@ class SupernetConfig:
     resolution: int = 32  # pixels; a smaller one averages blocks of them
     score_images: int = 512  # that f(α) is read from: every value of Tables 5 and 6 is a multiple of 1/512
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
-    channels_last: bool = True  # memory layout
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
     stand_in: bool = False  # scikit-learn's digits may take the place of images that are not at hand
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
             raise SettingError(f"precision must be 'fp32' or 'bf16', not {self.precision!r}")
-        if self.sampling not in ("uniform", "fair"):
-            raise SettingError(f"sampling must be 'uniform' or 'fair', not {self.sampling!r}")
         self._check_resolution()
         if min(self.channels, self.layers, self.epochs, self.batch, self.score_images) < 1:
             raise SettingError("channels, layers, epochs, batch and score_images must be at least 1")
@@ -238,8 +210,7 @@ SUPERNETS: dict[str, dict[str, Any]] = {
     "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": SupernetConfig(layers=5, precision="bf16")},
     "paper": {"darts": SupernetConfig(), "nas201": SupernetConfig(layers=5)},
 }
-for _profile, _config in LANGUAGE_SUPERNETS.items():
-    SUPERNETS[_profile]["darts_rnn"] = _config
+SUPERNETS = {profile: of | {"darts_rnn": LANGUAGE_SUPERNETS[profile]} for profile, of in SUPERNETS.items()}
 """The supernet of each profile and space."""
 
 _PHOTOGRAPHS = ImageNetSupernetConfig(
@@ -257,9 +228,6 @@ IMAGENET_SUPERNETS: dict[str, ImageNetSupernetConfig] = {
 }  # fmt: skip
 """Of the DARTS space on photographs: `paper` is of ImageNet-1K, the others of its 200-class sample."""
 
-SUPERNET_KINDS = {
-    "darts": ("single_path", "pc_darts", "darts"), "nas201": ("single_path",), "darts_rnn": ("single_path", "darts"),
-}  # fmt: skip
 HELD_OUT = 5120  # images besides those of f(α) that a final cell is read on, at most
 
 
@@ -277,11 +245,12 @@ class SupernetSpec:
     def config(self) -> Any:
         """The profile's settings: a SupernetConfig, of darts_rnn a LanguageModelConfig. Raises UnknownName."""
         config = look_up("space with a supernet", look_up("profile", SUPERNETS, self.profile), self.space)
-        if self.space == "darts" and self.dataset.startswith("imagenet"):
+        space = get_space(self.space)
+        if self.dataset.startswith("imagenet") and "imagenet" in space.stems:
             config = IMAGENET_SUPERNETS[self.profile]
         if not self.kind:
             return config
-        look_up(f"kind of supernet of {self.space}", dict.fromkeys(SUPERNET_KINDS[self.space]), self.kind)
+        look_up(f"kind of supernet of {self.space}", dict.fromkeys(space.supernets), self.kind)
         return replace(config, kind=self.kind)
 
     def folder(self, results: Path) -> Path:
@@ -290,10 +259,10 @@ class SupernetSpec:
 
     def command(self, results: Path | None = None) -> str:
         """The command that trains this supernet."""
-        kind = f" --kind {self.kind}" if self.kind else ""
-        kind += f" --results {shlex.quote(str(results))}" if results else ""
-        where = f"--space {self.space} --dataset {self.dataset} --profile {self.profile} --seed {self.seed}"
-        return f"seki supernet {where}{kind}"
+        words = ["seki", "supernet", "--space", self.space, "--dataset", self.dataset]
+        words += ["--profile", self.profile, "--seed", str(self.seed)]
+        words += ["--kind", self.kind] if self.kind else []
+        return shlex.join([*words, "--results", str(results)] if results else words)
 
 
 def get_protocol(profile: str, dataset: str = "cifar10") -> ClassifierConfig:
@@ -344,7 +313,8 @@ def named_architecture(arch: str, space: str = "darts") -> tuple[str, str]:
     arch: a public genotype ("DARTS_V2"), "random:<seed>", the folder of a finished search, or the text itself.
     Raises UnknownName, InvalidArchitecture or RunError.
     """
-    home, public = get_space(space), PUBLIC_GENOTYPES.get(space, {})
+    home = get_space(space)
+    public = home.public_genotypes
     if arch in public:
         return arch, public[arch]
     if match := re.fullmatch(r"random:([0-9]{1,9})", arch):

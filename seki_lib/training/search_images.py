@@ -7,14 +7,13 @@ CIFAR's lie in memory; photographs stay files (`image_folder.py`). What a search
 stands here and nowhere else.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..datasets.augment import MEAN, PHOTOGRAPHS, STD, augment, augment_photographs
-from ..datasets.image_folder import Photographs, load_photographs, search_subsets
+from ..datasets.image_folder import load_photographs, search_subsets
 from ..datasets.images import TRAIN_IMAGES, Dataset, Images, LabelledImages, load_dataset
 from ..files.errors import TrainingError
 from .protocol import HELD_OUT, ImageNetSupernetConfig, SupernetConfig
@@ -22,12 +21,11 @@ from .protocol import HELD_OUT, ImageNetSupernetConfig, SupernetConfig
 NO_JITTER = (0.0, 0.0, 0.0, 0.0)  # a search changes no colours (PC-DARTS)
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """The training images of a data set as a supernet uses them; its test images are not touched."""
 
     weights: LabelledImages  # the first half: trains the weights
-    score: LabelledImages  # in memory: the first `score_images` of the second half: f(α) is read from them
+    score: Any  # in memory: the first `score_images` of the second half: f(α) is read from them
     held_out: LabelledImages  # the next ones, HELD_OUT or half of what is left: never seen by a search
     alphas: LabelledImages  # the rest of the second half: α of a mixed supernet
 
@@ -59,40 +57,34 @@ class SearchImages:
         half = (self.config.train_images or TRAIN_IMAGES[name]) // 2
         wanted = self.config.score_images + self._held_out(half)
         data = load_dataset(name, first=half, train=wanted, test=1)
-        images = self._resized(data.train)
+        images = self._resized(data)
         score, held_out = torch.arange(len(images.labels)).tensor_split([self.config.score_images])
         return Scored(data, images.chosen(score), images.chosen(held_out))
 
     def split(self, data: Dataset) -> Split:
         """What each image is for. Raises TrainingError if there are too few images to score on."""
-        images = self._resized(data.train)
-        weights, validation = self._shares(images.labels)
-        scored = self.config.score_images
-        if len(validation) < scored + 2:
+        weights, validation = self._shares(data)
+        count, scored = len(validation.labels), self.config.score_images
+        if count < scored + 2:
             raise TrainingError(
-                f"{data.name}: {len(images.labels)} training images leave {len(validation)} to validate, and f(α) is "
-                f"read from {scored} with others held out. Next: a larger train_images, or fewer score_images."
+                f"{data.name}: {len(data.train.labels)} training images leave {count} to validate, and f(α) is read "
+                f"from {scored} with others held out. Next: a larger train_images, or fewer score_images."
             )
-        score, held_out, alphas = validation.tensor_split([scored, scored + self._held_out(len(validation))])
-        return Split(
-            images.chosen(weights), self._decoded(images.chosen(score)), images.chosen(held_out), images.chosen(alphas)
-        )
+        parts = torch.arange(count).tensor_split([scored, scored + self._held_out(count)])
+        return Split(weights, *(validation.chosen(part) for part in parts))
 
     def _held_out(self, validation: int) -> int:
         """How many of so many images to validate are held out."""
         return int(min(HELD_OUT, (validation - self.config.score_images + 1) // 2))
 
-    def _resized(self, images: Any) -> LabelledImages:
-        """At the resolution asked for."""
-        return Images(shrink(images.images, self.config.resolution), images.labels)
+    def _shares(self, data: Dataset) -> tuple[LabelledImages, LabelledImages]:
+        """The images that train the weights, and those to validate."""
+        images = self._resized(data)
+        first, second = torch.arange(len(images.labels)).tensor_split([len(images.labels) // 2])
+        return images.chosen(first), images.chosen(second)
 
-    def _shares(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Which images train the weights, and which validate."""
-        first, second = torch.arange(len(labels)).tensor_split([len(labels) // 2])
-        return first, second
-
-    def _decoded(self, images: Any) -> LabelledImages:
-        return images  # type: ignore[no-any-return]
+    def _resized(self, data: Any) -> Images:
+        return Images(shrink(data.train.images, self.config.resolution), data.train.labels)
 
     def views(self, images: Tensor, generator: torch.Generator, place: tuple[int, int]) -> Tensor:
         """Training images, uint8, as the network sees them. place: as of `augment`."""
@@ -118,15 +110,16 @@ class SearchPhotographs(SearchImages):
         parts = self.split(files := self.load(name))
         return Scored(files, parts.score, parts.held_out)
 
-    def _resized(self, images: Any) -> LabelledImages:
-        """As they are: each is cut when it is read."""
-        return images  # type: ignore[no-any-return]
+    def split(self, data: Dataset) -> Split:
+        """As of CIFAR; the files that f is read from are decoded at once."""
+        parts = super().split(data)
+        return parts._replace(score=parts.score.decoded())
 
-    def _shares(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return search_subsets(labels, 0, weights=self.config.weights_share, validation=self.config.validation_share)
-
-    def _decoded(self, images: Photographs) -> LabelledImages:
-        return images.decoded()
+    def _shares(self, data: Dataset) -> tuple[LabelledImages, LabelledImages]:
+        weights, validation = search_subsets(
+            data.train.labels, 0, weights=self.config.weights_share, validation=self.config.validation_share
+        )
+        return data.train.chosen(weights), data.train.chosen(validation)
 
     def views(self, images: Tensor, generator: torch.Generator, place: tuple[int, int]) -> Tensor:
         """The files' random crops, flipped."""

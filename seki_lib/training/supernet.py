@@ -7,8 +7,8 @@ from epoch `alpha_from` on, first α on a batch of the validation half. Loop, ch
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,97 +21,46 @@ from ..datasets.augment import normalise
 from ..datasets.images import Dataset, LabelledImages
 from ..nn import build_supernet
 from ..nn.count import parameters
-from ..spaces import DartsGenotype, NasBench201Cell, get_space
-from ..spaces.darts import EDGES, NODES
-from .loop import ImageTraining, Job, train
+from ..spaces import get_space
+from .image_training import ImageTraining
+from .loop import Job, train
 from .protocol import SupernetConfig, SupernetSpec
 from .search_images import search_images
 
 PROBES = 4  # random cells whose mean accuracy follows the training of a single-path supernet
 
 
-@dataclass(frozen=True)
-class SupernetEpoch:
-    """One epoch as `metrics.jsonl` holds it. Errors and accuracies in %."""
-
-    epoch: int  # from 1
-    lr: float
-    train_loss: float
-    train_error: float
-    accuracy: float  # on the scoring images: of the mixture, or the mean of PROBES random cells
-    seconds: float
-    images_per_second: float
-
-
-def fair_block(space: str, rng: Random) -> list[Any]:
-    """As many cells as there are operations: each slot meets each operation once (FairNAS, Chu et al. 2021).
-
-    darts: the cells share their predecessors, drawn once. FairNAS updates the weights once a block; here every step
-    does.
-    """
-    home = get_space(space)
-    first, count = home.random(rng), len(home.operations)
-    if isinstance(first, NasBench201Cell):
-        orders = [rng.sample(home.operations, count) for _ in first.edges]
-        return [NasBench201Cell(tuple(order[i] for order in orders)) for i in range(count)]
-    sources = [source for _, source in (*first.normal, *first.reduce)]
-    orders = [rng.sample(home.operations, count) for _ in sources]
-    cells = [tuple((order[i], source) for order, source in zip(orders, sources, strict=True)) for i in range(count)]
-    return [DartsGenotype(edges[: 2 * len(NODES)], edges[2 * len(NODES) :]) for edges in cells]
-
-
 def run_supernet(
-    spec: SupernetSpec,
-    results: Path,
-    config: SupernetConfig | None = None,
-    *,
-    say: Callable[[str], None] = print,
-    device: str = "auto",
+    spec: SupernetSpec, results: Path, config: SupernetConfig | None = None, **options: Any
 ) -> dict[str, Any]:
     """Train what `spec` names, or go on with it, in its folder below `results`; returns what `result.json` holds.
 
-    config: the profile's unless given. A finished supernet is read, not trained again. Raises what `loop.train` and
-    `load_dataset` raise.
+    config: the profile's unless given. options: say and device. A finished supernet is read, not trained again. Raises
+    what `loop.train` and `load_dataset` raise.
     """
     config = config or spec.config
     data = search_images(config).load(spec.dataset)
-    return train_supernet(spec.space, data, config, spec.folder(results), seed=spec.seed, say=say, device=device)
+    return train_supernet(spec.space, data, config, spec.folder(results), seed=spec.seed, **options)
 
 
-def train_supernet(
-    space: str,
-    data: Dataset,
-    config: SupernetConfig,
-    folder: Path,
-    *,
-    seed: int = 0,
-    device: str = "auto",
-    say: Callable[[str], None] = print,
-    checkpoint_seconds: float = 600.0,
-) -> dict[str, Any]:
-    """Train, or go on training, in `folder`; returns what `result.json` holds. Raises what `loop.train` raises."""
+def train_supernet(space: str, data: Dataset, config: SupernetConfig, folder: Path, **options: Any) -> dict[str, Any]:
+    """Train, or go on training, in `folder`; returns what `result.json` holds.
+
+    options: seed, device, say, checkpoint_seconds, as `loop.Job` has them. Raises what `loop.train` raises.
+    """
     data.check()
-    identity = {"supernet": space, **data.identity, "seed": seed, **asdict(config)}
-    identity.pop("workers", None)  # decides how fast
     code = ("training.supernet", f"spaces.{space}")
-    job = Job(folder, identity, config, seed, device, say, checkpoint_seconds, code)
-    return train(job, SupernetTraining, space, data)
+    return train(Job(folder, {"supernet": space}, data, config, code, **options), SupernetTraining)
 
 
 class SupernetTraining(ImageTraining):
     """A step: one batch through one sampled cell, or through the mixture after a step of α."""
 
-    config: SupernetConfig
-    shares = True
-
-    def __init__(self, job: Job, space: str, data: Dataset):
+    def __init__(self, job: Job):
         super().__init__(job)
-        self.space, self.data, config = get_space(space), data, self.config
+        self.space, config = get_space(job.what["supernet"]), self.config
         torch.manual_seed(self.seed_of("weights"))
-        network: Any = build_network(space, config, data.classes)
-        if config.channels_last:
-            network = network.to(memory_format=torch.channels_last)
-        self.network: Any = self.world.synchronised(network.to(self.device))
+        self.network = self.placed(build_network(self.space.name, config, self.data.classes))
         self.optimizer = torch.optim.SGD(  # not fused: weights of a path meet their first gradient one by one
             self.network.parameters(), config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
@@ -123,48 +72,31 @@ class SupernetTraining(ImageTraining):
             self.parts["alpha_optimizer"] = self.alpha_optimizer
         self.mixed = bool(alphas)
         self.images = search_images(config)
-        self.split = self.images.split(data)
-        self.train, self.alphas = self.split.weights.to(self.device), self.split.alphas.to(self.device)
-        self.probes = [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
+        split = self.images.split(self.data)
+        self.train, self.alphas = split.weights.to(self.device), split.alphas.to(self.device)
+        self.score = split.score.to(self.device)
 
     def begin_epoch(self) -> None:
-        """Learning rate of the epoch, and its batches from the next step on."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate(self.epoch)
-        self.batches = self.batches_left()
+        """As every training on images, with the batches that move α."""
+        super().begin_epoch()
         if self.moves_alphas:
             left = range(self.step, self.steps)
             chosen, crops = [self._alpha_images(step) for step in left], [f"crops for alpha/{step}" for step in left]
             self.alpha_batches = self.parts_of(self.alphas, chosen, crops)
-        self.network.train()
 
     @property
     def moves_alphas(self) -> bool:
         """Whether this epoch trains α and β too."""
         return self.mixed and self.epoch >= self.config.alpha_from
 
-    def sampled(self) -> Any:
-        """The cell of this step, or None for the mixture."""
-        if self.mixed:
-            return None
-        if self.config.sampling == "uniform":
-            return self.space.random(Random(self.seed_of(f"path/{self.step}")))
-        block, place = divmod(self.epoch * self.steps + self.step, len(self.space.operations))
-        return fair_block(self.space.name, Random(self.seed_of(f"block/{block}", epoch=0)))[place]
-
     def train_step(self) -> None:
-        """One batch."""
+        """One batch, through the mixture or through the cell of this step."""
         if self.moves_alphas:
             self._alpha_step()
         images, labels = next(self.batches)
-        logits, loss = self._loss(images, labels, self.whole, self.sampled())
-        self.optimizer.zero_grad(set_to_none=True)
-        (loss * self.world.weight(self.whole)).backward()  # type: ignore[no-untyped-call]
-        self.world.add_gradients(self.network.parameters())
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        self.optimizer.step()
-        self.sums[0] += loss.detach() * len(labels)
-        self.sums[1] += (logits.detach().argmax(1) != labels).sum()
+        cell = None if self.mixed else self.space.random(Random(self.seed_of(f"path/{self.step}")))
+        logits, loss = self._loss(images, labels, self.whole, cell)
+        self.descend(loss, loss, logits, labels)
 
     def _alpha_images(self, step: int) -> Tensor:
         """Which images of the validation half move α in this step: a random batch of them."""
@@ -189,27 +121,12 @@ class SupernetTraining(ImageTraining):
             logits = self.network(self.laid_out(batch), arch)
         return logits, nn.functional.cross_entropy(logits.float(), labels)
 
-    def close_epoch(self) -> tuple[SupernetEpoch, str]:
-        """The accuracy on the scoring images."""
-        n = len(self.order)
-        score = self.split.score.to(self.device)
-        cells = [None] if self.mixed else self.probes
-        self.history.append(sum(accuracy(self.network, score, cell, self.config) for cell in cells) / len(cells))
-        loss, wrong = self.sums.tolist()
-        line = SupernetEpoch(
-            self.epoch + 1,
-            self.config.rate(self.epoch),
-            loss / n,
-            100 * wrong / n,
-            self.history[-1],
-            round(self.epoch_seconds, 3),
-            round(n / max(self.epoch_seconds, 1e-9), 1),
-        )
+    def close_epoch(self) -> tuple[dict[str, Any], str]:
+        """The accuracy on the scoring images: of the mixture, or the mean of a few cells, always the same."""
+        cells = [None] if self.mixed else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
+        self.history.append(sum(accuracy(self.network, self.score, cell, self.config) for cell in cells) / len(cells))
         of = "of the mixture" if self.mixed else f"of {PROBES} random cells"
-        return line, (
-            f"lr {line.lr:.5f}  loss {line.train_loss:.3f}  train error {line.train_error:5.2f} %  "
-            f"accuracy {of} {line.accuracy:5.2f} %  {line.images_per_second:,.0f} images/s"
-        )
+        return self.line(f"accuracy {of}", accuracy=self.history[-1])
 
     def result(self) -> dict[str, Any]:
         """What identifies the supernet, and what it was trained on."""
@@ -217,8 +134,6 @@ class SupernetTraining(ImageTraining):
         return found | {
             "space": self.space.name,
             "kind": self.config.kind,
-            "dataset": self.data.name,
-            "data": self.data.source.sentence,
             "train_images": len(self.train.labels),
             "last_accuracy": self.history[-1],
             "params_m": parameters(self.network) / 1e6,
@@ -243,33 +158,33 @@ def accuracy(
     images: of the kind that `config` trains on. bn: "batch", the statistics of each batch of `batch` images;
     "accumulated", the running ones of the training, which mix those of all cells.
     """
-    layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    was_training = network.training
-    network.train(bn == "batch")
-    for layer in layers:
-        layer.track_running_stats = bn != "batch"
-    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     statistics = search_images(config).statistics
     right, device = 0, network.classifier.weight.device
-    try:
+    with judged(network, own_statistics=bn == "batch"):
         for pixels, labels in images.batches(torch.split(torch.arange(len(images.labels)), batch), device):
-            inputs = normalise(pixels, *statistics).contiguous(memory_format=memory_format)
+            inputs = ImageTraining.laid_out(normalise(pixels, *statistics))
             right += int((network(inputs, arch).argmax(1) == labels).sum())
-    finally:
-        for layer in layers:
-            layer.track_running_stats = True
-        network.train(was_training)
     return 100 * right / len(images.labels)
 
 
-def trained_operations(network: Any, cell: int = 0) -> dict[str, str]:
-    """Edge -> the operations of a DARTS supernet's cell whose weights have a gradient, for people to see."""
-    found = {}
-    for edge, (source, node) in zip(network.cells[cell].edges, EDGES, strict=True):
-        operations = zip(network.names, edge.operations, strict=True)
-        names = [name for name, operation in operations if any(p.grad is not None for p in operation.parameters())]
-        found[f"{source} -> {node}"] = ", ".join(names)
-    return found
+@contextmanager
+def judged(network: nn.Module, *, own_statistics: bool) -> Iterator[None]:
+    """A network in evaluation, where nothing in it changes; afterwards it is as it was.
+
+    own_statistics: batch normalisation uses those of each batch, in place of the running ones of the training.
+    """
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    was_training = network.training
+    network.eval()
+    for norm in norms:
+        norm.train(own_statistics)
+        norm.track_running_stats = not own_statistics
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+        network.train(was_training)
 
 
 def weights_hash(state: dict[str, Tensor]) -> str:

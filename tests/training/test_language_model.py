@@ -73,7 +73,8 @@ def whole(text, tmp_path_factory):
 
 
 def trainer(text, folder, config=TINY):
-    return LanguageModelTraining(Job(folder, {"architecture": ARCH}, config, device="cpu"), ARCH, text)
+    what = {"space": "darts_rnn", "architecture": ARCH}
+    return LanguageModelTraining(Job(folder, what, text, config, (), device="cpu"))
 
 
 def test_the_paper_protocol_is_that_of_darts():
@@ -295,7 +296,7 @@ def test_a_supernet_trains_and_is_resumed_with_the_same_bits(kind, text, tmp_pat
         train_language_model(None, text, config, tmp_path / "stopped", say=stop)
     train_language_model(None, text, config, tmp_path / "stopped", say=lambda line: None)
     assert same_bits(parts(tmp_path / "stopped")["network"], parts(tmp_path / "whole")["network"])
-    start = LanguageModelTraining(Job(tmp_path, {}, config, device="cpu"), "", text)
+    start = LanguageModelTraining(Job(tmp_path, {"supernet": "darts_rnn"}, text, config, (), device="cpu"))
     moved = not torch.equal(start.network.cell.alphas, parts(tmp_path / "whole")["network"]["cell.alphas"])
     assert moved == (kind == "darts")  # α is learnt where it is used
 
@@ -309,9 +310,10 @@ def test_a_verse_is_learnt_by_heart_where_the_unigram_model_cannot(text, tmp_pat
 
 
 def test_several_processes_are_refused_before_anything_is_trained(text, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "join", lambda device: SimpleNamespace(alone=False))
+    monkeypatch.setattr(loop, "join", lambda device: SimpleNamespace(alone=False, first=True))
     with pytest.raises(TrainingError, match=r"one process.*without torchrun"):
-        trainer(text, tmp_path)
+        train(text, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_language_model_lives_where_every_training_lives():

@@ -1,4 +1,4 @@
-"""Supernet training: the reference's settings, fair sampling, bit-equal resume; f(α) from what it leaves."""
+"""Supernet training: the reference's settings, bit-equal resume; f(α) from what it leaves."""
 
 import dataclasses
 import json
@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -23,7 +22,7 @@ from seki_lib.training import loop, supernet
 from seki_lib.training.checkpoint import load_network
 from seki_lib.training.protocol import SUPERNETS, SupernetConfig, SupernetSpec
 from seki_lib.training.search_images import search_images, shrink
-from seki_lib.training.supernet import accuracy, build_network, fair_block
+from seki_lib.training.supernet import accuracy, build_network
 from seki_lib.training.supernet import train_supernet as train
 
 TINY = SupernetConfig(
@@ -127,19 +126,6 @@ class Stub:
     job, epoch, rolled_back = type("Job", (), {"seed": 0}), 0, 0
 
 
-@pytest.mark.parametrize("space", ["darts", "nas201"])
-def test_fair_sampling_runs_each_operation_of_a_slot_equally_often(space):
-    home = get_space(space)
-    blocks = [fair_block(space, Random(seed)) for seed in range(3)]
-    assert [len(block) for block in blocks] == [len(home.operations)] * 3 and len({*blocks[0], *blocks[1]}) > 7
-    for block in blocks:
-        assert all(home.parse(home.format(arch)) == arch for arch in block)
-        slots = zip(*([*arch.normal, *arch.reduce] if space == "darts" else arch.edges for arch in block), strict=True)
-        for slot in slots:
-            names = [name for name, _ in slot] if space == "darts" else list(slot)
-            assert Counter(names) == dict.fromkeys(home.operations, 1)
-
-
 def test_the_second_half_validates_and_no_image_serves_twice(digits):
     parts = search_images(TINY).split(digits)
     assert [len(part.labels) for part in (parts.weights, parts.score, parts.held_out, parts.alphas)] == [
@@ -153,7 +139,7 @@ def test_the_second_half_validates_and_no_image_serves_twice(digits):
         search_images(dataclasses.replace(TINY, score_images=60)).split(digits)
 
 
-@pytest.mark.parametrize("change", [{"sampling": "often"}, {"resolution": 9}, {"batch": 0}, {"precision": "fp8"}])
+@pytest.mark.parametrize("change", [{"resolution": 9}, {"batch": 0}, {"precision": "fp8"}])
 def test_supernet_settings_that_mean_nothing_are_refused(change):
     with pytest.raises(ValueError, match="must be"):
         dataclasses.replace(TINY, **change)
@@ -220,10 +206,7 @@ def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
     before = [tensor.clone() for tensor in network.state_dict().values()]
     images = search_images(TINY).load_scored("digits")[1]
     arch = get_space("darts").random(Random(1))
-    values = [
-        accuracy(network, images, arch, dataclasses.replace(TINY, channels_last=False), bn=bn)
-        for bn in ("batch", "accumulated", "batch")
-    ]
+    values = [accuracy(network, images, arch, TINY, bn=bn) for bn in ("batch", "accumulated", "batch")]
     assert values[0] == values[2]
     assert all(map(torch.equal, before, network.state_dict().values())) and network.training
     scores = [

@@ -83,10 +83,9 @@ def speed(card: str, kind: str, precision: str, home: Home) -> Speed:
 
 def _measured(card: str, precision: str, home: Home) -> Iterator[tuple[Work, str]]:
     """The work that a card did in one second, and where that was seen: in finished trainings, in kept benchmarks."""
-    for training in home.all_trainings("darts"):
+    for training in home.all_trainings("darts", "cifar10*"):
         result, device = training.result, re.sub("[^a-z0-9]", "", training.result["device"].lower())
-        is_cifar = training.folder.parts[-3].startswith("cifar10")
-        if is_cifar and card in device and training.config["precision"] == precision:
+        if card in device and training.config["precision"] == precision:
             rate = statistics.median(line["images_per_second"] for line in training.epochs)
             yield Work("classifier", 1e6 * result["madds_m"], rate), f"{rate:,.0f} images/s in {training.folder}"
     with THROUGHPUT.open(encoding="utf-8", newline="") as file:
