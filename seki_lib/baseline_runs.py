@@ -1,4 +1,7 @@
-"""Baselines of a profile, computed once and kept in `baselines/<space>/<task>/evaluations=<n>.npz`."""
+"""Baselines of a profile, computed once and kept in `baselines/<space>/<task>/evaluations=<n>.npz`.
+
+Those of another evaluator than the benchmark's table carry its name: `evaluations=<n>,evaluator=surrogate-ridge.npz`.
+"""
 
 import json
 from dataclasses import dataclass
@@ -34,16 +37,27 @@ class BaselineRuns:
 
 
 def baseline_runs(
-    space: str, task: str, profile: Profile, results: Path, *, evaluations: int, alpha0: str = "random"
+    space: str,
+    task: str,
+    profile: Profile,
+    results: Path,
+    *,
+    evaluations: int,
+    alpha0: str = "random",
+    evaluator: str = "tabular",
 ) -> BaselineRuns:
-    """All baselines for `profile.baseline_seeds` seeds; computed anew where the code, the data or a setting changed."""
-    evaluator = get_evaluator("tabular", space=space, task=task)
-    code = fingerprint("search.baselines", f"spaces.{space}", "evaluators.tabular")
+    """All baselines for `profile.baseline_seeds` seeds; computed anew where the code, the data or a setting changed.
+
+    evaluator: what gives f, as `get_evaluator` takes it, such as "surrogate:ridge".
+    """
+    judge = get_evaluator(evaluator, space=space, task=task)
+    code = fingerprint("search.baselines", f"spaces.{space}", type(judge).__module__.partition(".")[2])
     settings = json.dumps(
-        {"data": evaluator.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": code}
+        {"data": judge.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": code}
     )
+    judged = "" if evaluator == "tabular" else f",evaluator={folder_name(evaluator)}"
     start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
-    path = Home(results, profile.name).baselines(space, task) / f"evaluations={evaluations}{start}.npz"
+    path = Home(results, profile.name).baselines(space, task) / f"evaluations={evaluations}{start}{judged}.npz"
     if path.exists():
         with np.load(path) as kept:
             if str(kept["settings"]) == settings:
@@ -55,10 +69,10 @@ def baseline_runs(
     scores, values, columns = {}, {}, ()
     for name in BASELINES:
         runs = [
-            run_baseline(name, get_space(space), evaluator, evaluations=evaluations, seed=seed, alpha0=alpha0)
+            run_baseline(name, get_space(space), judge, evaluations=evaluations, seed=seed, alpha0=alpha0)
             for seed in range(profile.baseline_seeds)
         ]
-        finals = [evaluator.final(run.best) for run in runs]
+        finals = [judge.final(run.best) for run in runs]
         columns = tuple(finals[0])
         scores[name] = np.array([run.scores for run in runs])
         values[name] = np.array([list(final.values()) for final in finals])

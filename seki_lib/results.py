@@ -179,6 +179,7 @@ class RunSpec:
     variant: str = "default"
     supernet: str = ""  # kind of supernet that f is read from, of a space without a table; empty: the profile's
     bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
+    evaluator: str = ""  # what gives f, as `get_evaluator` takes it; empty: the space's own
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""
@@ -188,8 +189,8 @@ class RunSpec:
         """The command that makes or continues this run."""
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
-        words += ["--supernet", self.supernet] if self.supernet else []
-        words += ["--bn", self.bn] if self.bn else []
+        options = {name: getattr(self, name) for name in ("evaluator", "supernet", "bn")}
+        words += [word for name, value in options.items() if value for word in (f"--{name}", value)]
         return shlex.join([*words, "--results", str(results)])
 
 

@@ -216,14 +216,14 @@ def with_prompts(spec: RunSpec, prompts: Prompts | None) -> RunSpec:
 
 
 def evaluator_of(spec: RunSpec, results: Path) -> Any:
-    """What scores the cells of a run: a benchmark's table, or the supernet that its profile trained."""
-    kind = get_space(spec.space).evaluator
-    if kind == "tabular":
-        return get_evaluator(kind, space=spec.space, task=spec.task)
-    options: dict[str, Any] = {"profile": spec.profile, "results": results, "supernet": spec.supernet}
-    if kind == "oneshot":
+    """What scores the cells of a run: the evaluator it names, else its space's own."""
+    name = spec.evaluator or get_space(spec.space).evaluator
+    options: dict[str, Any] = {}
+    if name in ("oneshot", "rnn"):  # by the supernet that the profile trained
+        options |= {"profile": spec.profile, "results": results, "supernet": spec.supernet}
+    if name == "oneshot":
         options["bn"] = spec.bn or "batch"
-    return get_evaluator(kind, space=spec.space, task=spec.task, **options)
+    return get_evaluator(name, space=spec.space, task=spec.task, **options)
 
 
 def _prepare(
@@ -374,12 +374,15 @@ def _differ(one: Record, other: Record) -> bool:
 def _finish(folder: Path, search: Search) -> None:
     """Read the final cell once, test values too, and close the run."""
     best = search.repository.best()
+    arch = search.space.parse(best.architecture)
+    caveat = search.evaluator.caveat(arch)
     result = {
         "architecture": best.architecture,
         "round": best.round,
         "score": best.score,
         "evaluations": len(search.repository.records),
-        "final": search.evaluator.final(search.space.parse(best.architecture)),
+        "final": search.evaluator.final(arch),
+        **({"caveat": caveat} if caveat else {}),
         "how": dict(Counter(record.how for record in search.repository.records)),
         "mostly_fallback": is_led_by_chance(search.repository.records, search.config.rounds),
         "distinct": len({record.canonical for record in search.repository.records}),

@@ -16,6 +16,7 @@ from seki_lib import baseline_runs as runs_of_baselines
 from seki_lib import runs
 from seki_lib.app.notebook import ROOT
 from seki_lib.baseline_runs import baseline_runs
+from seki_lib.evaluators import get_evaluator
 from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.files.errors import LLMError, RunError, SettingError, say_once
 from seki_lib.files.jsonl import read_lines, write_lines
@@ -23,7 +24,16 @@ from seki_lib.llm.transcript import Recorder
 from seki_lib.profiles import Profile
 from seki_lib.prompts import Prompts
 from seki_lib.runs import RunSpec, fork_run, locked, rerun, search_run, walk
-from seki_lib.search import FallbackError, Search, SearchConfig, baselines, initial, run, self_evolution
+from seki_lib.search import (
+    FallbackError,
+    Search,
+    SearchConfig,
+    baselines,
+    initial,
+    initial_architecture,
+    run,
+    self_evolution,
+)
 from seki_lib.search.repository import Repository
 from seki_lib.spaces import get_space
 
@@ -189,6 +199,27 @@ def test_baselines_keep_the_budget_and_start_where_the_search_starts(fake, tmp_p
         assert [final[evaluator.metric] for final in baselines.finals(name)] == list(scores.max(axis=1))
     again = baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=7)
     assert all((again.scores[name] == baselines.scores[name]).all() for name in baselines.scores)
+
+
+def test_baselines_of_another_evaluator_are_kept_under_its_name(tmp_path):
+    found = baseline_runs("darts", "cifar10", PROFILE, tmp_path, evaluations=5, evaluator="surrogate:ridge")
+    ridge, space = get_evaluator("surrogate:ridge", space="darts", task="cifar10"), get_space("darts")
+    for name in found.scores:
+        assert found.scores[name][0, 0] == ridge(initial_architecture(space, "random", 0)).score
+        assert [final["surrogate_ridge"] for final in found.finals(name)] == list(found.scores[name].max(axis=1))
+    kept = [path.name for path in (tmp_path / "test" / "baselines" / "darts" / "cifar10").iterdir()]
+    assert kept == ["evaluations=5,evaluator=surrogate-ridge.npz"]
+
+
+def test_a_search_by_the_surrogate_says_what_its_numbers_are(monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM(space="darts"))
+    spec = RunSpec("darts", "cifar10", "fake:llm", "test", 0, "evaluator=surrogate:ridge", evaluator="surrogate:ridge")
+    assert "--evaluator surrogate:ridge" in spec.command(tmp_path)
+    folder = search_run(spec, PROFILE, tmp_path)
+    result, config = (json.loads((folder / f"{name}.json").read_text()) for name in ("result", "config"))
+    assert config["run"]["evaluator"] == "surrogate:ridge" and result["score"] == result["final"]["surrogate_ridge"]
+    for text in (result["caveat"], config["data"]["sentence"]):
+        assert text.startswith("surrogate of NAS-Bench-301, not an accuracy")
 
 
 def test_walking_a_whole_search_twice_gives_the_same_steps(fake, tmp_path):

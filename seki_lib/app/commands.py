@@ -17,6 +17,7 @@ import tyro
 from tyro.conf import Positional
 
 from ..files.errors import SettingError, look_up
+from ..files.jsonl import read_json
 from ..files.user_input import variant_of
 from ..forks import run_longest, run_settings
 from ..llm import DEFAULT_LLM, get_llm
@@ -70,6 +71,7 @@ class Searched(Bounded):
     space: option.SpaceName = "nas201"
     task: str = "cifar10"  # of the space, such as cifar10 or imagenet
     seed: option.Count = 0  # decides all that is drawn by chance
+    evaluator: str = ""  # what gives f(α) in place of the space's own: surrogate, surrogate:ridge, zero_cost:naswot, …
     supernet: option.SupernetKind = ""
     bn: str = ""  # "accumulated": f(α) with the BN statistics of the training in place of the batch's
     lam: option.MaybeCount = None  # λ, rounds of self-evolution
@@ -78,10 +80,11 @@ class Searched(Bounded):
 
     def spec(self, variant: str) -> RunSpec:
         """The run that this command makes. Raises SettingError for options that its space would pass over."""
-        kind = get_space(self.space).evaluator
-        if (self.supernet and kind == "tabular") or (self.bn and kind != "oneshot"):
+        kind = self.evaluator or get_space(self.space).evaluator
+        if (self.supernet and kind not in ("oneshot", "rnn")) or (self.bn and kind != "oneshot"):
             raise SettingError("--supernet is of spaces without a table, and --bn of the space darts")
-        return RunSpec(self.space, self.task, self.llm, self.profile, self.seed, variant, self.supernet, self.bn)
+        read_from = (self.supernet, self.bn, self.evaluator)
+        return RunSpec(self.space, self.task, self.llm, self.profile, self.seed, variant, *read_from)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +105,15 @@ class Search(Searched):
     def run(self) -> None:
         self.bound()
         prompts = prompts_from(self.llm, {stage: getattr(self, stage) for stage in VARIABLES})
-        read_from = self.given("supernet", "bn")
+        read_from = self.given("evaluator", "supernet", "bn")
         changes = self.given("alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words")
         variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
         folder = search_run(
             self.spec(variant), get_profile(self.profile), self.results, prompts=prompts,
             on_step=lambda step: print(f"seed {self.seed}  {step}", flush=True), **changes,
         )  # fmt: skip
+        if caveat := read_json(folder / "result.json").get("caveat"):
+            print(f"seed {self.seed}  {caveat}")
         print(f"seed {self.seed}  done: {folder}")
 
 
@@ -133,7 +138,7 @@ class Ablations(Searched):
         if chosen:
             wanted = [Setting(**{"lam": settings.lam, "k": settings.k, "xi": settings.xi} | chosen)]
             SearchConfig(rounds=settings.rounds, lam=settings.lam, k=wanted[0].k, xi=wanted[0].xi)  # before any work
-        spec = self.spec(variant_of(self.given("supernet", "bn")))
+        spec = self.spec(variant_of(self.given("evaluator", "supernet", "bn")))
 
         def on_step(setting: Setting, step: Step) -> None:
             print(f"seed {self.seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True)

@@ -6,15 +6,33 @@ from typing import Any
 from ..files.errors import look_up
 from ..files.source import DataSource
 from .base import Evaluation, Evaluator
+from .nasbench301 import JUDGES
 from .oneshot import oneshot
 from .rnn import rnn
+from .surrogate import surrogate
 from .tabular import tabular
+from .zero_cost import SAYS, zero_cost
 
-EVALUATORS: dict[str, Callable[..., Any]] = {"tabular": tabular, "oneshot": oneshot, "rnn": rnn}
+EVALUATORS: dict[str, Callable[..., Any]] = {
+    "tabular": tabular,
+    "oneshot": oneshot,
+    "rnn": rnn,
+    "surrogate": surrogate,
+    "zero_cost": zero_cost,
+}
+KINDS: dict[str, dict[str, Any]] = {"surrogate": {**JUDGES}, "zero_cost": {**SAYS}}
+"""What may stand behind a name: surrogate:ridge."""
 
 __all__ = ["EVALUATORS", "DataSource", "Evaluation", "Evaluator", "get_evaluator"]
 
 
-def get_evaluator(kind: str, *, space: str, task: str, **options: Any) -> Any:
-    """An evaluator by its kind. Raises UnknownName, which lists the kinds."""
-    return look_up("evaluator", EVALUATORS, kind)(space=space, task=task, **options)
+def get_evaluator(name: str, /, *, space: str, task: str, **options: Any) -> Any:
+    """An evaluator by its name; `kind` may stand behind it: "surrogate:ridge" is "surrogate" with kind="ridge".
+
+    Raises UnknownName, which lists the names.
+    """
+    name, _, kind = name.partition(":")
+    if kind:
+        look_up(f"kind of {name}", KINDS.get(name, {}), kind)
+        options["kind"] = kind
+    return look_up("evaluator", EVALUATORS, name)(space=space, task=task, **options)

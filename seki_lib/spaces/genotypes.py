@@ -88,7 +88,7 @@ def _changes(old: HasCells, new: HasCells) -> Iterator[tuple[str, int, Edge, Edg
                 yield cell, at, before, after
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)  # a search asks for those of one cell a few times in a row; each entry holds many genotypes
 def _neighbors(space: GenotypeSpace[Any], arch: Any) -> tuple[Any, ...]:
     found = []
     for cell, edges in arch.cells.items():

@@ -32,6 +32,9 @@ PRIMITIVES = ("none", *OPERATIONS)
 """The paper's eight candidate operators, in the order of the supernet's weights."""
 
 NODES = (2, 3, 4, 5)
+LEGAL = tuple(frozenset((name, i) for name in OPERATIONS for i in range(node)) for node in NODES for _ in "ab")
+"""What may stand at each of the 8 places of a cell."""
+
 EDGES = tuple((source, node) for node in NODES for source in range(node))
 """All 14 pairs of nodes that an edge of a cell may lead between, as a supernet holds them."""
 
@@ -52,6 +55,8 @@ class DartsGenotype:
         return {"normal": self.normal, "reduce": self.reduce}
 
     def __post_init__(self) -> None:
+        if _is_legal(self.normal) and _is_legal(self.reduce):
+            return  # said first: searches make many thousands of genotypes
         for cell, edges in self.cells.items():
             if not edges or len(edges) % 2:
                 raise InvalidArchitecture(f"darts: {cell} cell: two edges a node expected, {len(edges)} edges given")
@@ -66,6 +71,12 @@ class DartsGenotype:
             for node, (_, first), (_, second) in zip(NODES, edges[::2], edges[1::2], strict=True):
                 if first == second:
                     raise InvalidArchitecture(f"darts: {cell} cell, node {node}: both edges come from node {first}")
+
+
+def _is_legal(edges: Edges) -> bool:
+    sources = [source for _, source in edges] if len(edges) == len(LEGAL) else []
+    apart = all(a != b for a, b in zip(sources[::2], sources[1::2], strict=True))
+    return bool(sources) and apart and all(map(frozenset.__contains__, LEGAL, edges))
 
 
 def _text(arch: DartsGenotype) -> str:
