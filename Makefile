@@ -45,6 +45,7 @@ docs: setup
 data: setup
 	@$(BIN)/seki data need nas201 smollm2-135m
 	@$(BIN)/seki data need trans101 || echo "make: going on without it; Table 4 will read 'not run'"
+	@$(BIN)/seki data need yahpo_nb301 || echo "make: going on without it; ridge regression scores DARTS cells in its place"
 
 setup: preflight .venv/installed
 
