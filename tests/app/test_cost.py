@@ -22,7 +22,7 @@ from seki_lib.app.notebook import ROOT
 from seki_lib.files.errors import SettingError, UnknownName
 from seki_lib.files.jsonl import append_line
 from seki_lib.nn.count import count, count_supernet
-from seki_lib.paper import Supernet, Training
+from seki_lib.paper import REPORTS, Report, Supernet, Training
 from seki_lib.profiles import get_profile
 from seki_lib.results import Home
 from seki_lib.runs import RunSpec
@@ -111,6 +111,16 @@ def test_ablations_take_425_calls_a_seed_by_forks_and_searches_85(fresh):
     assert sum(2 * lam + 50 - lam for lam in PAPER.lams) + 16 * 85 == 1850  # without forks
     assert row(fresh, 3)["LLM calls"] == 4 * 85 and row(fresh, 4)["LLM calls"] == 7 * 4 * 85
     assert row(fresh, 3)["GPU-hours"] == 0
+
+
+def test_a_table_that_is_only_declared_loses_no_job(fresh, monkeypatch, tmp_path):
+    """A new line in REPORTS is a new row, and the rows still add up."""
+    new = Training("random:5", "cifar10", seed=99)
+    monkeypatch.setitem(REPORTS, "table9", lambda edition: Report("29_table9", (new,)))
+    planned = plan(results=tmp_path, card="v100", gpus=4)
+    assert row(planned, 9)["jobs left"] == 1
+    for column in ("jobs left", "GPU-hours"):
+        assert row(planned, "all")[column] == pytest.approx(row(fresh, "all")[column] + row(planned, 9)[column])
 
 
 def test_tokens_and_dollars_of_counted_prompts_are_the_sums_by_hand(fresh):

@@ -17,11 +17,11 @@ from ...results import Home
 from ...training.protocol import IMAGENET, get_protocol
 from ..notebook import ROOT
 from .rates import Asking, asking, cards, speed
-from .work import Job, jobs
+from .work import Job, jobs, table_numbers
 
-TABLES = {
-    1: "1: CIFAR-10/100, DARTS space", 2: "2: ImageNet-1K", 3: "3: NAS-Bench-201", 4: "4: TransNAS-Bench-101",
-    5: "5: ablation of λ", 6: "6: ablation of k, ξ", 7: "7: one LLM beside another", 8: "8: Penn Treebank",
+TITLES = {
+    1: "CIFAR-10/100, DARTS space", 2: "ImageNet-1K", 3: "NAS-Bench-201", 4: "TransNAS-Bench-101",
+    5: "ablation of λ", 6: "ablation of k, ξ", 7: "one LLM beside another", 8: "Penn Treebank",
 }  # fmt: skip
 PLANNED = ("workstation", "paper")  # the other profiles take minutes of a CPU, which were measured
 
@@ -76,7 +76,9 @@ def plan(
     price = price_of(llm)
     rows = [_row(job, took, askings, price) for job, took in zip(left, hours, strict=True)]
     table = pd.DataFrame(rows).groupby("table").agg(partial(pd.Series.sum, skipna=False))
-    table = table.reindex(list(TABLES), fill_value=0).set_axis(list(TABLES.values()))
+    numbers = sorted(table_numbers().values())
+    table = table.reindex(numbers, fill_value=0)
+    table.index = pd.Index([f"{number}: {TITLES[number]}" if number in TITLES else str(number) for number in numbers])
     table.loc["all"] = table.sum(skipna=False)
     notes = [f"{kind.replace('_', ' ')}: {speed}" for kind, speed in speeds.items()]
     notes += [f"tokens of {space}: {known.source}" for space, known in askings.items()]

@@ -11,9 +11,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from ...evaluators import BY_SUPERNET
 from ...files.jsonl import read_lines
 from ...nn.count import count, count_supernet
-from ...paper import Edition, Need, Search, Supernet, Training, needs_of
+from ...paper import REPORTS, Edition, Need, Search, Supernet, Training, needs_of
 from ...paper.here import known_spec, training_spec
 from ...paper.settings import longest
 from ...spaces import DartsGenotype, get_space
@@ -30,11 +31,16 @@ VOCABULARY = 10_000  # words of Penn Treebank
 COUNTED_PIXELS = {"cifar": 32, "imagenet": 224}  # side of the images that `count_supernet` counts, by stem
 
 
+def table_numbers() -> dict[str, int]:
+    """The reports that are tables of the paper -> their numbers: `table5` -> 5."""
+    return {name: int(name.removeprefix("table")) for name in REPORTS if name.startswith("table")}
+
+
 @dataclass(frozen=True)
 class Work:
     """What a GPU computes: so many samples (images, words), with a backward pass (trained) and without (tested)."""
 
-    kind: str  # of what is known of its speed: a key of [published] in cards.toml
+    kind: str  # the kind of work, whose speed is known: a key of [published] in cards.toml
     multiply_adds: float  # forward, one sample
     trained: float
     tested: float = 0.0
@@ -53,16 +59,16 @@ class Job:
     table: int  # the first that needs it; of what notebook 01 alone needs, Table 1
     work: Work | None = None
     times: float = 1.0  # how often the work is to be done: a share of a training, the cells that a search scores
-    rounds: tuple[int, int] = (0, 0)  # to ask an LLM for: of self-evolution, of inspiration
+    rounds: tuple[int, int] = (0, 0)  # rounds to ask an LLM for: of self-evolution, of inspiration
 
     @property
     def kind(self) -> str:
-        """Of its work; empty without."""
+        """The kind of its work; empty where it has none."""
         return self.work.kind if self.work else ""
 
     @property
     def operations(self) -> float:
-        """Of a GPU, that are left."""
+        """Multiplications and additions of a GPU that are left."""
         return self.times * self.work.operations if self.work else 0.0
 
     @property
@@ -73,9 +79,9 @@ class Job:
 
 def jobs(edition: Edition, results: Path) -> list[Job]:
     """Every job of an edition, with what is left of it."""
-    found = []
+    found, numbers = [], table_numbers()
     for need, names in needs_of(edition).items():
-        table = min((int(name.removeprefix("table")) for name in names if name.startswith("table")), default=1)
+        table = min((numbers[name] for name in names if name in numbers), default=1)
         if isinstance(need, Supernet):
             found.append(_supernet(need, table, edition, results))
         elif isinstance(need, Training):
@@ -86,7 +92,7 @@ def jobs(edition: Edition, results: Path) -> list[Job]:
 
 
 def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> Job:
-    if get_space(need.space).evaluator == "tabular":
+    if get_space(need.space).evaluator not in BY_SUPERNET:
         return Job(need, table)  # minutes: notebook 01 looks with it how far f can be trusted
     spec = need.spec(edition)
     left = _share_left(spec.folder(results), spec.config.epochs)
@@ -176,13 +182,16 @@ def _supernet_kind(config: SupernetConfig) -> str:
 
 @cache
 def path_multiply_adds(config: SupernetConfig, dataset: str = "cifar10") -> float:
-    """Of one cell at the supernet's size, for one image: the mean of 16 random ones."""
+    """Multiply-adds of one cell at the supernet's size for one image: the mean of 16 random cells."""
     space = get_space("darts")
     return statistics.fmean(supernet_multiply_adds(config, dataset, space.random(Random(i))) for i in range(16))
 
 
 def supernet_multiply_adds(config: SupernetConfig, dataset: str, arch: DartsGenotype | None = None) -> float:
-    """Of a supernet of the DARTS space for one image. arch: the cell that is run; None: the mixture of all."""
+    """Multiply-adds of a supernet of the DARTS space for one image.
+
+    arch: the cell that is run; None: the mixture of all.
+    """
     stem, partial = _stem(config), config.partial if config.kind == "pc_darts" and arch is None else 1
     counted = count_supernet(
         config.channels, config.layers, partial=partial, classes=CLASSES[dataset], stem=stem, arch=arch
@@ -191,5 +200,5 @@ def supernet_multiply_adds(config: SupernetConfig, dataset: str, arch: DartsGeno
 
 
 def language_multiply_adds(hidden: int, edges: int = 8) -> int:
-    """Of one word: the first projection, a matrix a node and edge, the decoder."""
+    """Multiply-adds of one word: the first projection, one matrix for each node and edge, the decoder."""
     return (2 * hidden) ** 2 + edges * hidden * 2 * hidden + hidden * VOCABULARY
