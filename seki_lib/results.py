@@ -11,13 +11,13 @@ A finished search, training or supernet holds `result.json`. One that other code
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .files.errors import RunError
+from .files.errors import RunError, SettingError
 from .files.jsonl import read_if_whole, read_json, read_lines
 from .spaces import get_space
 
@@ -54,7 +54,7 @@ class SearchResult(Result):
 
     @property
     def score(self) -> float:
-        """F of its best cell."""
+        """The score f of its best cell."""
         return float(self.result["score"])
 
     @property
@@ -177,7 +177,7 @@ class RunSpec:
     profile: str
     seed: int
     variant: str = "default"
-    supernet: str = ""  # kind of supernet that f is read from, of a space without a table; empty: the profile's
+    supernet: str = ""  # kind of supernet that f is read from, where one gives it; empty: the profile's
     bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
     evaluator: str = ""  # what gives f, as `get_evaluator` takes it; empty: the space's own
 
@@ -185,13 +185,35 @@ class RunSpec:
         """Where this run lives."""
         return Home(results, self.profile).search(self.space, self.task, self.llm, self.variant, self.seed)
 
-    def command(self, results: Path) -> str:
-        """The command that makes or continues this run."""
+    def command(self, results: Path, settings: Mapping[str, object] | None = None) -> str:
+        """The command that makes or continues this run.
+
+        settings: further options by name, such as `{"lam": 25}`; a run that has a name carries them. They are left out
+        of `default`, which is the profile's own search: with a setting of another value it would get another name.
+        """
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
-        options = {name: getattr(self, name) for name in ("evaluator", "supernet", "bn")}
-        words += [word for name, value in options.items() if value for word in (f"--{name}", value)]
+        scored = {"evaluator": self.evaluator, "supernet": self.supernet, "bn": self.bn}
+        options: dict[str, object] = {name: value for name, value in scored.items() if value}
+        if self.variant != "default":
+            options |= settings or {}
+        words += [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
         return shlex.join([*words, "--results", str(results)])
+
+    def require_true_name(self, settings: Mapping[str, object]) -> None:
+        """Raise SettingError where the variant says a setting that this run has not, as `lam=25` with λ = 35.
+
+        Tables read folders by these names. settings: fields of SearchConfig, and the hash of the `prompts`. α0 is left
+        out, since a long name is cut.
+        """
+        said = dict(part.split("=", 1) for part in self.variant.split(",") if "=" in part)
+        for name, value in said.items():
+            if name != "alpha0" and name in settings and str(settings[name]) != value:
+                option = "its templates" if name == "prompts" else f"--{name.replace('_', '-')} {value}"
+                raise SettingError(
+                    f"the variant {self.variant} stands for {name}={value}, and this search has {settings[name]}. "
+                    f"Next: give {option} too, or another --variant."
+                )
 
 
 def folder_name(llm: str) -> str:
@@ -203,6 +225,23 @@ def folder_name(llm: str) -> str:
 def is_finished(folder: Path) -> bool:
     """Whether all rounds were run and the final cell was read; a damaged result is said and made again."""
     return read_if_whole(folder / "result.json") is not None
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """What keeps two runs from being one: entries of config.json that differ, such as `search.lam`.
+
+    The version is not one of them, nor where the same data lie (their sentence and the file's format).
+    """
+    differing = []
+    for part in ("run", "search", "llm", "prompts", "data", "code"):
+        old, new = there.get(part), here.get(part)
+        if part == "data":
+            old, new = ({"name": (data or {}).get("name")} for data in (old, new))
+        if isinstance(old, dict) and isinstance(new, dict):
+            differing += [f"{part}.{name}" for name in {**old, **new} if old.get(name) != new.get(name)]
+        elif old != new:
+            differing.append(part)
+    return differing
 
 
 def by_llm(searches: Iterable[SearchResult]) -> dict[str, list[SearchResult]]:

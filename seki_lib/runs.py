@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .evaluators import Evaluator, get_evaluator
+from .evaluators import BY_SUPERNET, Evaluator, get_evaluator
 from .files.errors import LLMError, RunError, SettingError
 from .files.fingerprint import fingerprint, set_aside
 from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
@@ -32,7 +32,7 @@ from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
-from .results import RunSpec, is_finished
+from .results import RunSpec, differences, is_finished
 from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture, run
 from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
@@ -68,7 +68,7 @@ def search_run(
     prepared = _prepare(spec, profile, results, prompts, changes)
     _make_way(folder, _description(spec, *prepared), {*changes} if prompts is None else {*changes, *VARIABLES})
     with locked(folder):
-        search = _open(spec, results, Repository(folder / "history.jsonl"), *prepared)
+        search = _open(spec, results, Repository(folder / "history.jsonl"), changes, *prepared)
         done = len(search.repository.records)
         for step in islice(run(search), None if until is None else max(0, until + 1 - done)):
             on_step(step)
@@ -88,7 +88,7 @@ def walk(
     spec = with_prompts(spec, prompts)
     prepared = _prepare(spec, profile, results, prompts, changes)
     with locked(spec.folder(results)):
-        yield _open(spec, results, Repository(), *prepared)
+        yield _open(spec, results, Repository(), changes, *prepared)
 
 
 def rerun(
@@ -121,7 +121,7 @@ def rerun(
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
         for record in shared[len(on_disk.records) :]:
             on_disk.append(record)
-        search = _open(fork, results, Repository(records=shared), *prepared)
+        search = _open(fork, results, Repository(records=shared), changes, *prepared)
         for step in islice(run(search), rounds):
             if len(on_disk.records) == step.record.round:
                 on_disk.append(step.record)
@@ -147,10 +147,11 @@ def fork_run(
     Raises RunError if the other run does not reach so far or differs in anything but `changes`.
     """
     folder, parent = spec.folder(results), of.folder(results)
-    _make_way(folder, _description(spec, *_prepare(spec, profile, results, None, changes)), {*changes})
+    description = _description(spec, *_prepare(spec, profile, results, None, changes))
+    _make_way(folder, description, {*changes})
     with locked(folder):
         if not (folder / "history.jsonl").exists():
-            _require_common(parent, _description(spec, *_prepare(spec, profile, results, None, changes)), round)
+            _require_common(parent, description, round)
             shared = first_rounds(of, profile, results, round + 1)
             calls = [line for line in read_lines(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
@@ -195,7 +196,7 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
                 records = search.repository.records
         if len(records) == count:
             return records
-    raise RunError(f"{folder} holds {len(records)} rounds, α0 counted: it cannot be run anew from round {count}.")
+    raise RunError(f"{folder} has {len(records)} rounds (α0 counts as one), too few to go on from round {count}.")
 
 
 def kept_prompts(folder: Path) -> Prompts | None:
@@ -219,7 +220,7 @@ def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: the evaluator it names, else its space's own."""
     name = spec.evaluator or get_space(spec.space).evaluator
     options: dict[str, Any] = {}
-    if name in ("oneshot", "rnn"):  # by the supernet that the profile trained
+    if name in BY_SUPERNET:  # the one that the profile trained
         options |= {"profile": spec.profile, "results": results, "supernet": spec.supernet}
     if name == "oneshot":
         options["bn"] = spec.bn or "batch"
@@ -236,6 +237,7 @@ def _prepare(
     config, space = search_config(profile, llm, spec.seed, **changes), get_space(spec.space)
     space.notation(config.notation)
     initial_architecture(space, config.alpha0, config.seed)
+    spec.require_true_name({**asdict(config), "prompts": prompts.hash})
     return evaluator, llm, prompts, config
 
 
@@ -243,6 +245,7 @@ def _open(
     spec: RunSpec,
     results: Path,
     repository: Repository,
+    changes: dict[str, Any],
     evaluator: Any,
     llm: Any,
     prompts: Prompts,
@@ -253,7 +256,7 @@ def _open(
     recorder = Recorder(folder / "transcript.jsonl", None, name=llm.name)  # a finished transcript is read-only
     if not is_finished(folder):
         evaluator.load()  # now, so that a missing file is reported before we write a folder or call the LLM
-    _claim(folder, description, spec.command(results))
+    _claim(folder, description, lambda: _command(spec, results, changes))
     if not is_finished(folder):
         for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
             write_text(folder / "prompts" / f"{stage}.md.j2", prompts.text(stage))
@@ -306,39 +309,33 @@ def search_code(space: str, evaluator: Evaluator) -> str:
     return fingerprint("search.algorithm", f"spaces.{space}", type(evaluator).__module__.partition(".")[2])
 
 
-def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """What keeps two runs from being one: entries of config.json that differ, such as `search.lam`.
-
-    The version is not one of them, nor where the same data lie (their sentence and the file's format).
-    """
-    differing = []
-    for part in ("run", "search", "llm", "prompts", "data", "code"):
-        old, new = there.get(part), here.get(part)
-        if part == "data":
-            old, new = ({"name": (data or {}).get("name")} for data in (old, new))
-        if isinstance(old, dict) and isinstance(new, dict):
-            differing += [f"{part}.{name}" for name in {**old, **new} if old.get(name) != new.get(name)]
-        elif old != new:
-            differing.append(part)
-    return differing
-
-
 def _make_way(folder: Path, description: dict[str, Any], asked_for: set[str]) -> None:
     """Set a finished run aside that today's code, prompts or data would not make. asked_for: settings of the caller.
 
-    A run that differs in what the caller asked for stays where it is: `_claim` refuses to go on with it.
+    A run that differs in what the caller asked for stays where it is: `_claim` refuses to go on with it. So does one of
+    a name without "=", which may stand for any setting that the caller forgot.
     """
     if not is_finished(folder):
         return
     there = read_json(folder / "config.json")
     differing = differences(there, description)
+    variant = description["run"]["variant"]
+    if variant != "default" and "=" not in variant:
+        asked_for = asked_for | {*description["search"], *description["prompts"]}
     if differing and not {name.rpartition(".")[2] for name in differing} & asked_for:
         with locked(folder):
             kept = set_aside(folder, str(there.get("code")))
         print(f"{folder} was made by other code or settings ({', '.join(differing)}): kept as {kept}, and run anew.")
 
 
-def _claim(folder: Path, description: dict[str, Any], command: str) -> None:
+def _command(spec: RunSpec, results: Path, changes: dict[str, Any]) -> str:
+    """The command that makes a run of this folder anew: with its settings, and with its own templates."""
+    folder = spec.folder(results)
+    own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if kept_prompts(folder) else {}
+    return spec.command(results, {**changes, **own})
+
+
+def _claim(folder: Path, description: dict[str, Any], command: Callable[[], str]) -> None:
     """Write config.json, or make sure that the folder was made with the same settings."""
     path = folder / "config.json"
     if not path.exists():
@@ -350,7 +347,7 @@ def _claim(folder: Path, description: dict[str, Any], command: str) -> None:
         return
     if is_finished(folder) and differing == ["code"]:
         raise RunError(
-            f"{folder} was made by other code. Next: {command}  (it runs anew, and this run stays beside it)"
+            f"{folder} was made by other code. Next: {command()}  (it runs anew, and this run stays beside it)"
         )
     if differing == ["code"]:
         was, now = there.get("code"), description["code"]

@@ -2,6 +2,7 @@ import json
 import random
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from fakes import FakeLLM
 
 from seki_lib import baseline_runs as runs_of_baselines
 from seki_lib import runs
+from seki_lib.app.commands import read
 from seki_lib.app.notebook import ROOT
 from seki_lib.baseline_runs import baseline_runs
 from seki_lib.evaluators import get_evaluator
@@ -23,6 +25,7 @@ from seki_lib.files.jsonl import read_lines, write_lines
 from seki_lib.llm.transcript import Recorder
 from seki_lib.profiles import Profile
 from seki_lib.prompts import Prompts
+from seki_lib.results import differences
 from seki_lib.runs import RunSpec, fork_run, locked, rerun, search_run, walk
 from seki_lib.search import (
     FallbackError,
@@ -176,6 +179,36 @@ def test_a_named_variant_is_not_continued_with_other_prompts(fake, tmp_path):
     edited = runs.Prompts.load("compact", inspire="{{ examples }}")
     with pytest.raises(RunError, match=r"other settings \(prompts.inspire in config.json\)"):
         search_run(named, PROFILE, tmp_path, prompts=edited)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_name_that_says_another_setting_is_refused_before_anything_moves(fake, tmp_path, is_there):
+    named = replace(SPEC, variant="lam=2")
+    if is_there:
+        search_run(named, PROFILE, tmp_path, lam=2)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(SettingError, match=r"lam=2 stands for lam=2, and this search has 4. Next: give --lam 2 too"):
+        search_run(named, PROFILE, tmp_path)
+    edited = replace(SPEC, variant=f"prompts={Prompts.load('compact', inspire='{{ examples }}').hash}")
+    with pytest.raises(SettingError, match="give its templates too"):
+        search_run(edited, PROFILE, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_name_of_the_users_own_is_never_set_aside_for_a_setting_that_was_forgotten(fake, tmp_path):
+    named = replace(SPEC, variant="mine")
+    folder = search_run(named, PROFILE, tmp_path, lam=2)
+    with pytest.raises(RunError, match=r"other settings \(search.lam in config.json\)"):
+        search_run(named, PROFILE, tmp_path)
+    assert json.loads((folder / "config.json").read_text())["search"]["lam"] == 2
+
+
+def test_other_defaults_redo_a_finished_run_whose_name_says_nothing_of_them(fake, tmp_path):
+    named = replace(SPEC, variant="lam=2")
+    folder = search_run(named, PROFILE, tmp_path, lam=2)
+    search_run(named, replace(PROFILE, k=5), tmp_path, lam=2)
+    assert json.loads((folder / "config.json").read_text())["search"]["k"] == 5
+    assert len(list(folder.parent.parent.glob("lam=2,code=*"))) == 1
 
 
 def test_every_number_of_a_run_can_be_traced(fake, tmp_path):
@@ -383,6 +416,36 @@ def test_a_finished_run_of_other_code_cannot_be_walked(fake, tmp_path, code):
         pass
 
 
+def test_the_printed_command_of_a_named_run_carries_its_settings_and_its_templates(fake, tmp_path, code):
+    """Given as it is printed, it makes the same run anew."""
+    edited = Prompts.load("compact", inspire="{{ examples }}")
+    for spec, prompts, changes in [
+        (replace(SPEC, variant="lam=2,k=2"), None, {"lam": 2, "k": 2}),
+        (replace(SPEC, variant=f"prompts={edited.hash}"), edited, {}),
+    ]:
+        code["now"] = "aaaa"
+        folder = search_run(spec, PROFILE, tmp_path, prompts=prompts, **changes)
+        code["now"] = "bbbb"
+        with (
+            pytest.raises(RunError, match=r"made by other code\. Next: ") as refused,
+            walk(spec, PROFILE, tmp_path, prompts=prompts, **changes),
+        ):
+            pass
+        printed = read(shlex.split(re.search(r"Next: seki (.*?)  \(it", str(refused.value))[1]))
+        given = printed.given("lam", "k", "xi")
+        assert given == changes
+        texts = {stage: path.read_text() for stage, path in printed.given("critique", "refine", "inspire").items()}
+        assert texts == ({stage: edited.text(stage) for stage in ("critique", "refine", "inspire")} if prompts else {})
+        again = search_run(
+            printed.spec(printed.variant), PROFILE, printed.results, prompts=Prompts(texts) if texts else None, **given
+        )
+        made, kept = (
+            lines(there / "history.jsonl", "seconds")
+            for there in (again, folder.parent.with_name(f"{spec.variant},code=aaaa") / folder.name)
+        )
+        assert again == folder and made == kept
+
+
 def test_the_version_alone_decides_nothing(fake, tmp_path, monkeypatch):
     folder = search_run(SPEC, PROFILE, tmp_path)
     files = {path: path.read_bytes() for path in folder.rglob("*.json*")}
@@ -398,10 +461,10 @@ def test_the_version_alone_decides_nothing(fake, tmp_path, monkeypatch):
 def test_what_differs_between_two_runs_is_named(part, name):
     here = {"run": {"seed": 0}, "search": {"lam": 4}, "llm": {"name": "a"}, "prompts": {"refine": "1"}, "code": "x"}
     here |= {"data": {"name": "table", "sentence": "from here"}, "version": "1"}
-    assert runs.differences(here, here | {"data": {"name": "table", "sentence": "from there"}, "version": "2"}) == []
+    assert differences(here, here | {"data": {"name": "table", "sentence": "from there"}, "version": "2"}) == []
     there = here | {part: here[part] | {name: "other"}}
-    assert runs.differences(there, here) == runs.differences(here, there) == [f"{part}.{name}"]
-    assert runs.differences(here, here | {"code": "y"}) == ["code"]
+    assert differences(there, here) == differences(here, there) == [f"{part}.{name}"]
+    assert differences(here, here | {"code": "y"}) == ["code"]
 
 
 def test_a_run_that_chance_led_is_marked_and_goes_on_only_where_that_is_allowed(fake, tmp_path, monkeypatch):

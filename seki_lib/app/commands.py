@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
+from ..evaluators import BY_SUPERNET
 from ..files.errors import SettingError, look_up
 from ..files.jsonl import read_json
 from ..files.user_input import variant_of
@@ -74,15 +75,15 @@ class Searched(Bounded):
     evaluator: str = ""  # what gives f(α) in place of the space's own: surrogate, surrogate:ridge, zero_cost:naswot, …
     supernet: option.SupernetKind = ""
     bn: str = ""  # "accumulated": f(α) with the BN statistics of the training in place of the batch's
-    lam: option.MaybeCount = None  # λ, rounds of self-evolution
-    k: option.MaybePositive = None  # best cells kept in sight
-    xi: option.MaybePositive = None  # ξ, cells shown to the LLM a round
 
     def spec(self, variant: str) -> RunSpec:
         """The run that this command makes. Raises SettingError for options that its space would pass over."""
         kind = self.evaluator or get_space(self.space).evaluator
-        if (self.supernet and kind not in ("oneshot", "rnn")) or (self.bn and kind != "oneshot"):
-            raise SettingError("--supernet is of spaces without a table, and --bn of the space darts")
+        if (self.supernet and kind not in BY_SUPERNET) or (self.bn and kind != "oneshot"):
+            raise SettingError(
+                "--supernet works where a supernet gives the score (darts, darts_rnn), --bn only with the evaluator "
+                "oneshot. Leave it out."
+            )
         read_from = (self.supernet, self.bn, self.evaluator)
         return RunSpec(self.space, self.task, self.llm, self.profile, self.seed, variant, *read_from)
 
@@ -94,6 +95,9 @@ class Search(Searched):
     variant: option.FolderName = "default"  # name of this search; "default" names it by what was given
     alpha0: str = ""  # the first cell: "random", drawn from the seed, or the text of a cell
     rounds: option.MaybeCount = None  # n, rounds of the search
+    lam: option.MaybeCount = None  # λ, rounds of self-evolution
+    k: option.MaybePositive = None  # best cells that inspiration draws from
+    xi: option.MaybePositive = None  # ξ, cells shown to the LLM a round
     notation: str = ""  # how prompts spell operations
     strategy: str = ""  # OS in "free" words, or one single "edit"
     novelty: bool | None = None  # whether a cell that was seen before is asked for again
@@ -102,11 +106,17 @@ class Search(Searched):
     refine: option.MaybePath = None  # file with the template in place of prompt D
     inspire: option.MaybePath = None  # file with the template in place of prompt E
 
+    @classmethod
+    def of_the_search(cls) -> list[str]:
+        """Its options that are fields of SearchConfig, in the order in which a run is named by them; not the seed."""
+        settings = {field.name for field in fields(SearchConfig)} - {"seed"}
+        return [field.name for field in fields(cls) if field.name in settings]
+
     def run(self) -> None:
         self.bound()
         prompts = prompts_from(self.llm, {stage: getattr(self, stage) for stage in VARIABLES})
         read_from = self.given("evaluator", "supernet", "bn")
-        changes = self.given("alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words")
+        changes = self.given(*self.of_the_search())
         variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
         folder = search_run(
             self.spec(variant), get_profile(self.profile), self.results, prompts=prompts,
@@ -125,6 +135,9 @@ class Ablations(Searched):
     """
 
     space: option.SpaceName = "darts"
+    lam: option.MaybeCount = None  # λ, rounds of self-evolution
+    k: option.MaybePositive = None  # best cells that inspiration draws from
+    xi: option.MaybePositive = None  # ξ, cells shown to the LLM a round
     until: option.MaybeCount = None  # only the self-evolution that all settings fork from, until this round
     full: bool = False  # all settings of the paper in place of the profile's
 
@@ -145,7 +158,7 @@ class Ablations(Searched):
 
         if self.until is not None:
             if chosen:
-                raise SettingError("--until is of all settings: give it without --lam, --k and --xi")
+                raise SettingError("--until cannot be given with --lam, --k or --xi: leave them out.")
             reached = run_longest(spec, settings, self.results, until=self.until, on_step=on_step)
             print(f"seed {self.seed}  reached: {reached}")
             return

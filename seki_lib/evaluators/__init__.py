@@ -20,6 +20,9 @@ EVALUATORS: dict[str, Callable[..., Any]] = {
     "surrogate": surrogate,
     "zero_cost": zero_cost,
 }
+BY_SUPERNET = ("oneshot", "rnn")
+"""The evaluators that read f from a trained supernet: what runs them names the profile and its results folder."""
+
 KINDS: dict[str, dict[str, Any]] = {"surrogate": {**JUDGES}, "zero_cost": {**SAYS}}
 """What may stand behind a name: surrogate:ridge."""
 

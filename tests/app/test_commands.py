@@ -13,6 +13,7 @@ import pytest
 from seki_lib.app.cli import main
 from seki_lib.app.commands import COMMANDS, read
 from seki_lib.files.user_input import user_path, variant_of
+from seki_lib.search import SearchConfig
 
 ROOT = Path(__file__).parents[2]
 ABSURD = ["", "-1", "0", "9" * 20, "nan", "inf", "1e309", "..", "~nobody-of-this-name/x", "ünï 'q\" %s {x}", "a" * 300]
@@ -120,6 +121,7 @@ def test_every_count_of_every_command_is_a_whole_number_from_0_on(command, seki)
         (["train", "--arch", "DARTS_V2", "--device", "cuda:77"], "device 'cuda:77' is not here"),
         (["supernet", "--device", "meta"], "device 'meta' is not here"),
         (["search", "--variant", "../x"], "is no name of a folder"),
+        (["ablations", "--until", "3", "--lam", "2"], "--until cannot be given with --lam, --k or --xi"),
         (["ablations", "--k", "4", "--xi", "9"], "xi must lie between 1 and k = 4, not 9"),
         (["train", "--arch", "DARTS_V2", "--lr", "nan"], "'nan' is no number from"),
         (["train", "--arch", "DARTS_V2", "--lr", "-1"], "'-1' is no number from"),
@@ -171,8 +173,8 @@ def test_a_home_that_no_shell_expanded_is_the_home(text, monkeypatch, tmp_path):
         (["--notation", "foo"], "unknown notation of nas201 'foo'; valid: names, words"),
         (["--strategy", "foo"], "strategy must be 'free' or 'edit'"),
         (["--alpha0", "foo"], "nas201: 3 nodes joined by '+' expected"),
-        (["--bn", "accumulated"], "--bn of the space darts"),
-        (["--supernet", "darts"], "--supernet is of spaces without a table"),
+        (["--bn", "accumulated"], "--bn only with the evaluator oneshot. Leave it out."),
+        (["--supernet", "darts"], "--supernet works where a supernet gives the score"),
     ],
 )
 def test_a_setting_of_a_search_that_does_not_exist_is_refused_before_any_work(words, sentence, tmp_path, table):
@@ -180,6 +182,17 @@ def test_a_setting_of_a_search_that_does_not_exist_is_refused_before_any_work(wo
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "r").exists()
+
+
+def test_every_setting_of_a_search_that_is_an_option_is_handed_on():
+    words = "search --alpha0 a --rounds 3 --lam 2 --k 2 --xi 1 --notation words --strategy edit --novelty False"
+    given = read([*words.split(), "--permute-words", "True"])
+    handed_on = given.given(*given.of_the_search())
+    options = {field.name for field in dataclasses.fields(given)}
+    assert handed_on.keys() == {field.name for field in dataclasses.fields(SearchConfig)} & options - {"seed"}
+    assert list(handed_on) == [  # folders are named in this order
+        "alpha0", "rounds", "lam", "k", "xi", "notation", "strategy", "novelty", "permute_words",
+    ]  # fmt: skip
 
 
 def test_a_notation_and_a_strategy_that_exist_are_taken(tmp_path, table):
