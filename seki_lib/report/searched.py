@@ -13,8 +13,7 @@ from ..evaluators.trans101_table import SEARCHED, TASKS
 from ..files.errors import RunError
 from ..files.jsonl import read_json
 from ..files.source import DataSource
-from ..results import RunSpec, is_finished
-from ..runs import differences
+from ..results import RunSpec, differences, is_finished
 from .how import how_notes
 from .intervals import interval_text, mean_std
 from .tables import Cell, Table, describe_cost, minus_paper, not_run, paper_table
@@ -77,7 +76,7 @@ def finished_results(specs: Sequence[RunSpec], results: Any, source: DataSource)
         read = {name: read_json(folder / f"{name}.json") for name in ("config", "result")}
         if (data := read["config"]["data"])["name"] != source.name:
             raise RunError(
-                f"{folder} was searched on: {data['sentence']}. The table at hand is: {source.sentence}. "
+                f"{folder} was searched on: {data['sentence']}. The table on this machine is: {source.sentence}. "
                 "Remove the folder to search anew, or choose another folder for results."
             )
         found.append(read | {"folder": folder})

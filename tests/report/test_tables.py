@@ -109,7 +109,7 @@ def test_runs_on_other_data_are_not_mixed_into_the_table(tmp_path, evaluator):
     folder.mkdir(parents=True)
     (folder / "result.json").write_text("{}")
     (folder / "config.json").write_text(json.dumps({"data": {"name": "other", "sentence": "another table"}}))
-    with pytest.raises(RunError, match=r"searched on: another table\. The table at hand is"):
+    with pytest.raises(RunError, match=r"searched on: another table\. The table on this machine is"):
         finished_results([spec], tmp_path, evaluator.source)
 
 
