@@ -2,7 +2,7 @@
 
 search = Search(space, evaluator, llm, prompts, Repository(), SearchConfig(seed=0))
 for step in run(search):
-print(step)
+    print(step)
 """
 
 from .algorithm import initial, knowledge_inspiration, run, self_evolution

@@ -1,4 +1,4 @@
-"""Algorithm 1 of the paper. The comments name its lines:
+"""Algorithm 1 of the paper. The comments name its lines, shortened here; the ends of loops (9, 15, 16) are left out:
 
      1  Input the initialized architecture α0 and calculate its evaluation score f(α0)
      2  for i = 1, 2, …, n do
@@ -16,8 +16,9 @@
     17  Output the best architecture from S
 
 Each stage is a generator that yields one Step a round, so that a notebook can walk it. A stage starts where the
-repository ends: a search that was stopped goes on, and a copied history forks. Rounds 1 to λ are self-evolution, as the
-paper's text says; its lines 3 and 10 would give λ one round less (docs/fidelity.md).
+repository ends: a search that was stopped goes on, and a copied history forks. Record i is round i, and α0 is record 0.
+Rounds 1 to λ are self-evolution, as the paper's text says; its lines 3 and 10 would give λ one round less
+(docs/fidelity.md).
 """
 
 from collections.abc import Iterator
@@ -29,41 +30,41 @@ from .state import Exchange, Search, Step, initial_architecture
 
 
 def run(search: Search) -> Iterator[Step]:
-    """All rounds that the repository does not hold yet. `search.repository.best()` is line 17."""
+    """All rounds that the repository does not hold yet; its best record is the result."""
     require_llm(search)
     yield from initial(search)
     yield from self_evolution(search)
-    yield from knowledge_inspiration(search)
+    yield from knowledge_inspiration(search)  # line 17 is `search.repository.best()`, which `runs` reads at the end
 
 
 def initial(search: Search) -> Iterator[Step]:
     """α0 and its score enter S."""
     if not search.repository.records:
         alpha0 = initial_architecture(search.space, search.config.alpha0, search.config.seed)
-        yield from _evaluated(search, 0, "alpha0", Answer(alpha0, "alpha0"))  # line 1
+        yield from _score_and_store(search, 0, "alpha0", Answer(alpha0, "alpha0"))  # line 1
 
 
 def self_evolution(search: Search) -> Iterator[Step]:
     """λ rounds of critique and refinement. Each goes on from the cell before it, not from the best."""
     for i in range(len(search.repository.records), search.config.lam + 1):  # lines 2-3
-        asked: list[Exchange] = []
+        exchanges: list[Exchange] = []
         parent = search.space.parse(search.repository.records[i - 1].architecture)
-        strategy = ask(search, questions.critique(search, i), asked)  # line 4
-        prompt = questions.refine(search, i, strategy)  # line 5
-        answer = ask_architecture(search, prompt, parent, asked)  # line 6
-        yield from _evaluated(search, i, "self_evolution", answer)  # lines 7-8
+        os_i = ask(search, questions.critique(search, i), exchanges)  # line 4
+        prompt = questions.refine(search, i, os_i)  # line 5
+        answer = ask_architecture(search, prompt, parent, exchanges)  # line 6, and the ladder of replies.py
+        yield from _score_and_store(search, i, "self_evolution", answer)  # lines 7-8
 
 
 def knowledge_inspiration(search: Search) -> Iterator[Step]:
     """The other γ = n - λ rounds: each draws a new cell from the pattern of ξ of the k best."""
     for i in range(max(len(search.repository.records), search.config.lam + 1), search.config.rounds + 1):  # 2, 10
-        best = search.space.parse(search.repository.best().architecture)
+        best = search.space.parse(search.repository.best().architecture)  # only for a fallback: its neighbour is drawn
         answer = ask_architecture(search, questions.inspire(search, i), best, [])  # lines 11-12
-        yield from _evaluated(search, i, "knowledge_inspiration", answer)  # lines 13-14
+        yield from _score_and_store(search, i, "knowledge_inspiration", answer)  # lines 13-14
 
 
-def _evaluated(search: Search, i: int, stage: str, answer: Answer) -> Iterator[Step]:
-    """Score the cell, store both in S, and show the round."""
+def _score_and_store(search: Search, i: int, stage: str, answer: Answer) -> Iterator[Step]:
+    """Score the cell, store both in S, and show the round. Whether chance leads is checked after the step is shown."""
     space, evaluation = search.space, search.evaluator(answer.architecture)
     text, canonical = (space.format(a) for a in (answer.architecture, space.canonical(answer.architecture)))
     record = Record(i, stage, text, canonical, evaluation.score, evaluation.metrics, answer.how, evaluation.seconds)

@@ -20,7 +20,7 @@ class SearchConfig:
     strategy: str = "free"  # OS_i in free words, or "edit": one single change, chosen by constrained decoding
     novelty: bool = True  # a cell of a class seen before is asked for again (the paper does not say)
     repairs: int = 2  # times an unreadable reply is asked for again, with the error
-    samples: int = 1  # samples until a new cell, before the LLM picks a single change
+    samples: int = 1  # how many known cells the LLM may answer with before it is asked for one single change
     critique_tokens: int = 400  # longest OS_i
     reply_tokens: int = 400  # longest architecture reply; a DARTS genotype in the field's names takes 340
 

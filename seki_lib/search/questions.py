@@ -23,7 +23,10 @@ def critique(search: Search, i: int) -> Question:
 
 
 def refine(search: Search, i: int, strategy: str) -> Question:
-    """Prompt D of round i, Eq. 3: carry out the strategy OS(i) on α(i-1)."""
+    """Prompt D of round i, Eq. 3: carry out the strategy OS(i) on α(i-1).
+
+    It also holds T, Ω and f(α(i-1)), which Eq. 3 leaves out. strategy: OS(i), what the LLM answered to prompt C.
+    """
     parent = _cell(search, search.repository.records[i - 1])
     messages = search.prompts.refine(**parent, strategy=strategy)
     return _for_an_architecture(search, i, "refine", messages, parent["architecture"])
@@ -38,7 +41,7 @@ def inspire(search: Search, i: int) -> Question:
     return _for_an_architecture(search, i, "inspire", messages, *(example.architecture for example in examples))
 
 
-def edit(search: Search, i: int, known: Any) -> Question:
+def one_change(search: Search, i: int, known: Any) -> Question:
     """The kit's own question where the reply of round i was a cell that is known: pick a single change of that cell."""
     record = search.repository.find(search.space.format(search.space.canonical(known)))
     edits = list(search.new_edits(known))

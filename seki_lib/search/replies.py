@@ -3,7 +3,8 @@
 1. Ask, under constrained decoding where the provider has it, and read the reply.
 2. `repair`: a reply that cannot be read is asked for again, with what is wrong with it.
 3. `resample`: a cell that is known is asked for again, as often as `samples` says.
-4. `edit`: the known cell is shown by the critique prompt, and the LLM picks one single change of it.
+4. `choose_one_change`: the known cell is shown by the critique prompt, and the LLM picks one single change of it. In
+   transcripts this stage is "edit".
 5. `fall_back`: a random neighbour of the parent. No LLM chose that cell, and too many such rounds end the search.
 """
 
@@ -27,12 +28,12 @@ class FallbackError(LLMError):
     """Too many rounds were answered by chance in place of the LLM."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Answer:
     """The architecture that came of a question, how it came about (a key of HOW), and all that was asked for it."""
 
-    architecture: Any = None
-    how: str = ""
+    architecture: Any
+    how: str
     exchanges: list[Exchange] = field(default_factory=list)
 
 
@@ -46,28 +47,25 @@ def ask(search: Search, question: Question, exchanges: list[Exchange]) -> str:
 
 def ask_architecture(search: Search, question: Question, parent: Any, exchanges: list[Exchange]) -> Answer:
     """The new architecture that the LLM gives to this question. exchanges: what was asked in this round before."""
-    config, answer = search.config, Answer(exchanges=exchanges)
-    asked, repairs = question, 0
+    config, next_question, repairs = search.config, question, 0
     known: list[Any] = []  # cells that the LLM gave and that were evaluated before
     while repairs <= config.repairs and len(known) < config.samples:
-        reply = ask(search, asked, answer.exchanges)
+        reply = ask(search, next_question, exchanges)
         try:
-            answer.architecture = search.space.read(reply, search.notation)
+            architecture = search.space.read(reply, search.notation)
         except InvalidArchitecture as error:
             repairs += 1
-            asked = repair(search, question, reply, error, repairs + len(known))
+            next_question = repair(search, question, reply, error, repairs + len(known))
             continue
-        if not search.is_known(answer.architecture):
-            answer.how = "repaired" if repairs else "resampled" if known else "llm"
-            return answer
+        if not search.is_known(architecture):
+            return Answer(architecture, "repaired" if repairs else "resampled" if known else "llm", exchanges)
         if not config.novelty:
-            answer.how = "duplicate"
-            return answer
-        known.append(answer.architecture)
-        asked = resample(search, question, repairs + len(known))
-    if known and edit(search, question, known[-1], answer):
-        return answer
-    return fall_back(search, question, known[-1] if known else parent, answer)
+            return Answer(architecture, "duplicate", exchanges)
+        known.append(architecture)
+        next_question = resample(search, question, repairs + len(known))
+    if known and (chosen := choose_one_change(search, question, known[-1], exchanges)):
+        return chosen
+    return fall_back(search, question, known[-1] if known else parent, exchanges)
 
 
 def repair(search: Search, question: Question, reply: str, error: InvalidArchitecture, attempt: int) -> Question:
@@ -82,20 +80,19 @@ def resample(search: Search, question: Question, attempt: int) -> Question:
     return replace(question, seed=search.seed(question.round, question.stage, attempt))
 
 
-def edit(search: Search, question: Question, known: Any, answer: Answer) -> bool:
-    """Have the LLM pick a single change of a known cell; whether it did."""
-    reply = ask(search, questions.edit(search, question.round, known), answer.exchanges)
-    answer.architecture = search.new_edits(known).get(reply)
-    if answer.architecture is not None:
-        answer.how = "duplicate" if search.is_known(answer.architecture) else "edited"
-    return answer.architecture is not None
+def choose_one_change(search: Search, question: Question, known: Any, exchanges: list[Exchange]) -> Answer | None:
+    """Have the LLM pick a single change of a known cell; None if it picks none."""
+    reply = ask(search, questions.one_change(search, question.round, known), exchanges)
+    architecture = search.new_edits(known).get(reply)
+    if architecture is None:
+        return None
+    return Answer(architecture, "duplicate" if search.is_known(architecture) else "edited", exchanges)
 
 
-def fall_back(search: Search, question: Question, parent: Any, answer: Answer) -> Answer:
-    """A random new neighbour: the LLM gave no architecture."""
+def fall_back(search: Search, question: Question, parent: Any, exchanges: list[Exchange]) -> Answer:
+    """A random new neighbour of the parent: the LLM gave no architecture."""
     neighbors = list(search.new_edits(parent).values())
-    answer.architecture, answer.how = search.random(question.round, "fallback").choice(neighbors), "fallback"
-    return answer
+    return Answer(search.random(question.round, "fallback").choice(neighbors), "fallback", exchanges)
 
 
 def is_led_by_chance(records: Sequence[Record], rounds: int) -> bool:
