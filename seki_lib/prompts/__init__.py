@@ -22,7 +22,7 @@ from ..files.errors import SekiError, look_up
 from ..llm import Message, get_llm
 
 HERE = Path(__file__).parent
-TEMPLATES: dict[str, Path] = {"full": HERE, "compact": HERE / "compact"}
+TEMPLATES: dict[str, Path] = {"full": HERE / "full", "compact": HERE / "compact"}
 
 _SUBJECT = {
     "task": "T: what is searched for, the metric and its direction",
