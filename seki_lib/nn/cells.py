@@ -1,6 +1,6 @@
 """What cells of several spaces are made of: states that are rectified once, and cells whose nodes sum their edges.
 
-Every state is rectified once and shared by all operations that want it so (`operations.rectified`). What that and the
+Every state is rectified once and shared by all operations that want it so (`operations.Rectified`). What that and the
 memory layout gain on a CPU stands in benchmarks/results/classifier_step.md.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .operations import rectified
+from .operations import Rectified
 
 
 class States:
@@ -43,7 +43,7 @@ class SumCell(nn.Module):
         super().__init__()
         self.edges = edges  # (from, to), grouped by `to`
         self.operations = nn.ModuleList(operations)
-        self.rectified = [rectified(operation) for operation in self.operations]
+        self.rectified = [isinstance(operation, Rectified) for operation in self.operations]
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, C, H, W), not rectified."""

@@ -1,7 +1,7 @@
 """The operations of DARTS and NAS-Bench-201, all (N, C, H, W) -> (N, C, H / stride, W / stride).
 
 Public code puts a ReLU in front of every convolution. Here the cell does that once for each of its states, however many
-operations read it: an operation whose class says `rectified = True` expects max(x, 0). `rectified(operation)` asks.
+operations read it: a `Rectified` operation expects max(x, 0).
 """
 
 from collections.abc import Callable
@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class ConvBn(nn.Sequential):
-    """Convolution and batch normalisation of a rectified input: (N, inputs, H, W) -> (N, outputs, H', W')."""
+class Rectified:
+    """An operation that expects max(x, 0) rather than x."""
 
-    rectified = True
+
+class ConvBn(Rectified, nn.Sequential):
+    """Convolution and batch normalisation of a rectified input: (N, inputs, H, W) -> (N, outputs, H', W')."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, *, affine: bool = True
@@ -24,13 +26,11 @@ class ConvBn(nn.Sequential):
         )
 
 
-class Separable(nn.Sequential):
+class Separable(Rectified, nn.Sequential):
     """Depthwise-separable convolution of a rectified input, `times` in a row; the stride is in the first.
 
     dilation 2: with holes of one, a 3x3 kernel sees 5x5, a 5x5 kernel 9x9.
     """
-
-    rectified = True
 
     def __init__(self, channels: int, kernel: int, stride: int, affine: bool, *, times: int = 1, dilation: int = 1):
         layers: list[nn.Module] = []
@@ -46,14 +46,12 @@ class Separable(nn.Sequential):
         super().__init__(*layers)
 
 
-class FactorizedReduce(nn.Module):
+class FactorizedReduce(Rectified, nn.Module):
     """Half the resolution by two 1x1 convolutions of stride 2, the second shifted by one pixel.
 
     (N, inputs, H, W) -> (N, outputs, H / 2, W / 2), rounded up: odd sizes are padded with zeros. Raises ValueError if
     `outputs` is odd.
     """
-
-    rectified = True
 
     def __init__(self, inputs: int, outputs: int, affine: bool = True):
         super().__init__()
@@ -101,8 +99,3 @@ OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {  # name -> make
     "nor_conv_1x1": lambda channels, stride, affine: ConvBn(channels, channels, 1, stride, 0, affine=affine),
     "nor_conv_3x3": lambda channels, stride, affine: ConvBn(channels, channels, 3, stride, 1, affine=affine),
 }
-
-
-def rectified(operation: nn.Module) -> bool:
-    """Whether the operation expects max(x, 0) rather than x."""
-    return bool(getattr(operation, "rectified", False))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .cells import States
-from .operations import OPERATIONS, rectified
+from .operations import OPERATIONS, Rectified
 
 Weight = Tensor | None  # of a term; None: 1
 Terms = list[tuple[int, Weight]]  # of an edge: (operation, weight)
@@ -28,7 +28,7 @@ class Edge(nn.Module):
             if pools_normalised and "pool" in name:
                 operation = nn.Sequential(operation, nn.BatchNorm2d(channels // partial, affine=False))
             self.operations.append(operation)
-        self.rectified = [rectified(operation) for operation in self.operations]
+        self.rectified = [isinstance(operation, Rectified) for operation in self.operations]
         self.partial, self.through = partial, channels // partial
         self.passing: nn.Module = nn.MaxPool2d(2, 2) if stride == 2 else nn.Identity()
 

@@ -31,7 +31,7 @@ from .distributed import join
 from .machine import choose_device, cpu_threads, stop_signals
 
 CHECK_EVERY = 50  # steps between looks at the loss on a GPU: each look waits for the device
-ELSEWHERE = "in another folder (--variant, of a supernet --results)"  # since other settings decide other weights
+OTHER_FOLDER = "in another folder (--variant, of a supernet --results)"  # since other settings decide other weights
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class Training(ABC):
             return
         kept = "no checkpoint yet" if not self.epoch else f"the checkpoint after epoch {self.epoch} is kept"
         advice = "set precision='fp32'" if self.config.precision == "bf16" else "set a smaller lr"
-        raise TrainingError(f"{where}; {kept}. Next: {advice}, {ELSEWHERE}.")
+        raise TrainingError(f"{where}; {kept}. Next: {advice}, {OTHER_FOLDER}.")
 
     def _close_epoch(self) -> None:
         """Measure, write the line of this epoch, save."""
@@ -321,7 +321,7 @@ def _named_errors(job: Job) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError:
-        raise TrainingError(f"the GPU {too_large}, {ELSEWHERE}.") from None
+        raise TrainingError(f"the GPU {too_large}, {OTHER_FOLDER}.") from None
     except RuntimeError as error:
         if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
             reason = str(error).strip().splitlines()[0]
@@ -331,11 +331,11 @@ def _named_errors(job: Job) -> Iterator[None]:
             ) from None
         if "can't allocate memory" not in str(error):
             raise
-        raise TrainingError(f"this machine {too_large}, {ELSEWHERE}.") from None
+        raise TrainingError(f"this machine {too_large}, {OTHER_FOLDER}.") from None
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
         raise TrainingError(
             f"batch {batch} is too small, or leaves one sample over at the end of an epoch: batch normalisation cannot "
-            f"learn from a single sample. Next: another --batch, {ELSEWHERE}."
+            f"learn from a single sample. Next: another --batch, {OTHER_FOLDER}."
         ) from None

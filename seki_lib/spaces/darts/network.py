@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...nn.cells import States
-from ...nn.operations import OPERATIONS, ConvBn, FactorizedReduce, rectified
+from ...nn.operations import OPERATIONS, ConvBn, FactorizedReduce, Rectified
 from . import NODES, DartsGenotype
 
 STEM_MULTIPLIER = 3  # channels that the CIFAR stem leaves, in those of the first cell
@@ -63,7 +63,7 @@ class DartsCell(nn.Module):
         self.operations = nn.ModuleList(
             OPERATIONS[name](shape.channels, 2 if shape.reduction and source < 2 else 1, True) for name, source in edges
         )
-        self.rectified = [rectified(operation) for operation in self.operations]
+        self.rectified = [isinstance(operation, Rectified) for operation in self.operations]
         self._dropped = [not isinstance(operation, nn.Identity) for operation in self.operations]
 
     def forward(self, s0: Tensor, s1: Tensor, keep: Tensor | None = None) -> Tensor:

@@ -1,7 +1,8 @@
 """The supernet of the DARTS space: one network that holds the weights of every genotype (paper §5.1.1).
 
-`single_path` holds 14 edges x 7 operations a cell and runs one genotype at a time. `darts` and `pc_darts` mix all 8
-operations of an edge; a genotype through them is its 8 edges with weight 1.
+`single_path` holds 14 edges x 7 operations a cell and runs one genotype at a time. The kinds `darts` and `pc_darts` are
+named after the methods, not the space: they mix all 8 operations of an edge; a genotype through them is its 8 edges
+with weight 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,12 +75,12 @@ class DartsSupernet(nn.Module):
 
     def architecture_parameters(self) -> list[Tensor]:
         """α and, for `pc_darts`, β; nothing for `single_path`."""
-        return [getattr(self, name) for name in self._architecture]
+        return [self.get_buffer(name) for name in self._architecture]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "DartsSupernet":
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name in self._architecture:  # moved as buffers are, but they stay leaves of the graph
-            self._buffers[name] = getattr(self, name).detach().requires_grad_()
+            self._buffers[name] = self.get_buffer(name).detach().requires_grad_()
         return self
 
     def forward(self, images: Tensor, arch: DartsGenotype | None = None) -> Tensor:
@@ -107,11 +108,11 @@ class DartsSupernet(nn.Module):
     def _softmax(self, reduction: bool) -> tuple[Tensor, Tensor | None]:
         """α (14, 8) as weights of operations, β (14,) as weights of edges: softmax over the edges of a node."""
         cell = "reduce" if reduction else "normal"
-        weights = getattr(self, f"alphas_{cell}").softmax(1)
+        weights = self.get_buffer(f"alphas_{cell}").softmax(1)
         if self.kind != "pc_darts":
             return weights, None
-        betas = getattr(self, f"betas_{cell}")
-        return weights, torch.cat([part.softmax(0) for part in betas.split(list(NODES))])
+        betas = self.get_buffer(f"betas_{cell}")
+        return weights, torch.cat([part.softmax(0) for part in torch.split(betas, list(NODES))])
 
     def genotype(self) -> DartsGenotype:
         """What α and β favour: per node the two edges of the largest α·β that is not `none`'s, and its operation.
