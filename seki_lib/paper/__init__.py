@@ -50,8 +50,7 @@ def needs_of(edition: Edition, *names: str) -> dict[Need, list[str]]:
             found[need].append(name)
 
     for name, report in reports(edition).items():
-        if (report.needs_trans101 and not edition.trans101_table) or (names and name not in names):
-            continue
-        for need in report.needs:
-            add(need, name)
+        if not names or name in names:
+            for need in report.needs:
+                add(need, name)
     return found
