@@ -13,7 +13,7 @@ class Profile:
     name: str
     rounds: int = 50  # n, rounds of a search (§5.1.1); evaluations = rounds + 1
     lam: int = 35  # λ, rounds of self-evolution (§5.3.1); γ = n - λ
-    k: int = 16  # best cells kept in sight (§5.3.2)
+    k: int = 16  # best cells that inspiration draws from (§5.3.2)
     xi: int = 8  # ξ, cells shown to the LLM each round (§5.3.2)
     seeds: tuple[int, ...] = (8, 9, 10, 11)  # "four independent search runs" (Table 3); prompts were chosen on 0-7
     trans101_seeds: tuple[int, ...] = (8, 9, 10, 11)  # of each task (§5.1.3: "four different random seeds")

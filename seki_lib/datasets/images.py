@@ -1,4 +1,4 @@
-"""Labelled images as two tensors: CIFAR-10, CIFAR-100, and scikit-learn's digits where no CIFAR is at hand.
+"""Labelled images as two tensors: CIFAR-10, CIFAR-100, and scikit-learn's digits where no CIFAR is on this machine.
 
     data = load_dataset("cifar10")          # data.train.images: (50000, 3, 32, 32) uint8
 

@@ -1,4 +1,4 @@
-"""Text as three rows of word numbers: Penn Treebank, and Python's own documentation where no treebank is at hand.
+"""Text as three rows of word numbers: Penn Treebank, and Python's own documentation where this machine has no treebank.
 
     text = load_text("ptb")                 # text.train: (929589,) int64 in [0, 10000)
 
@@ -45,7 +45,7 @@ class Text:
         return {"dataset": self.name, "data": self.source.name, "sha256": self.source.sha256}
 
     def unigram_perplexity(self, part: Tensor) -> float:
-        """Of the model that knows how often each word stands in the training text (plus one), and nothing else."""
+        """The perplexity of a model that knows only how often each word stands in the training text, plus one."""
         counts = self.counts.double() + 1
         return math.exp(-float((counts / counts.sum()).log()[part].mean()))
 

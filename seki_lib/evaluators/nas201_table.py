@@ -1,4 +1,4 @@
-"""The values of all 15,625 NAS-Bench-201 cells, from the best source at hand.
+"""The values of all 15,625 NAS-Bench-201 cells, from the best source on this machine.
 
 1. the official benchmark, imported by `seki data import nas201 FILE`: per seed, 12 and 200 epochs;
 2. `nas201_hp200_mean`: seed averages at 200 epochs, as one CSV from a mirror or as three JSON files from GitHub;

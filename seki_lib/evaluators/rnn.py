@@ -1,6 +1,6 @@
 """f(alpha) of a recurrent cell: minus the perplexity that it reaches on validation text with a supernet's weights.
 
-Batch normalisation uses the statistics of the columns at hand.
+Batch normalisation uses the statistics of the columns that run together.
 """
 
 from functools import cached_property
@@ -69,7 +69,7 @@ class Recurrent(SupernetEvaluator):
         return -value, {"perplexity": value}
 
     def final(self, arch: Any) -> dict[str, float]:
-        """F alone: what the cell is worth is known once it is trained by itself (Table 8)."""
+        """The score f alone: what the cell is worth is known once it is trained by itself (Table 8)."""
         return dict(self(arch).metrics)
 
 

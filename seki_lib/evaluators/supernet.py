@@ -23,8 +23,8 @@ class SupernetEvaluator(Evaluator):
     """A trained supernet that scores cells. `seconds` of an evaluation is what f took, 0 for a cell asked before.
 
     Weights and images are read when the first cell is scored: a run that is finished needs neither. Raises RunError,
-    with the command to type, if the supernet is not trained; `load`, also if its weights or the images at hand are not
-    those of its training, and AssetError if there are none.
+    with the command to type, if the supernet is not trained; `load`, also if its weights or the images on this machine
+    are not those of its training, and AssetError if there are none.
     """
 
     def __init__(self, spec: SupernetSpec, results: Path, tasks: dict[str, str], device: str):
@@ -73,11 +73,11 @@ class SupernetEvaluator(Evaluator):
         return network.to(self.device)
 
     def require(self, data: str) -> None:
-        """Raise RunError unless the data at hand, by their sentence, are those that the supernet was trained on."""
+        """Raise RunError unless this machine's data, by their sentence, are those that the supernet was trained on."""
         if data != self.trained["data"]:
             raise RunError(
-                f"{self.folder} was trained on {self.trained['data']}; at hand is {data}. Next: the same data, or "
-                "remove the folder and train anew."
+                f"{self.folder} was trained on {self.trained['data']}; on this machine is {data}. Next: the same "
+                "data, or remove the folder and train anew."
             )
 
     def load(self) -> None:

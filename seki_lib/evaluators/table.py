@@ -1,4 +1,4 @@
-"""A benchmark's table: a row of values for every cell of a space, from the best source at hand.
+"""A benchmark's table: a row of values for every cell of a space, from the best source on this machine.
 
 A space has one file beside this one, with its sources in order of preference, and how each is read.
 """

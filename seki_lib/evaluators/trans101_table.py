@@ -1,4 +1,4 @@
-"""The values of all 4,096 TransNAS-Bench-101 micro cells on seven tasks, from the best source at hand.
+"""The values of all 4,096 TransNAS-Bench-101 micro cells on seven tasks, from the best source on this machine.
 
 1. the official benchmark, imported by `seki data import trans101 FILE`: every epoch;
 2. `trans101_micro_7tasks`: the best epoch of each metric, as one CSV from a mirror or as seven CSV files from GitHub.
@@ -44,7 +44,7 @@ TASKS = {
     "room_layout": Task("Room.", "neg_loss", "room layout by regression", "negative room layout loss"),
     "jigsaw": Task("Jigsaw", "top1", "jigsaw puzzle, 1,000 permutations", "jigsaw accuracy"),
 }
-"""In the order of Table 4."""
+"""The seven tasks, in the order of Table 4."""
 
 SPLITS = ("valid", "test")
 OFFICIAL = {  # column -> task and metric of the benchmark's own file

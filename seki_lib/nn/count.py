@@ -69,7 +69,7 @@ def parameters(module: nn.Module) -> int:
 
 
 def _multiply_adds(network: nn.Module, stem: str, resolution: int | None, *arch: Any) -> int:
-    """Of one image through a network on the meta device."""
+    """Multiply-adds of one image through a network on the meta device."""
     total, side = 0, resolution or (32 if stem == "cifar" else 224)
 
     def add(module: Any, _: Any, output: Tensor) -> None:

@@ -9,7 +9,7 @@ from ..results import RunSpec
 
 @dataclass(frozen=True)
 class Setting:
-    """One cell of Table 5 or 6."""
+    """λ, k and ξ of one entry of Table 5 or 6."""
 
     lam: int
     k: int
@@ -32,7 +32,7 @@ class Setting:
         return replace(spec, variant=",".join(names) or "default")
 
 
-PAPER_BEST = Setting(lam=35, k=16, xi=8)  # what the paper finds best (§5.3)
+PAPER_BEST = Setting(Profile.lam, Profile.k, Profile.xi)  # what the paper finds best (§5.3)
 
 
 def lambda_settings(profile: Profile) -> list[Setting]:

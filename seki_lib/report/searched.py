@@ -102,7 +102,7 @@ def table3(runs: Sequence[Run], baselines: BaselineRuns, oracle: dict[str, float
     others = [method(label, baselines.finals(name)) for name, label in BASELINE_LABELS.items()]
     title = f"NAS-Bench-201, top-1 accuracy (%), profile {config['run']['profile']}"
     table = Table.beside_paper(3, title, COLUMNS3)
-    lacking = not_run(f"needs NAS-Bench-201's own values: seki data fetch nas201; at hand: {source}")
+    lacking = not_run(f"needs NAS-Bench-201's own values: seki data fetch nas201; on this machine: {source}")
     _add_methods(table, [ours, *others], runs, lacking)
     best = {c: Cell(f"{oracle[c]:.2f}", "measured", _over_all(15_625, source)) for c in COLUMNS3 if c in oracle}
     table.add("Oracle, ours", dict.fromkeys(COLUMNS3, lacking) | best)

@@ -172,7 +172,7 @@ def _measured(searches: Sequence[SearchResult]) -> dict[str, Cell]:
         texts["nas201"] = mean_std(tests)
     provenance = "replayed" if searches[0].llm.startswith("replay:") else "measured"
     detail = f"{len(searches)} searches of {results[0]['evaluations']} evaluations; {config['data']['sentence']}"
-    lacking = {"nas201": not_run("the table at hand has no such column")}
+    lacking = {"nas201": not_run("the table on this machine has no such column")}
     return lacking | {kind: Cell(text, provenance, detail) for kind, text in texts.items()}
 
 

@@ -97,7 +97,7 @@ class ClassifierTraining(ImageTraining):
         self.train, self.test = self.data.train.to(self.device), self.data.test.to(self.device)
 
     def begin_epoch(self) -> None:
-        """As every training on images, with the drop path of the epoch."""
+        """Prepare an epoch as every training on images does, and set its drop path."""
         super().begin_epoch()
         if self.config.drop_path:
             self.network.drop_path_prob = self.config.drop_path * self.epoch / self.config.epochs
@@ -174,7 +174,7 @@ class ImageNetTraining(ClassifierTraining):
         super().__init__(job)
 
     def paper_sizes(self, space: SearchSpace[Any]) -> dict[str, Any]:
-        """Of Table 2: ImageNet-1K, whatever the images here."""
+        """The network of Table 2, for ImageNet-1K, whatever the images here."""
         return space.paper_sizes.get("imagenet", {})
 
     def views(self, images: Tensor) -> Tensor:
@@ -186,5 +186,5 @@ class ImageNetTraining(ClassifierTraining):
         return normalise(images, *PHOTOGRAPHS)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """With smoothed labels."""
+        """The mean loss of one head, with smoothed labels."""
         return nn.functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)

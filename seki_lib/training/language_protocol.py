@@ -45,7 +45,7 @@ class LanguageModelConfig:
     test_words: int = 0  # 0: all 82,430
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
-    stand_in: bool = False  # Python's documentation may take the place of a treebank that is not at hand
+    stand_in: bool = False  # Python's documentation may take the place of a treebank that is not on this machine
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):

@@ -78,7 +78,7 @@ def cpu_threads(threads: int) -> Iterator[None]:
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """A list that fills when Ctrl-C or a cluster asks to stop, so that the step at hand is finished and saved first.
+    """A list that fills when Ctrl-C or a cluster asks to stop, so that the current step is finished and saved first.
 
     A second Ctrl-C stops at once. In a thread other than the main one nothing is caught.
     """

@@ -42,7 +42,7 @@ class ClassifierConfig:
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
     compile: str = ""  # "": eager; else torch.compile's mode: "default", or "reduce-overhead" with CUDA graphs
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
-    stand_in: bool = False  # scikit-learn's digits may take the place of images that are not at hand
+    stand_in: bool = False  # scikit-learn's digits may take the place of images that are not on this machine
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
@@ -131,9 +131,13 @@ IMAGENET = dict.fromkeys(("smoke", "laptop", "workstation"), "imagenet_sample") 
 
 @dataclass(frozen=True)
 class SupernetConfig:
-    """Settings of a supernet; the defaults are the paper's (§5.1.1: 50 epochs, batch 256, as PC-DARTS on CIFAR-10)."""
+    """Settings of a supernet; the defaults are the paper's (§5.1.1: 50 epochs, batch 256, as PC-DARTS on CIFAR-10).
 
-    kind: str = "single_path"  # one random cell a step; or "pc_darts", "darts": docs/fidelity.md says why this one
+    kind: "single_path" trains one random cell a step (docs/fidelity.md says why). "pc_darts" and "darts" train the
+    mixtures of these methods; "darts" is here a method, and not the space of that name.
+    """
+
+    kind: str = "single_path"
     channels: int = 16  # C of the first cells (PC-DARTS)
     layers: int = 8  # L, cells (PC-DARTS); nas201: cells a stage
     epochs: int = 50  # §5.1.1
@@ -152,7 +156,7 @@ class SupernetConfig:
     score_images: int = 512  # that f(α) is read from: every value of Tables 5 and 6 is a multiple of 1/512
     precision: str = "fp32"  # or "bf16": autocast, weights stay fp32
     threads: int = 0  # CPU threads, 0: torch's choice; only the same number gives the same bits
-    stand_in: bool = False  # scikit-learn's digits may take the place of images that are not at hand
+    stand_in: bool = False  # scikit-learn's digits may take the place of images that are not on this machine
 
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
@@ -226,7 +230,7 @@ IMAGENET_SUPERNETS: dict[str, ImageNetSupernetConfig] = {
     ),
     "paper": ImageNetSupernetConfig(precision="bf16"),
 }  # fmt: skip
-"""Of the DARTS space on photographs: `paper` is of ImageNet-1K, the others of its 200-class sample."""
+"""Supernets of the DARTS space on photographs: `paper` takes ImageNet-1K, the others its 200-class sample."""
 
 HELD_OUT = 5120  # images besides those of f(α) that a final cell is read on, at most
 

@@ -185,7 +185,7 @@ def test_f_reads_weights_and_images_with_the_first_cell_only_and_other_weights_a
         wrong(arch)
     assert evaluator(arch).score >= 0 and {"network", "images"} <= evaluator.__dict__.keys()
     (folder / "result.json").write_text(json.dumps(result | {"data": "other images"}))
-    with pytest.raises(RunError, match="was trained on other images; at hand is scikit-learn's 8x8 digits"):
+    with pytest.raises(RunError, match="was trained on other images; on this machine is scikit-learn's 8x8 digits"):
         get_evaluator("oneshot", space="darts", task="cifar10", profile="tiny", results=results)(arch)
 
 
