@@ -67,12 +67,13 @@ def verdict(rows: Sequence[Judged]) -> str:
     for judge in dict.fromkeys(row.judge for row in rows if row.trained):
         seeds = [row.overall for row in rows if row.judge == judge]
         if len(seeds) == 1:
-            value, low = str(seeds[0]), seeds[0].low
+            value, low, high = str(seeds[0]), seeds[0].low, seeds[0].high
         else:
             taus = [seed.tau for seed in seeds]
             low, high = interval(taus)
             value = f"{np.mean(taus):.2f} [{low:.2f}, {high:.2f}] (mean of {len(taus)} supernet seeds, 95 %)"
-        said.append(f"On {title} {judge}, orders cells with τ {value}{'' if low > 0 else ', which may be a guess'}.")
+        doubt = ", worse than a guess" if high < 0 else ", which may be a guess" if low <= 0 else ""
+        said.append(f"On {title} {judge} orders cells with τ {value}{doubt}.")
     said += [f"On {title} parameters alone reach τ {row.overall}." for row in rows if row.judge == "zero_cost:params"]
     best = max(rows, key=lambda row: float(np.nan_to_num(row.overall.tau, nan=-1)))
     said.append(f"The best judge there is {best.label} with τ {best.overall}; in the best fifth {best.in_best_fifth}.")
@@ -96,7 +97,7 @@ def trust_figure(rows: Sequence[Judged | Lacking]) -> Figure:
     panels = by_space(rows)
     heights = [len(judged) for judged in panels.values()]
     figure, grid = plt.subplots(
-        len(panels), figsize=(7, 1.2 + 0.36 * sum(heights)), height_ratios=heights, sharex=True, squeeze=False
+        len(panels), figsize=(7.5, 1.4 + 0.34 * sum(heights)), height_ratios=heights, sharex=True, squeeze=False
     )
     for axes, (space, judged) in zip(grid.flat, panels.items(), strict=True):
         parts = (
@@ -110,9 +111,9 @@ def trust_figure(rows: Sequence[Judged | Lacking]) -> Figure:
             axes.errorbar(taus, places, xerr=ends.clip(0), fmt=marker, color=colour, ms=4, label=label)
         axes.axvline(0, color=GREY, lw=0.8, zorder=0)
         axes.set_yticks(range(len(judged)), [row.label for row in judged])
-        axes.invert_yaxis()
         axes.set_title(f"{SPACES[space]}, {judged[0].overall.cells} cells", loc="left")
-    grid[0, 0].legend(loc="lower right")
-    grid[-1, 0].set_xlabel("Kendall's τ with the truth, 95 % interval over cells (0: a guess, 1: the true order)")
+        axes.set_ylim(len(judged) - 0.5, -0.5)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="upper right", ncols=2)
+    grid[-1, 0].set_xlabel("Kendall's τ with the truth, 95 % interval over cells")
     figure.tight_layout()
     return figure
