@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..results import SearchResult
 from ..spaces.darts import NODES, OPERATIONS, DartsGenotype
 from ..spaces.six_edges import SixEdgeCell
 from . import plots
@@ -55,6 +56,12 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     axes.set(xlim=(-0.6, right + 0.6), ylim=(row[-1] - 0.5, 0.55), aspect="equal")
     axes.set_axis_off()
     return figure
+
+
+def found_by(search: SearchResult) -> str:
+    """Two lines for the title of a cell that a search found: who chose it, and by which score."""
+    scored = search.config["data"]["sentence"].partition(";")[0]
+    return f"the cell of {search.llm}, seed {search.seed}, chosen by f = {search.score:.2f}\nf: {scored}"
 
 
 def draw(cell: SixEdgeCell | DartsGenotype, title: str = "") -> list[Figure]:
