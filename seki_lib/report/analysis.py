@@ -15,6 +15,7 @@ import pandas as pd
 import seaborn
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..baseline_runs import BaselineRuns
 from ..search.repository import Repository, read_history
@@ -63,7 +64,7 @@ def rounds_of(folder: Path, space: SearchSpace[Any], k: int) -> pd.DataFrame:
 
 
 def verdict(rounds: pd.DataFrame, by_chance: float) -> str:
-    """Whether the LLM's first replies are mostly new cells, or mostly known ones: a share's 95 % interval is above ½."""
+    """Whether the LLM's first replies are mostly new cells, or known ones: a share's 95 % interval is above ½."""
     from scipy.stats import binomtest
 
     n, own = len(rounds), int((rounds["how"] == "llm").sum())
@@ -103,6 +104,8 @@ def exploration(
     axes["distance"].set(ylim=(-0.4, None), ylabel="edges changed from the parent")
     counts = rounds.groupby("stage", sort=False)["how"].value_counts().unstack(fill_value=0)
     counts.plot.barh(stacked=True, color=[COLOURS[how] for how in counts.columns], ax=axes["how"])
+    axes["how"].invert_yaxis()  # the first stage on top
+    axes["how"].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes["how"].set(xlabel="rounds", ylabel="")
     axes["how"].legend(title="how its cell came about", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     plots.mean_best_so_far({label: scores}, baselines, lam=lam, score=score, axes=axes["best"])

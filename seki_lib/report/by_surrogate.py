@@ -15,7 +15,7 @@ from .tables import Cell, Table
 
 VARIANT = "evaluator=surrogate"  # of such searches
 SEARCHED, OTHER = "surrogate_yahpo", "surrogate_ridge"
-AXIS = f"best score so far ({NOT_AN_ACCURACY}; %)"
+AXIS = f"best score so far (%)\n{NOT_AN_ACCURACY}"
 COLUMNS = {
     SEARCHED: "yahpo, which was searched",
     f"{SEARCHED} paired": "yahpo, minus random search's of the same seed",

@@ -5,6 +5,7 @@ left, a row each. A state runs down from its node, and right along the row of ea
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import seaborn
@@ -59,9 +60,9 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
 
 
 def found_by(search: SearchResult) -> str:
-    """Two lines for the title of a cell that a search found: who chose it, and by which score."""
+    """For the title of a cell that a search found: which LLM proposed it, and below what its score is."""
     scored = search.config["data"]["sentence"].partition(";")[0]
-    return f"the cell of {search.llm}, seed {search.seed}, chosen by f = {search.score:.2f}\nf: {scored}"
+    return f"found by {search.llm}, seed {search.seed}, f = {search.score:.2f}\n{fill(f'f: {scored}', 95)}"
 
 
 def draw(cell: SixEdgeCell | DartsGenotype, title: str = "") -> list[Figure]:

@@ -136,7 +136,10 @@ def mean_best_so_far(
     bottom = min(float(best[:, min(3, evaluations - 1)].mean()) for best in runs.values()) - 0.1
     _stages(axes, lam, bottom)
     axes.set(xlim=(1, evaluations), ylim=(bottom, None), xlabel="evaluations, α0 included", ylabel=score)
-    axes.legend(loc="lower right", title="mean over n seeds, 95 % interval")
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False,
+        title="mean over n seeds and its 95 % interval",
+    )  # fmt: skip
     figure = axes.get_figure()
     assert isinstance(figure, Figure)  # noqa: S101
     return figure
