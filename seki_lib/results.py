@@ -128,13 +128,15 @@ class Home:
         found = of_space.glob(f"{task or '*'}/{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
         return [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
 
-    def best_search(self, space: str = "darts", task: str = "", llm: str = "") -> SearchResult | None:
-        """The finished search of the highest score among those with the profile's own settings, or None.
+    def best_search(
+        self, space: str = "darts", task: str = "", llm: str = "", variant: str = "default"
+    ) -> SearchResult | None:
+        """The finished search of the highest score among those of one variant, or None.
 
         Forks of the ablations are left out: together they are many searches, and the best of many is no search's
         result.
         """
-        searches = self.finished_searches(space, task or get_space(space).task, llm)
+        searches = self.finished_searches(space, task or get_space(space).task, llm, variant)
         return min(searches, key=lambda search: (-search.score, str(search.folder)), default=None)
 
     def require_best_search(self, space: str = "darts", task: str = "", llm: str = "") -> SearchResult:
