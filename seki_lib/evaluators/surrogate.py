@@ -53,7 +53,7 @@ class Surrogate(Evaluator):
 
     @cached_property
     def judges(self) -> dict[str, Judge]:
-        """Both judges by name, the one that scores first; without the other one, and that is said, if its file is not on this machine."""
+        """Both judges by name, the one that scores first; without the other one if its file is not here."""
         found: dict[str, Judge] = {self.kind: self.judge}
         for name in JUDGES.keys() - found:
             if locate(asset := JUDGES[name].asset):
