@@ -119,7 +119,7 @@ def best_so_far(
 def mean_best_so_far(
     ours: Mapping[str, np.ndarray], baselines: BaselineRuns, *, lam: int, score: str, axes: Axes | None = None
 ) -> Figure:
-    """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band.
+    """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band; a wide one is cut off.
 
     ours: label -> (seeds, evaluations), the scores in the order of evaluation. One seed has a line and no band.
     """
@@ -134,8 +134,10 @@ def mean_best_so_far(
             err_kws={"linewidth": 0}, color=colour, linestyle=dashes, label=f"{name} (n = {seeds})", ax=axes,
         )  # fmt: skip
     bottom = min(float(best[:, min(3, evaluations - 1)].mean()) for best in runs.values()) - 0.1
+    high = max(float(best[:, -1].mean()) for best in runs.values())
+    top = high + (high - bottom) / 2  # the band of two or three seeds may be far wider than all that there is to see
     _stages(axes, lam, bottom)
-    axes.set(xlim=(1, evaluations), ylim=(bottom, None), xlabel="evaluations, α0 included", ylabel=score)
+    axes.set(xlim=(1, evaluations), ylim=(bottom, top), xlabel="evaluations, α0 included", ylabel=score)
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False,
         title="mean over n seeds and its 95 % interval",
