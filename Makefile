@@ -3,6 +3,7 @@
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
 # make plan        what `make reproduce` would run now, by which command, and why
 # make ablations   the same, and all settings of Tables 5 and 6 for 3 seeds: 66 minutes of one core, shared out     SEEDS=
+# make trust       how far f(α) can be trusted, over three supernets (notebook 01)       PROFILE= SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
 # make lab         JupyterLab on the notebooks
@@ -17,7 +18,7 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce plan ablations test lint lab docs setup data preflight
+.PHONY: reproduce plan ablations trust test lint lab docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
@@ -27,6 +28,9 @@ plan: data
 
 ablations: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10)" --jobs "$(or $(JOBS),0)"
+
+trust: data
+	@$(BIN)/seki notebook 01_supernet_training --parameter "profile=$(PROFILE)" --parameter "seeds=$(or $(SEEDS),0,1,2)"
 
 test: data
 	@$(BIN)/pytest -n auto
@@ -45,6 +49,7 @@ docs: setup
 data: setup
 	@$(BIN)/seki data need nas201 smollm2-135m
 	@$(BIN)/seki data need trans101 || echo "make: going on without it; Table 4 will read 'not run'"
+	@$(BIN)/seki data need yahpo_nb301 || echo "make: going on without it; ridge regression scores DARTS cells in its place"
 
 setup: preflight .venv/installed
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,10 @@ class RunSpec:
     supernet: str = ""  # kind of supernet that f is read from, of a space without a table; empty: the profile's
     bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
     evaluator: str = ""  # what gives f, as `get_evaluator` takes it; empty: the space's own
+
+    def scored_by(self, evaluator: str) -> "RunSpec":
+        """The same run with its cells scored by another evaluator, a variant of its own; itself if that is empty."""
+        return replace(self, variant=f"evaluator={evaluator}", evaluator=evaluator) if evaluator else self
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""

@@ -164,7 +164,7 @@ def code_hash() -> str:
     """A hash of the library, its templates and the typed tables: what else decides a notebook's output."""
     package = ROOT / "seki_lib"
     modules = [".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")]
-    digest = hashlib.sha256(fingerprint(*(name for name in modules if not name.endswith("__init__"))).encode())
+    digest = hashlib.sha256(fingerprint(*modules).encode())
     for folder in (package, ROOT / "data"):
         for path in sorted(p for p in folder.rglob("*") if p.suffix in (".j2", ".csv", ".toml")):
             digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
@@ -184,8 +184,9 @@ def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
     }
     found: dict[str, dict[str, Any]] = {}
     for name, space in SPACES.items():
-        code = fingerprint("search.algorithm", f"spaces.{name}", f"evaluators.{space.evaluator}")
-        found[f"search-{name}"] = search | {"code": code}
+        for evaluator, key in {space.evaluator: f"search-{name}", "surrogate": f"search-{name}-surrogate"}.items():
+            code = fingerprint("search.algorithm", f"spaces.{name}", f"evaluators.{evaluator}")
+            found[key] = search | {"code": code}
         config = asdict(training_protocol(name, profile.name, space.dataset))
         found[f"training-{name}"] = {"code": fingerprint(f"training.{space.trainer}"), "config": config}
     for name, supernet in SUPERNETS[profile.name].items():

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..files.assets import get_asset
-from ..files.errors import AssetError, look_up, say_once
+from ..files.assets import get_asset, locate
+from ..files.errors import look_up, say_once
 from ..files.source import DataSource
 from ..spaces import Darts, DartsGenotype
 from .agreement import Agreement, agreement
@@ -35,7 +35,7 @@ class Surrogate(Evaluator):
     """The score is the validation accuracy in % on CIFAR-10 that one judge predicts; metrics are `surrogate_<judge>`.
 
     An evaluation by "yahpo" holds the ridge's value too. One by "ridge", which takes microseconds, does not ask the
-    network; `final` does, if its file is here or can be fetched.
+    network; `final` does, if its file is on this machine.
     """
 
     task = "image classification on CIFAR-10 (validation accuracy in % as predicted, higher is better)"
@@ -53,14 +53,14 @@ class Surrogate(Evaluator):
 
     @cached_property
     def judges(self) -> dict[str, Judge]:
-        """Both judges by name; without the other one, and that is said, if its file is out of reach."""
+        """Both judges by name, the one that scores first; without the other one if its file is not here."""
         found: dict[str, Judge] = {self.kind: self.judge}
         for name in JUDGES.keys() - found:
-            try:
+            if locate(asset := JUDGES[name].asset):
                 found[name] = JUDGES[name]()
-            except AssetError as error:
-                say_once(f"The final cell is judged by {self.kind} alone. {error}")
-        return {name: found[name] for name in JUDGES if name in found}
+            else:
+                say_once(f"The final cell is judged by {self.kind} alone. For the other judge: seki data fetch {asset}")
+        return found
 
     def load(self) -> None:
         """Read both judges now."""

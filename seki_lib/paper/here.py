@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..evaluators.tabular import TABLES
+from ..files.assets import locate
 from ..files.errors import AssetError
 from ..llm import DEFAULT_LLM
 from ..profiles import Profile
@@ -24,6 +25,7 @@ def edition_here(
         images=protocol.dataset_at_hand("cifar10", protocol.SUPERNETS[profile.name]["darts"]),
         text=protocol.dataset_at_hand("ptb", language_protocol(profile.name)),
         photographs="" if protocol.images_missing(profile.name) else protocol.IMAGENET[profile.name],
+        surrogate="surrogate" if locate("yahpo_nb301") else "surrogate:ridge",
         trans101_table=not why_no_trans101(),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ code decides it. The DAG runs needs, `seki cost` prices them, tables read what t
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Edition:
     images: str = "cifar10"  # or what stands in for it
     text: str = "ptb"  # or what stands in for it
     photographs: str = "imagenet"  # or its sample; empty where there are none
+    surrogate: str = "surrogate"  # what `get_evaluator` makes of NAS-Bench-301: "surrogate:ridge" without YAHPO's file
     trans101_table: bool = True  # whether the benchmark's table is on this machine
 
     @property
@@ -43,9 +45,9 @@ class Edition:
         return self.profile.ablation_seeds
 
     @property
-    def grid_seeds(self) -> tuple[int, ...]:
-        """Seeds of Tables 5 and 6."""
-        return tuple(dict.fromkeys([*self.profile.ablation_seeds, *self.full_grid_seeds]))
+    def surrogate_seeds(self) -> tuple[int, ...]:
+        """Seeds of the searches of the DARTS space that are scored by the surrogate."""
+        return tuple(dict.fromkeys([*self.profile.surrogate_seeds, *self.full_grid_seeds]))
 
     def at_hand(self, task: str) -> str:
         """The data set of a task, or what stands in for it."""
@@ -54,6 +56,20 @@ class Edition:
     def grid(self, seed: int) -> Profile:
         """The profile with the settings of Tables 5 and 6 that a seed is run with: its own, or all of the paper's."""
         return full_grid(self.profile) if seed in self.full_grid_seeds else self.profile
+
+    def ablations(self, settings: "Callable[[Profile], Iterable[Setting]]") -> "tuple[Search, ...]":
+        """The searches of these settings, scored by the supernet, and for more seeds by the surrogate."""
+        by_supernet = [
+            Search("darts", "cifar10", seed, setting)
+            for seed in self.profile.ablation_seeds
+            for setting in settings(self.profile)
+        ]
+        by_surrogate = [
+            Search("darts", "cifar10", seed, setting, evaluator=self.surrogate)
+            for seed in self.surrogate_seeds
+            for setting in settings(self.grid(seed))
+        ]
+        return (*by_supernet, *by_surrogate)
 
 
 class Need(ABC):
@@ -110,6 +126,7 @@ class Search(Need):
 
     setting: λ, k and ξ where they are an ablation's; such searches fork from the longest self-evolution of their seed.
     until: only its rounds up to this one, so that forks can begin while it goes on.
+    evaluator: what gives f, as `get_evaluator` takes it; the space's own if empty.
     """
 
     space: str
@@ -117,10 +134,11 @@ class Search(Need):
     seed: int
     setting: Setting | None = None
     until: int | None = None
+    evaluator: str = ""
 
     def spec(self, edition: Edition) -> RunSpec:
         """The search as `runs` names it."""
-        spec = RunSpec(self.space, self.task, edition.llm, edition.name, self.seed)
+        spec = RunSpec(self.space, self.task, edition.llm, edition.name, self.seed).scored_by(self.evaluator)
         return self.setting.spec(spec, edition.profile) if self.setting else spec
 
     def folder(self, edition: Edition) -> Path:
@@ -131,29 +149,31 @@ class Search(Need):
     def command(self, edition: Edition) -> list[str]:
         """`seki search`, of an ablation `seki ablations`."""
         words = ["--space", self.space, "--task", self.task, "--llm", edition.llm, "--seed", str(self.seed)]
+        words += ["--evaluator", self.evaluator] if self.evaluator else []
         if not self.setting:
             return ["search", *words]
         if self.until is not None:
             own = ["--until", str(self.until)]
         else:
             own = ["--lam", str(self.setting.lam), "--k", str(self.setting.k), "--xi", str(self.setting.xi)]
-        return ["ablations", *words, *own, *(["--full"] if self.seed in edition.full_grid_seeds else [])]
+        full = self.evaluator and self.seed in edition.full_grid_seeds
+        return ["ablations", *words, *own, *(["--full"] if full else [])]
 
     def code(self) -> str:
-        """Of searches of this space."""
-        return f"search-{self.space}"
+        """Of searches of this space that are scored so."""
+        return f"search-{self.space}" + f"-{self.evaluator.partition(':')[0]}" * bool(self.evaluator)
 
     def after(self, edition: Edition) -> tuple[Need, ...]:
         """The supernet that scores its cells, and of a fork the rounds that it shares."""
-        if get_space(self.space).evaluator == "tabular":
-            return ()
-        supernet = Supernet(self.space, edition.at_hand(self.task))
-        return (supernet, *(_shared(self, edition) if self.setting and self.until is None else ()))
+        shared = _shared(self, edition) if self.setting and self.until is None else ()
+        if self.evaluator or get_space(self.space).evaluator == "tabular":
+            return shared
+        return (Supernet(self.space, edition.at_hand(self.task)), *shared)
 
 
 def _shared(fork: Search, edition: Edition) -> tuple[Search, ...]:
     """The search whose rounds a fork shares: the longest self-evolution of its seed, or the first rounds of that."""
-    profile = edition.grid(fork.seed)
+    profile = edition.grid(fork.seed) if fork.evaluator else edition.profile
     whole = replace(fork, setting=longest(profile))
     first = min(profile.lams)
     staged = whole.setting.lam - first > 10 if whole.setting else False  # few rounds are soon over

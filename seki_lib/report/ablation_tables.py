@@ -33,9 +33,18 @@ OURS = {
     "own_params_m": "params (M)",
     "own_minutes": "search (min)",
 }
+SURROGATE = {
+    "surrogate": "surrogate, searched (%)",
+    "surrogate_difference": "surrogate against the paper's best setting",
+    "other_judge": "the same cells by the other judge (%)",
+}
 NAS201 = {
-    "nas201": "nas201 without LLM: test (%)",
-    "nas201_difference": "nas201 against the paper's best setting",
+    name: text
+    for kind in ("null", "random")
+    for name, text in (
+        (kind, f"nas201, chance:{kind}: test (%)"),
+        (f"{kind}_difference", f"chance:{kind} against the paper's best setting"),
+    )
 }
 PAPER_IMAGES = 512  # that the paper's f was read on: its values are multiples of 1/512
 
@@ -53,6 +62,7 @@ ABLATIONS = {
     5: Ablation("Rounds of self-evolution λ", "λ = {0.lam}", lambda_settings),
     6: Ablation("Examples kept k and shown ξ", "k = {0.k}, ξ = {0.xi}", k_xi_settings),
 }
+Truth = Mapping[str, Mapping[Setting, np.ndarray]]  # kind of chance -> setting -> (seeds,) test accuracies of nas201
 Outcomes = Mapping[Setting, Mapping[int, SearchResult]]  # setting -> seed -> finished run
 
 
@@ -67,33 +77,45 @@ def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequ
     return outcomes
 
 
-def ablation_table(
-    number: int, spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], source: str
-) -> Table:
-    """Table 5 or 6. truth: of nas201, setting -> (seeds,) test accuracies; source: where those come from."""
+def surrogate_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> Outcomes:
+    """The same runs, scored by the surrogate of NAS-Bench-301: by its network if there are any, else by the ridge."""
+    for evaluator in ("surrogate", "surrogate:ridge"):
+        if outcomes := read_outcomes(spec.scored_by(evaluator), profile, results, settings):
+            return outcomes
+    return {}
+
+
+def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, truth: Truth, source: str) -> Table:
+    """Table 5 or 6. truth: of nas201; source: where its accuracies come from."""
     ablation = ABLATIONS[number]
     best, ours = Setting.of(profile), ablation.ours(profile)
     printed = dict(zip(paper_settings(number), paper_table(number), strict=True))
     settings = sorted(dict.fromkeys([*printed, *ours]), key=lambda setting: setting.lam)
     outcomes = read_outcomes(spec, profile, results, settings)
+    surrogate = surrogate_outcomes(spec, profile, results, settings)
     title = f"Table {number}. {ablation.title}, DARTS space, profile {profile.name}"
-    table = Table(f"table{number}", title, PAPER_COLUMNS | OURS | NAS201)
+    table = Table(f"table{number}", title, PAPER_COLUMNS | OURS | SURROGATE | NAS201)
     for setting in settings:
         runs = list(outcomes.get(setting, {}).values())
         cells = {column: Cell(printed.get(setting, {}).get(column, ""), "paper") for column in PAPER_COLUMNS}
-        cells |= dict.fromkeys(OURS, not_run("make ablations"))
+        cells |= dict.fromkeys(OURS, not_run("seki ablations --full"))
+        cells |= dict.fromkeys(SURROGATE, not_run("make ablations"))
         cells |= dict.fromkeys(NAS201, not_run("not a setting of the paper"))
         if runs:
             cells |= _measured(runs)
             cells["f_difference"] = _difference(paired(outcomes, setting, best), setting == best)
-        if setting in truth:
-            detail = f"{len(truth[setting])} seeds, {source}"
-            cells["nas201"] = Cell(interval_text(truth[setting]), "measured", detail)
-            cells["nas201_difference"] = _difference(truth[setting] - truth[PAPER_BEST], setting == PAPER_BEST)
+        if setting in surrogate:
+            cells |= _predicted(list(surrogate[setting].values()))
+            cells["surrogate_difference"] = _difference(paired(surrogate, setting, best), setting == best)
+        for kind, found in truth.items():
+            if setting in found:
+                detail = f"{len(found[setting])} seeds, {source}"
+                cells[kind] = Cell(interval_text(found[setting]), "measured", detail)
+                cells[f"{kind}_difference"] = _difference(found[setting] - found[PAPER_BEST], setting == PAPER_BEST)
         table.add(ablation.label.format(setting), cells, len(runs), [run.result for run in runs])
-    table.notes = _notes(number, spec, outcomes, truth, best)
+    table.notes = _notes(number, spec, outcomes, surrogate, truth, best)
     if left_out := sum(setting not in outcomes for setting in ours):
-        table.notes.append(f"{left_out} settings of this profile have not been run yet: make ablations.")
+        table.notes.append(f"{left_out} settings of this profile have not been run yet: make reproduce.")
     return table
 
 
@@ -109,16 +131,17 @@ def paper_settings(number: int) -> list[Setting]:
 
 
 def differences(
-    spec: RunSpec, profile: Profile, results: Path, truth: Mapping[Setting, np.ndarray], *, table: int
+    spec: RunSpec, profile: Profile, results: Path, truth: Truth, *, table: int
 ) -> dict[str, tuple[Setting, dict[Setting, np.ndarray]]]:
     """For the figures: panel -> the setting compared with, and setting -> (seeds,) values minus those of that one."""
     best = Setting.of(profile)
     settings = [*paper_settings(table), *ABLATIONS[table].ours(profile), best]
     outcomes = read_outcomes(spec, profile, results, settings)
-    return {
-        f"DARTS, {spec.llm}: f (points)": (best, _against(outcomes, best)),
-        "NAS-Bench-201 without an LLM: test accuracy (points)": (PAPER_BEST, _true_against(truth)),
-    }
+    panels = {f"DARTS, {spec.llm}: f of the supernet (points)": (best, _against(outcomes, best))}
+    if surrogate := surrogate_outcomes(spec, profile, results, settings):
+        panels[f"DARTS, {spec.llm}: surrogate (points)"] = (best, _against(surrogate, best))
+    panels["NAS-Bench-201, chance:null: test accuracy (points)"] = (PAPER_BEST, _true_against(truth["null"]))
+    return panels
 
 
 def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Path) -> np.ndarray:
@@ -134,7 +157,7 @@ def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Pat
 def paired(outcomes: Outcomes, setting: Setting, best: Setting) -> np.ndarray:
     """(seeds,) f of a setting minus f of another, for the seeds that ran both."""
     a, b = outcomes.get(setting, {}), outcomes.get(best, {})
-    return np.array([_final(a[seed], "oneshot") - _final(b[seed], "oneshot") for seed in sorted(a.keys() & b.keys())])
+    return np.array([a[seed].score - b[seed].score for seed in sorted(a.keys() & b.keys())])
 
 
 def verdict(judge: str, best: str, differences: Mapping[Any, np.ndarray]) -> str:
@@ -179,6 +202,18 @@ def _measured(runs: Sequence[SearchResult]) -> dict[str, Cell]:
     }
 
 
+def _predicted(runs: Sequence[SearchResult]) -> dict[str, Cell]:
+    """What the surrogates say of one setting's cells: the one that scored the search, and the other one."""
+    config = runs[0].config
+    searched = {"ridge": "surrogate_ridge"}.get(config["run"]["evaluator"].partition(":")[2], "surrogate_yahpo")
+    sentence, n = config["data"]["sentence"], f"{len(runs)} seed{'s' * (len(runs) != 1)}"
+    found = {"surrogate": Cell(interval_text([run.score for run in runs]), "measured", f"{n}; {sentence}")}
+    for other in {"surrogate_yahpo", "surrogate_ridge"} - {searched}:
+        values = [_final(run, other) for run in runs if other in run.result["final"]]
+        found["other_judge"] = Cell(interval_text(values), "measured", f"{n}; {other}") if values else not_run(other)
+    return found
+
+
 def _difference(values: np.ndarray, itself: bool) -> Cell:
     if itself:
         return Cell("–", "measured", "the setting that the others are compared with")
@@ -195,6 +230,16 @@ def _true_against(truth: Mapping[Setting, np.ndarray]) -> dict[Setting, np.ndarr
     return {setting: values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST}
 
 
+def _caveats(surrogate: Outcomes) -> list[str]:
+    """What must stand beside predictions, and of how many cells more."""
+    runs = [run for by_seed in surrogate.values() for run in by_seed.values()]
+    if not runs:
+        return []
+    worth = str(runs[0].result["caveat"]).partition(" CAUTION")[0]
+    often = sum("CAUTION" in run.result["caveat"] for run in runs)
+    return [f"{worth} {often} of {len(runs)} final cells hold one operation six times or more, where it errs more."]
+
+
 def _own_calls(run: SearchResult) -> int:
     """The LLM's replies in a run alone: shared ones are counted with the run that made them."""
     fork = run.folder / "fork.json"
@@ -203,7 +248,7 @@ def _own_calls(run: SearchResult) -> int:
 
 
 def _notes(
-    number: int, spec: RunSpec, outcomes: Outcomes, truth: Mapping[Setting, np.ndarray], best: Setting
+    number: int, spec: RunSpec, outcomes: Outcomes, surrogate: Outcomes, truth: Truth, best: Setting
 ) -> list[str]:
     label = ABLATIONS[number].label.format
     printed = [float(row["top1"]) for row in paper_table(number)]
@@ -212,10 +257,15 @@ def _notes(
     notes = [
         f"The paper's columns: one standard error of {max(printed):.2f} % on {PAPER_IMAGES} images is {error:.2f} "
         f"points, and all its values lie within {max(printed) - min(printed):.2f} points.",
-        verdict(f"By f on the DARTS space, {spec.llm}", label(best), _against(outcomes, best)),
-        verdict("By the table of NAS-Bench-201, without an LLM", label(PAPER_BEST), _true_against(truth))
-        + " A cheap proposer takes the LLM's place there, and its self-evolution is a random walk: this says what the "
+        verdict(f"By f of the supernet on the DARTS space, {spec.llm}", label(best), _against(outcomes, best)),
+        verdict(f"By the surrogate on the DARTS space, {spec.llm}", label(best), _against(surrogate, best)),
+        *(
+            verdict(f"By the table of NAS-Bench-201, chance:{kind}", label(PAPER_BEST), _true_against(found))
+            for kind, found in truth.items()
+        ),
+        "chance:null and chance:random answer in the LLM's place, so the two columns of NAS-Bench-201 say what the "
         "settings do to the algorithm alone.",
+        *_caveats(surrogate),
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
     ]

@@ -13,15 +13,7 @@ from .intervals import interval, interval_text
 from .searched import BASELINE_LABELS
 from .tables import Cell, Table
 
-VARIANT = "evaluator=surrogate"  # of such searches
-SEARCHED, OTHER = "surrogate_yahpo", "surrogate_ridge"
 AXIS = f"best score so far (%)\n{NOT_AN_ACCURACY}"
-COLUMNS = {
-    SEARCHED: "yahpo, which was searched",
-    f"{SEARCHED} paired": "yahpo, minus random search's of the same seed",
-    OTHER: "ridge, which was not",
-    f"{OTHER} paired": "ridge, minus random search's of the same seed",
-}
 Finals = Mapping[int, Mapping[str, float]]  # seed -> what the judges say of its final cell
 
 
@@ -41,16 +33,27 @@ def minus_random(finals: Finals, baselines: BaselineRuns, judge: str) -> np.ndar
     return np.array([final[judge] - random[seed][judge] for seed, final in finals.items() if seed < len(random)])
 
 
+def judges(baselines: BaselineRuns) -> list[str]:
+    """The judge that was searched, then the other one if its file is on this machine: columns of the final values."""
+    return [column for column in baselines.columns if column.startswith("surrogate_")]
+
+
 def surrogate_table(searches: Mapping[str, Sequence[SearchResult]], baselines: BaselineRuns, profile: str) -> Table:
     """Final cells by both judges. searches: LLM -> its finished searches; baselines: at the same budget."""
     title = f"The same budget with and without an LLM, profile {profile}: {NOT_AN_ACCURACY}"
-    table = Table("darts_by_surrogate", title, COLUMNS)
+    columns = {}
+    for judge, role in zip(judges(baselines), ("which was searched", "which was not"), strict=False):
+        name = judge.removeprefix("surrogate_")
+        columns[judge] = f"{name}, {role}"
+        columns[f"{judge} paired"] = f"{name}, minus random search's of the same seed"
+    table = Table("darts_by_surrogate", title, columns)
     for llm, found in searches.items():
         _add(table, f"SEKI, ours, {llm}", _finals(found), baselines, found)
     for name, label in BASELINE_LABELS.items():
         _add(table, label, dict(enumerate(baselines.finals(name))), baselines)
     table.notes = [
-        "Means over seeds ± half of their 95 % interval. A search sees yahpo; the ridge judges its final cell alone.",
+        "Means over seeds ± half of their 95 % interval. A search sees the first judge; the other one judges its final "
+        "cell alone.",
         "All methods start from the same α0 for a seed. docs/judges.md says how far either judge can be trusted.",
         *(f"{llm}, seed {one.seed}: {one.result['caveat']}" for llm, found in searches.items() for one in found),
     ]
@@ -59,7 +62,7 @@ def surrogate_table(searches: Mapping[str, Sequence[SearchResult]], baselines: B
 
 def verdict(llm: str, searches: Sequence[SearchResult], baselines: BaselineRuns) -> str:
     """Whether an LLM's final cells are better than random search's, by the judge that both of them searched."""
-    differences = minus_random(_finals(searches), baselines, SEARCHED)
+    differences = minus_random(_finals(searches), baselines, judges(baselines)[0])
     if not len(differences):
         return f"No seed of {llm} is one of random search's: they cannot be compared seed by seed."
     mean, (low, high) = differences.mean(), interval(differences)
@@ -81,7 +84,7 @@ def _add(
     table: Table, label: str, finals: Finals, baselines: BaselineRuns, searches: Sequence[SearchResult] = ()
 ) -> None:
     texts = {}
-    for judge in (SEARCHED, OTHER):
+    for judge in judges(baselines):
         texts[judge] = interval_text([final[judge] for final in finals.values()])
         differences = minus_random(finals, baselines, judge)
         if len(differences) and label != BASELINE_LABELS["random_search"]:

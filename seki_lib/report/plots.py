@@ -195,7 +195,7 @@ def ablation(panels: Panels) -> Figure:
     figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.5 + 0.4 * rows), squeeze=False)
     for axes, (title, (best, values)) in zip(grid[0], panels.items(), strict=True):
         frame = pd.DataFrame([(str(s.lam), d) for s, seeds in values.items() for d in seeds], columns=["λ", "d"])
-        seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, ax=axes)
+        seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, jitter=False, ax=axes)
         seaborn.pointplot(
             frame, x="d", y="λ", color=OURS, linestyle="none", capsize=0.2, err_kws={"linewidth": 1.8}, ax=axes,
             errorbar=interval,

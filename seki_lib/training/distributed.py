@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ..files.errors import SekiError, TrainingError
+from ..files.errors import SekiError
 
 T = TypeVar("T")
 N = TypeVar("N", bound=nn.Module)
@@ -104,12 +104,15 @@ class World:
             gradient.copy_(added.view_as(gradient))
 
     def synchronised(self, network: N) -> N:
-        """The network, normalising over the whole batch. Raises TrainingError on a CPU, where torch cannot."""
+        """The network, its batch normalisation over the whole batch: torch's own on GPUs, `WholeBatchNorm2d` else."""
         if self.alone:
             return network
-        if self.device.type != "cuda":
-            raise TrainingError("only GPUs share a training. Next: the same command without torchrun, as one process.")
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call,no-any-return]
+        if self.device.type == "cuda":
+            return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call,no-any-return]
+        for module in network.modules():
+            if type(module) is nn.BatchNorm2d:
+                module.__class__ = WholeBatchNorm2d
+        return network
 
 
 def join(device: torch.device) -> World:
@@ -127,3 +130,50 @@ def leave() -> None:
     """Say goodbye to the other processes at the end of a program."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; its gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
+class WholeBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm2d whose statistics are those of all processes' images. (N, C, H, W) -> the same.
+
+    torch's SyncBatchNorm does this on GPUs only.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: this process's part of the batch."""
+        if not self.training and self.running_mean is not None:
+            return super().forward(x)
+        channels, axes = x.shape[1], (0, 2, 3)
+        sums = _Sum.apply(torch.cat([x.sum(axes), x.new_tensor([x.numel() / channels])]))  # type: ignore[no-untyped-call]
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        centred = x - mean.view(1, -1, 1, 1)
+        variance = _Sum.apply(centred.square().sum(axes)) / count  # type: ignore[no-untyped-call]
+        if self.training and self.track_running_stats:
+            self._keep(mean.detach(), (variance * count / (count - 1)).detach())
+        y = centred * (variance + self.eps).rsqrt().view(1, -1, 1, 1)
+        if self.affine:
+            y = y * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        return y  # type: ignore[no-any-return]
+
+    def _keep(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+            self.running_var.lerp_(variance.to(self.running_var.dtype), momentum)

@@ -17,6 +17,7 @@ from torch import nn
 
 from seki_lib.datasets.images import Dataset, Images, load_dataset
 from seki_lib.files.errors import RunError, SekiError, TrainingError, UnknownName
+from seki_lib.files.jsonl import write_json
 from seki_lib.files.lock import locked
 from seki_lib.files.source import DataSource
 from seki_lib.spaces import get_space
@@ -238,6 +239,17 @@ def test_other_settings_are_refused_by_name_and_value(digits, tmp_path):
     (tmp_path / "config.json").unlink()  # a checkpoint that was copied here knows its settings too
     with pytest.raises(RunError, match="batch was 20, now 25"):
         train(digits, tmp_path, other)
+
+
+def test_a_finished_training_of_code_with_other_settings_is_kept_and_made_anew(digits, tmp_path, whole):
+    folder = tmp_path / "cell" / "seed=0"
+    first, _ = train(digits, folder)
+    config = json.loads((folder / "config.json").read_text())
+    write_json(folder / "config.json", config | {"code": "before", "a setting that is gone": 1})
+    _, lines = train(digits, folder)
+    assert "was made by other code: kept as" in lines[0] and len(lines) == 1 + TINY.epochs
+    assert json.loads((tmp_path / "cell,code=before" / "seed=0" / "result.json").read_text()) == first
+    assert same_bits(weights(folder), weights(whole))
 
 
 def test_a_full_disk_is_named_and_the_last_good_checkpoint_kept(digits, tmp_path, whole):

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from seki_lib.datasets.images import Dataset, Images
-from seki_lib.files.errors import RunError, TrainingError
+from seki_lib.files.errors import RunError
 from seki_lib.files.source import DataSource
 from seki_lib.training.classifier import train_classifier
 from seki_lib.training.distributed import World
@@ -58,9 +58,7 @@ from pathlib import Path
 from seki_lib.files.errors import RunError
 from seki_lib.training import classifier
 from tests.training.test_distributed import train
-from tests.training.whole_batch_norm import use_on_cpus
 
-use_on_cpus()
 folder, dies_at, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 if os.environ["RANK"] == "1" and dies_at:
     original, calls = classifier.ClassifierTraining.train_step, []
@@ -163,8 +161,6 @@ def test_alone_nothing_is_changed_and_nothing_sent():
     assert world.part(10) == slice(0, 10) and world.weight(10) == 1.0
     with pytest.raises(RunError):
         world.from_first(lambda: (_ for _ in ()).throw(RunError("no")))
-    with pytest.raises(TrainingError, match="only GPUs share a training"):
-        World(0, 2).synchronised(network)
 
 
 def test_each_process_of_a_machine_has_its_own_gpu(monkeypatch, tmp_path):
