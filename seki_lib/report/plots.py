@@ -119,9 +119,10 @@ def best_so_far(
 def mean_best_so_far(
     ours: Mapping[str, np.ndarray], baselines: BaselineRuns, *, lam: int, score: str, axes: Axes | None = None
 ) -> Figure:
-    """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band; a wide one is cut off.
+    """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band.
 
-    ours: label -> (seeds, evaluations), the scores in the order of evaluation. One seed has a line and no band.
+    ours: label -> (seeds, evaluations), the scores in the order of evaluation. One seed has a line and no band; a band
+    that is far wider than the means' range is cut off.
     """
     axes = axes or plt.subplots(figsize=(8, 4.8))[1]
     runs = {name.replace("_", " "): baselines.best_so_far(name) for name in BASELINES}
