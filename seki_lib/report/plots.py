@@ -121,7 +121,8 @@ def mean_best_so_far(
 ) -> Figure:
     """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band.
 
-    ours: label -> (seeds, evaluations), the scores in the order of evaluation. One seed has a line and no band.
+    ours: label -> (seeds, evaluations), the scores in the order of evaluation. One seed has a line and no band; a band
+    that is far wider than the means' range is cut off.
     """
     axes = axes or plt.subplots(figsize=(8, 4.8))[1]
     runs = {name.replace("_", " "): baselines.best_so_far(name) for name in BASELINES}
@@ -134,8 +135,10 @@ def mean_best_so_far(
             err_kws={"linewidth": 0}, color=colour, linestyle=dashes, label=f"{name} (n = {seeds})", ax=axes,
         )  # fmt: skip
     bottom = min(float(best[:, min(3, evaluations - 1)].mean()) for best in runs.values()) - 0.1
+    high = max(float(best[:, -1].mean()) for best in runs.values())
+    top = high + (high - bottom) / 2  # the band of two or three seeds may be far wider than all that there is to see
     _stages(axes, lam, bottom)
-    axes.set(xlim=(1, evaluations), ylim=(bottom, None), xlabel="evaluations, α0 included", ylabel=score)
+    axes.set(xlim=(1, evaluations), ylim=(bottom, top), xlabel="evaluations, α0 included", ylabel=score)
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False,
         title="mean over n seeds and its 95 % interval",
