@@ -126,7 +126,8 @@ class Home:
         """The finished searches of a space, by seed. task, llm: any if empty."""
         of_space = self.search(space, "task", "llm").parents[3]
         found = of_space.glob(f"{task or '*'}/{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
-        return [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
+        searches = [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
+        return sorted(searches, key=lambda search: (search.folder.parent, search.seed))
 
     def best_search(
         self, space: str = "darts", task: str = "", llm: str = "", variant: str = "default"
