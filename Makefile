@@ -3,6 +3,7 @@
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
 # make plan        what `make reproduce` would run now, by which command, and why
 # make ablations   the same, and all settings of Tables 5 and 6 for 3 seeds: 66 minutes of one core, shared out     SEEDS=
+# make trust       how far f(α) can be trusted, over three supernets (notebook 01)       PROFILE= SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
 # make lab         JupyterLab on the notebooks
@@ -17,7 +18,7 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce plan ablations test lint lab docs setup data preflight
+.PHONY: reproduce plan ablations trust test lint lab docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
@@ -27,6 +28,9 @@ plan: data
 
 ablations: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10)" --jobs "$(or $(JOBS),0)"
+
+trust: data
+	@$(BIN)/seki notebook 01_supernet_training --parameter "profile=$(PROFILE)" --parameter "seeds=$(or $(SEEDS),0,1,2)"
 
 test: data
 	@$(BIN)/pytest -n auto

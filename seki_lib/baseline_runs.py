@@ -45,16 +45,17 @@ def baseline_runs(
     evaluations: int,
     alpha0: str = "random",
     evaluator: str = "tabular",
+    seeds: int = 0,
 ) -> BaselineRuns:
-    """All baselines for `profile.baseline_seeds` seeds; computed anew where the code, the data or a setting changed.
+    """All baselines for the seeds from 0 on; computed anew where the code, the data or a setting changed.
 
-    evaluator: what gives f, as `get_evaluator` takes it, such as "surrogate:ridge".
+    evaluator: what gives f, as `get_evaluator` takes it, such as "surrogate:ridge". seeds: how many; if 0,
+    `profile.baseline_seeds`.
     """
+    seeds = seeds or profile.baseline_seeds
     judge = get_evaluator(evaluator, space=space, task=task)
     code = fingerprint("search.baselines", f"spaces.{space}", type(judge).__module__.partition(".")[2])
-    settings = json.dumps(
-        {"data": judge.source.sha256, "seeds": profile.baseline_seeds, "alpha0": alpha0, "code": code}
-    )
+    settings = json.dumps({"data": judge.source.sha256, "seeds": seeds, "alpha0": alpha0, "code": code})
     judged = "" if evaluator == "tabular" else f",evaluator={folder_name(evaluator)}"
     start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
     path = Home(results, profile.name).baselines(space, task) / f"evaluations={evaluations}{start}{judged}.npz"
@@ -70,7 +71,7 @@ def baseline_runs(
     for name in BASELINES:
         runs = [
             run_baseline(name, get_space(space), judge, evaluations=evaluations, seed=seed, alpha0=alpha0)
-            for seed in range(profile.baseline_seeds)
+            for seed in range(seeds)
         ]
         finals = [judge.final(run.best) for run in runs]
         columns = tuple(finals[0])

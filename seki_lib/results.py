@@ -12,7 +12,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -126,15 +126,18 @@ class Home:
         """The finished searches of a space, by seed. task, llm: any if empty."""
         of_space = self.search(space, "task", "llm").parents[3]
         found = of_space.glob(f"{task or '*'}/{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
-        return [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
+        searches = [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
+        return sorted(searches, key=lambda search: (search.folder.parent, search.seed))
 
-    def best_search(self, space: str = "darts", task: str = "", llm: str = "") -> SearchResult | None:
-        """The finished search of the highest score among those with the profile's own settings, or None.
+    def best_search(
+        self, space: str = "darts", task: str = "", llm: str = "", variant: str = "default"
+    ) -> SearchResult | None:
+        """The finished search of the highest score among those of one variant, or None.
 
         Forks of the ablations are left out: together they are many searches, and the best of many is no search's
         result.
         """
-        searches = self.finished_searches(space, task or get_space(space).task, llm)
+        searches = self.finished_searches(space, task or get_space(space).task, llm, variant)
         return min(searches, key=lambda search: (-search.score, str(search.folder)), default=None)
 
     def require_best_search(self, space: str = "darts", task: str = "", llm: str = "") -> SearchResult:
@@ -180,6 +183,10 @@ class RunSpec:
     supernet: str = ""  # kind of supernet that f is read from, where one gives it; empty: the profile's
     bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
     evaluator: str = ""  # what gives f, as `get_evaluator` takes it; empty: the space's own
+
+    def scored_by(self, evaluator: str) -> "RunSpec":
+        """The same run with its cells scored by another evaluator, a variant of its own; itself if that is empty."""
+        return replace(self, variant=f"evaluator={evaluator}", evaluator=evaluator) if evaluator else self
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""

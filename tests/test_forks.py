@@ -15,7 +15,7 @@ from seki_lib.files.lock import locked
 from seki_lib.forks import by_chance, first_questions, run_longest, run_settings
 from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings, longest
 from seki_lib.profiles import Profile, get_profile
-from seki_lib.report.ablation_tables import paired, table5, table6, verdict
+from seki_lib.report.ablation_tables import differences, paired, table5, table6, verdict
 from seki_lib.report.intervals import interval
 from seki_lib.report.tables import paper_table
 from seki_lib.results import SearchResult
@@ -136,9 +136,8 @@ def finished(tmp_path):
             folder = setting.spec(dataclasses.replace(SPEC, seed=seed), PROFILE).folder(tmp_path)
             folder.mkdir(parents=True)
             final = {"oneshot": f, "held_out": f - 3, "params_m": 3.5}
-            (folder / "result.json").write_text(
-                json.dumps({"llm_seconds": 60.0, "final": final, "round": 6 - 3 * seed})
-            )
+            result = {"llm_seconds": 60.0, "final": final, "score": f, "round": 6 - 3 * seed}
+            (folder / "result.json").write_text(json.dumps(result))
             (folder / "config.json").write_text(json.dumps({"data": {"sentence": "a supernet"}}))
             calls = [
                 {"round": r, "key": "k", "stage": "edit", "reply": "x", "usage": {}, "seconds": 0.0}
@@ -152,18 +151,20 @@ def finished(tmp_path):
 
 
 def test_tables_show_means_with_intervals_and_pair_the_seeds(finished):
-    truth = {PAPER_BEST: np.array([93.0, 94.0]), Setting(45, 16, 8): np.array([93.5, 94.5])}
+    found = {PAPER_BEST: np.array([93.0, 94.0]), Setting(45, 16, 8): np.array([93.5, 94.5])}
+    truth = {"null": found, "random": found}
     table = table5(SPEC, PROFILE, finished, truth, "a table")
     rows = {label: (n, [cell.text for cell in cells]) for label, n, cells in table.rows}
     assert rows["λ = 4"] == ("2", ["", "", "", "41.00 ± 12.71", "–", "38.00 ± 12.71", "3.50 ± 0.00", "1.5 ± 0.0",
-                                   "not run", "not run"])  # fmt: skip
+                                   *["not run"] * 7])  # fmt: skip
     assert rows["λ = 5"][1][4] == "+0.50 ± 6.35"
-    assert rows["λ = 45"] == ("0", ["85.35", "3.57", "24", *["not run"] * 5, "94.00 ± 6.35", "+0.50 ± 0.00"])
+    by_table = ["94.00 ± 6.35", "+0.50 ± 0.00"]
+    assert rows["λ = 45"] == ("0", ["85.35", "3.57", "24", *["not run"] * 8, *by_table, *by_table])
     assert {cell.provenance for _, _, cells in table.rows for cell in cells} == {"paper", "measured", "not run"}
     notes = " ".join(table.notes)
     assert "one standard error of 86.33 % on 512 images is 1.52 points" in notes
-    assert "By f on the DARTS space, fake:llm: undecided whether λ = 4 is the best setting" in notes
-    assert "By the table of NAS-Bench-201, without an LLM: undecided whether λ = 35 is the best setting" in notes
+    assert "By f of the supernet on the DARTS space, fake:llm: undecided whether λ = 4 is the best setting" in notes
+    assert "By the table of NAS-Bench-201, chance:null: undecided whether λ = 35 is the best setting" in notes
     assert not any(word in notes for word in ("support", "contradict"))
     assert "Seed 1: every setting ends with a cell of the first 4 rounds, which all share" in notes
     assert "The runs of this table made 16 LLM calls over 2 seeds" in notes  # 6 a trunk, 2 a fork
@@ -176,8 +177,35 @@ def test_only_seeds_that_ran_both_settings_are_compared(tmp_path):
     def outcome(f):
         run = SearchResult(tmp_path / f"{f}")
         run.folder.mkdir()
-        (run.folder / "result.json").write_text(json.dumps({"final": {"oneshot": f}}))
+        (run.folder / "result.json").write_text(json.dumps({"score": f}))
         return run
 
     outcomes = {a: {0: outcome(3.0), 1: outcome(5.0)}, b: {1: outcome(4.0), 2: outcome(9.0)}}
     assert paired(outcomes, a, b).tolist() == [1.0]
+
+
+def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path):
+    for setting, scores in ((Setting(4, 4, 2), (94.0, 94.2, 94.1)), (Setting(5, 4, 2), (94.5, 94.9, 94.7))):
+        for seed, score in enumerate(scores):
+            spec = dataclasses.replace(SPEC, space="darts", seed=seed).scored_by("surrogate")
+            folder = setting.spec(spec, PROFILE).folder(tmp_path)
+            folder.mkdir(parents=True)
+            final = {"surrogate_yahpo": score, "surrogate_ridge": score - 1, "params_m": 3.5, "most_repeated": 6.0}
+            caveat = "surrogate of NAS-Bench-301, not an accuracy. τ is so." + " CAUTION: six." * (seed == 2)
+            result = {"score": score, "final": final, "caveat": caveat, "round": 5}
+            (folder / "result.json").write_text(json.dumps(result))
+            config = {"run": {"evaluator": "surrogate"}, "data": {"sentence": "a surrogate"}}
+            (folder / "config.json").write_text(json.dumps(config))
+    found = {PAPER_BEST: np.array([93.0, 94.0])}
+    darts = dataclasses.replace(SPEC, space="darts")
+    table = table5(darts, PROFILE, tmp_path, {"null": found, "random": found}, "a table")
+    rows = {label: [cell.text for cell in cells] for label, _, cells in table.rows}
+    assert rows["λ = 5"][8:11] == ["94.70 ± 0.50", "+0.60 ± 0.25", "93.70 ± 0.50"]
+    notes = " ".join(table.notes)
+    assert (
+        "By the surrogate on the DARTS space, fake:llm: λ = 4 is not the best setting. Of 1 others 1 are better"
+        in notes
+    )
+    assert "not an accuracy. τ is so. 2 of 6 final cells hold one operation six times or more" in notes
+    panels = differences(darts, PROFILE, tmp_path, {"null": found}, table=5)
+    assert [title.partition(":")[0] for title in panels] == ["DARTS, fake", "DARTS, fake", "NAS-Bench-201, chance"]

@@ -235,9 +235,10 @@ def test_baselines_keep_the_budget_and_start_where_the_search_starts(fake, tmp_p
 
 
 def test_baselines_of_another_evaluator_are_kept_under_its_name(tmp_path):
-    found = baseline_runs("darts", "cifar10", PROFILE, tmp_path, evaluations=5, evaluator="surrogate:ridge")
+    found = baseline_runs("darts", "cifar10", PROFILE, tmp_path, evaluations=5, evaluator="surrogate:ridge", seeds=3)
     ridge, space = get_evaluator("surrogate:ridge", space="darts", task="cifar10"), get_space("darts")
     for name in found.scores:
+        assert found.scores[name].shape == (3, 5)
         assert found.scores[name][0, 0] == ridge(initial_architecture(space, "random", 0)).score
         assert [final["surrogate_ridge"] for final in found.finals(name)] == list(found.scores[name].max(axis=1))
     kept = [path.name for path in (tmp_path / "test" / "baselines" / "darts" / "cifar10").iterdir()]

@@ -53,14 +53,14 @@ class Surrogate(Evaluator):
 
     @cached_property
     def judges(self) -> dict[str, Judge]:
-        """Both judges by name; without the other one, and that is said, if its file is not on this machine."""
+        """Both judges by name, the one that scores first; without the other one if its file is not here."""
         found: dict[str, Judge] = {self.kind: self.judge}
         for name in JUDGES.keys() - found:
             if locate(asset := JUDGES[name].asset):
                 found[name] = JUDGES[name]()
             else:
                 say_once(f"The final cell is judged by {self.kind} alone. For the other judge: seki data fetch {asset}")
-        return {name: found[name] for name in JUDGES if name in found}
+        return found
 
     def load(self) -> None:
         """Read both judges now."""

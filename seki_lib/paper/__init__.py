@@ -18,6 +18,7 @@ REPORTS: dict[str, Callable[[Edition], Report]] = {
     "self_evolution": figures.self_evolution,
     "knowledge_inspiration": figures.knowledge_inspiration,
     "final_training": table1.final_training,
+    "analysis": table3.analysis,
     "table1": table1.report,
     "table2": table2.report,
     "table3": table3.report,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..files.user_input import variant_of
 from ..profiles import Profile
 from ..results import Home, RunSpec, folder_name
 from ..spaces import get_space
@@ -139,8 +138,7 @@ class Search(Need):
 
     def spec(self, edition: Edition) -> RunSpec:
         """The search as `runs` names it."""
-        variant = variant_of({"evaluator": self.evaluator} if self.evaluator else {})
-        spec = RunSpec(self.space, self.task, edition.llm, edition.name, self.seed, variant, evaluator=self.evaluator)
+        spec = RunSpec(self.space, self.task, edition.llm, edition.name, self.seed).scored_by(self.evaluator)
         return self.setting.spec(spec, edition.profile) if self.setting else spec
 
     def folder(self, edition: Edition) -> Path:

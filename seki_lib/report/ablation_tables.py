@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..files.jsonl import read_json, read_lines
-from ..files.user_input import variant_of
 from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
 from ..results import RunSpec, SearchResult, is_finished
@@ -81,8 +80,7 @@ def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequ
 def surrogate_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> Outcomes:
     """The same runs, scored by the surrogate of NAS-Bench-301: by its network if there are any, else by the ridge."""
     for evaluator in ("surrogate", "surrogate:ridge"):
-        scored = replace(spec, variant=variant_of({"evaluator": evaluator}), evaluator=evaluator)
-        if outcomes := read_outcomes(scored, profile, results, settings):
+        if outcomes := read_outcomes(spec.scored_by(evaluator), profile, results, settings):
             return outcomes
     return {}
 
@@ -100,7 +98,7 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
     for setting in settings:
         runs = list(outcomes.get(setting, {}).values())
         cells = {column: Cell(printed.get(setting, {}).get(column, ""), "paper") for column in PAPER_COLUMNS}
-        cells |= dict.fromkeys(OURS, not_run("seki ablations, with a supernet"))
+        cells |= dict.fromkeys(OURS, not_run("seki ablations --full"))
         cells |= dict.fromkeys(SURROGATE, not_run("make ablations"))
         cells |= dict.fromkeys(NAS201, not_run("not a setting of the paper"))
         if runs:
@@ -117,7 +115,7 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
         table.add(ablation.label.format(setting), cells, len(runs), [run.result for run in runs])
     table.notes = _notes(number, spec, outcomes, surrogate, truth, best)
     if left_out := sum(setting not in outcomes for setting in ours):
-        table.notes.append(f"{left_out} settings of this profile have not been run yet: make ablations.")
+        table.notes.append(f"{left_out} settings of this profile have not been run yet: make reproduce.")
     return table
 
 
@@ -139,12 +137,11 @@ def differences(
     best = Setting.of(profile)
     settings = [*paper_settings(table), *ABLATIONS[table].ours(profile), best]
     outcomes = read_outcomes(spec, profile, results, settings)
-    surrogate = surrogate_outcomes(spec, profile, results, settings)
-    return {
-        f"DARTS, {spec.llm}: f of the supernet (points)": (best, _against(outcomes, best)),
-        f"DARTS, {spec.llm}: surrogate (points)": (best, _against(surrogate, best)),
-        "NAS-Bench-201, chance:null: test accuracy (points)": (PAPER_BEST, _true_against(truth["null"])),
-    }
+    panels = {f"DARTS, {spec.llm}: f of the supernet (points)": (best, _against(outcomes, best))}
+    if surrogate := surrogate_outcomes(spec, profile, results, settings):
+        panels[f"DARTS, {spec.llm}: surrogate (points)"] = (best, _against(surrogate, best))
+    panels["NAS-Bench-201, chance:null: test accuracy (points)"] = (PAPER_BEST, _true_against(truth["null"]))
+    return panels
 
 
 def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Path) -> np.ndarray:

@@ -5,6 +5,7 @@ left, a row each. A state runs down from its node, and right along the row of ea
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import seaborn
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..results import SearchResult
 from ..spaces.darts import NODES, OPERATIONS, DartsGenotype
 from ..spaces.six_edges import SixEdgeCell
 from . import plots
@@ -55,6 +57,12 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     axes.set(xlim=(-0.6, right + 0.6), ylim=(row[-1] - 0.5, 0.55), aspect="equal")
     axes.set_axis_off()
     return figure
+
+
+def found_by(search: SearchResult) -> str:
+    """For the title of a cell that a search found: which LLM proposed it, and below what its score is."""
+    scored = search.config["data"]["sentence"].partition(";")[0]
+    return f"found by {search.llm}, seed {search.seed}, f = {search.score:.2f}\n{fill(f'f: {scored}', 95)}"
 
 
 def draw(cell: SixEdgeCell | DartsGenotype, title: str = "") -> list[Figure]:

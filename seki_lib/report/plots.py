@@ -1,6 +1,7 @@
 """Figures of searches, ablations and trainings, in the one style of `style.py`."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,7 +25,7 @@ from ..search.repository import Repository
 from ..spaces import SearchSpace
 from ..spaces.six_edges import EDGES, SixEdgeCell
 from .intervals import interval, interval_text
-from .style import BASELINES, BLACK, BLUE, GREEN, GREY, ORANGE, OURS, SKY
+from .style import AMBER, BASELINES, BLACK, BLUE, GREEN, GREY, ORANGE, OURS, PINK, SKY
 
 Panels = Mapping[str, tuple[Setting, Mapping[Setting, np.ndarray]]]
 # title -> the setting compared with, and setting -> (seeds,) paired differences to it
@@ -104,9 +105,7 @@ def best_so_far(
         axes.step(range(1, len(history) + 1), np.maximum.accumulate(history), where="post", color=OURS, label=title)
     early = baselines.best_so_far("random_search")[:, min(3, evaluations - 1)]
     bottom = max(float(np.quantile(early, 0.1)), oracle - 8)
-    axes.axvline(lam + 1.5, color="#555555", linewidth=0.9)
-    for side, text in (("right", "self-evolution ◂ "), ("left", " ▸ inspiration")):
-        axes.annotate(text, (lam + 1.5, bottom), (0, 4), textcoords="offset points", ha=side, fontsize=9)
+    _stages(axes, lam, bottom)
     axes.axhline(oracle, color=BLACK, linewidth=0.8, linestyle=(0, (5, 5)))
     axes.annotate("best cell of the space", (1, oracle), (2, 3), textcoords="offset points", fontsize=9)
     axes.set(
@@ -115,6 +114,45 @@ def best_so_far(
     )  # fmt: skip
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     return figure
+
+
+def mean_best_so_far(
+    ours: Mapping[str, np.ndarray], baselines: BaselineRuns, *, lam: int, score: str, axes: Axes | None = None
+) -> Figure:
+    """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band.
+
+    ours: label -> (seeds, evaluations), the scores in the order of evaluation. One seed has a line and no band; a band
+    that is far wider than the means' range is cut off.
+    """
+    axes = axes or plt.subplots(figsize=(8, 4.8))[1]
+    runs = {name.replace("_", " "): baselines.best_so_far(name) for name in BASELINES}
+    runs |= {label: np.maximum.accumulate(scores, axis=1) for label, scores in ours.items()}
+    styles = [*zip(BASELINES.values(), (":", "--", "-."), strict=True), *((c, "-") for c in (OURS, AMBER, PINK, SKY))]
+    for (name, best), (colour, dashes) in zip(runs.items(), cycle(styles)):
+        seeds, evaluations = best.shape
+        seaborn.lineplot(
+            pd.DataFrame(best, columns=range(1, evaluations + 1)).melt(), x="variable", y="value", errorbar=interval,
+            err_kws={"linewidth": 0}, color=colour, linestyle=dashes, label=f"{name} (n = {seeds})", ax=axes,
+        )  # fmt: skip
+    bottom = min(float(best[:, min(3, evaluations - 1)].mean()) for best in runs.values()) - 0.1
+    high = max(float(best[:, -1].mean()) for best in runs.values())
+    top = high + (high - bottom) / 2  # the band of two or three seeds may be far wider than all that there is to see
+    _stages(axes, lam, bottom)
+    axes.set(xlim=(1, evaluations), ylim=(bottom, top), xlabel="evaluations, α0 included", ylabel=score)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False,
+        title="mean over n seeds and its 95 % interval",
+    )  # fmt: skip
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)  # noqa: S101
+    return figure
+
+
+def _stages(axes: Axes, lam: int, y: float) -> None:
+    """The line between the two stages of a search, and their names at height y."""
+    axes.axvline(lam + 1.5, color="#555555", linewidth=0.9)
+    for side, text in (("right", "self-evolution ◂ "), ("left", " ▸ inspiration")):
+        axes.annotate(text, (lam + 1.5, y), (0, 4), textcoords="offset points", ha=side, fontsize=9)
 
 
 def data_flow(evaluator: type = Tabular) -> Figure:
@@ -158,7 +196,7 @@ def ablation(panels: Panels) -> Figure:
     figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.5 + 0.4 * rows), squeeze=False)
     for axes, (title, (best, values)) in zip(grid[0], panels.items(), strict=True):
         frame = pd.DataFrame([(str(s.lam), d) for s, seeds in values.items() for d in seeds], columns=["λ", "d"])
-        seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, ax=axes)
+        seaborn.stripplot(frame, x="d", y="λ", color=GREY, alpha=0.5, size=4, jitter=False, ax=axes)
         seaborn.pointplot(
             frame, x="d", y="λ", color=OURS, linestyle="none", capsize=0.2, err_kws={"linewidth": 1.8}, ax=axes,
             errorbar=interval,

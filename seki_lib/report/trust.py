@@ -1,42 +1,76 @@
-"""How far can f(α) be trusted? Its ranking of cells against a better judge: a benchmark's table.
+"""How far can a judge be trusted? The scores of every judge that the kit has, beside the known accuracy of the cells.
 
-cells = sample("nas201", 500)
-ranking(scores(evaluator, cells, folder / "f.jsonl"), true_accuracies)
+rows = judge_cells("nas201", [("zero_cost:params", evaluator)], 500, folder)
+print(rows[0].overall)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 
+from ..evaluators import get_evaluator
+from ..evaluators.agreement import Agreement, agreement, in_best_fifth
+from ..evaluators.nasbench301 import JUDGES, known_cells
+from ..evaluators.supernet import SupernetEvaluator
+from ..evaluators.zero_cost import SAYS
+from ..files.errors import AssetError
+from ..files.fingerprint import fingerprint
 from ..files.jsonl import append_line, read_lines
 from ..spaces import get_space
 
-RESAMPLES = 1000  # of the bootstrap
+ZERO_COST = tuple(f"zero_cost:{kind}" for kind in SAYS)
+UNTRAINED: dict[str, tuple[str, ...]] = {
+    "nas201": ZERO_COST,
+    "trans101": ZERO_COST,
+    "darts": (*ZERO_COST, *(f"surrogate:{name}" for name in JUDGES)),
+}
+"""The judges of each space for which nothing has to be trained, as names of evaluators."""
+TRUTH = {  # task and column of a benchmark's table
+    "nas201": ("cifar10", "cifar10_test"),
+    "trans101": ("class_object", "class_object_test_top1"),
+}
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """How f ranks cells: Kendall's τ and the regret of its top ten, each with a 95 % bootstrap interval over cells.
+class Judged:
+    """The scores of one judge, and the known accuracies of the same cells of one space."""
 
-    The regret's interval is rough: a bootstrap does not know how a maximum varies.
-    """
+    judge: str
+    space: str
+    says: str  # what the truth is
+    scores: np.ndarray  # (cells,), higher is better
+    truth: np.ndarray  # (cells,), accuracies in %
+    seconds: float  # that a cell took, median
+    trained: Mapping[str, Any] | None = None  # `result.json` of the judge's supernet
 
-    cells: int
-    tau: float
-    tau_interval: tuple[float, float]
-    regret: float  # points that the best of f's top ten lies below the best cell of all
-    regret_interval: tuple[float, float]
+    @property
+    def label(self) -> str:
+        """The judge, and the seed of its supernet."""
+        return f"{self.judge}, seed {self.trained['seed']}" if self.trained else self.judge
 
-    def __str__(self) -> str:
-        return (
-            f"τ {self.tau:.3f} [{self.tau_interval[0]:.3f}, {self.tau_interval[1]:.3f}], regret of the top ten "
-            f"{self.regret:.2f} [{self.regret_interval[0]:.2f}, {self.regret_interval[1]:.2f}] points, "
-            f"{self.cells} cells"
-        )
+    @cached_property
+    def overall(self) -> Agreement:
+        """On all cells."""
+        return agreement(self.scores, self.truth)
+
+    @cached_property
+    def in_best_fifth(self) -> Agreement:
+        """On the fifth of the cells that are truly best."""
+        return in_best_fifth(self.scores, self.truth)
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A judge that could not be asked on this machine, and what it needs."""
+
+    judge: str
+    space: str
+    needs: str
 
 
 def sample(space: str, count: int) -> list[Any]:
@@ -50,40 +84,56 @@ def sample(space: str, count: int) -> list[Any]:
     return list(cells)
 
 
-def scores(evaluator: Any, cells: Sequence[Any], path: Path, say: Callable[[str], None] = print) -> np.ndarray:
-    """(cells,) f in %. Kept a line a cell in `path`, by the name of the evaluator's source: nothing is asked twice."""
+def known_accuracies(space: str, count: int) -> tuple[list[Any], np.ndarray, str]:
+    """Up to so many cells, (cells,) their true accuracies in %, and what those are. Raises AssetError."""
+    if space == "darts":
+        cells, accuracies = known_cells("nasbench301_true_cells")
+        return cells[:count], accuracies[:count], "validation accuracy on CIFAR-10, NAS-Bench-301"
+    task, column = TRUTH[space]
+    table, cells = get_evaluator("tabular", space=space, task=task), sample(space, count)
+    return cells, np.array([table.final(cell)[column] for cell in cells]), f"{column}, {table.source.name}"
+
+
+def judge_cells(
+    space: str, judges: Sequence[tuple[str, Any]], count: int, folder: Path, say: Callable[[str], None] = print
+) -> list[Judged | Lacking]:
+    """Ask each judge about up to so many cells of known accuracy.
+
+    judges: what each is called, and the evaluator; folder: where the scores are kept, so that a cell is scored once.
+    """
+    try:
+        cells, truth, says = known_accuracies(space, count)
+    except AssetError as error:
+        return [Lacking(judge, space, str(error)) for judge, _ in judges]
+    rows: list[Judged | Lacking] = []
+    for judge, evaluator in judges:
+        try:
+            values, seconds = scores(evaluator, cells, folder / f"{space}.jsonl")
+        except AssetError as error:
+            rows.append(Lacking(judge, space, str(error)))
+            say(f"{space}, {judge}: not run. {error}")
+            continue
+        trained = evaluator.trained if isinstance(evaluator, SupernetEvaluator) else None
+        found = Judged(judge, space, says, values, truth, float(np.median(seconds)), trained)
+        say(f"{space}, {found.label}: τ {found.overall} on {len(cells)} cells")
+        rows.append(found)
+    return rows
+
+
+def scores(evaluator: Any, cells: Sequence[Any], path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(cells,) scores, and (cells,) the seconds that they took. Each is kept as a line of `path` and asked for once.
+
+    A line counts for the evaluator's source and code that made it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = evaluator.source.name
-    known = {line["cell"]: line["f"] for line in read_lines(path) if line["source"] == name}
-    for i, cell in enumerate(cells):
+    code = fingerprint(f"spaces.{evaluator.space.name}", type(evaluator).__module__.partition(".")[2])
+    asked = {"source": evaluator.source.name, "code": code}
+    known = {line["cell"]: line for line in read_lines(path) if line.items() >= asked.items()}
+    for cell in cells:
         text = evaluator.space.format(cell)
         if text not in known:
-            known[text] = evaluator(cell).score
-            append_line(path, {"source": name, "cell": text, "f": known[text]})
-        if (i + 1) % max(1, len(cells) // 5) == 0:
-            say(f"{name}: {i + 1} of {len(cells)} cells")
-    return np.array([known[evaluator.space.format(cell)] for cell in cells])
-
-
-def ranking(f: np.ndarray, truth: np.ndarray, top: int = 10) -> Ranking:
-    """Compare f with the truth. Both (cells,), higher is better. Raises ValueError for fewer than three cells."""
-    if len(f) != len(truth) or len(f) < 3:
-        raise ValueError(f"a ranking needs three cells or more with two values each, not {len(f)} and {len(truth)}")
-    from scipy.stats import kendalltau
-
-    def tau(chosen: np.ndarray) -> float:
-        return float(kendalltau(f[chosen], truth[chosen]).statistic)
-
-    def regret(chosen: np.ndarray) -> float:
-        chosen = np.unique(chosen)  # ten different cells, in a resample too
-        best = chosen[np.argsort(-f[chosen], kind="stable")[:top]]
-        return float(truth[chosen].max() - truth[best].max())
-
-    every, rng = np.arange(len(f)), np.random.default_rng(0)
-    draws = [rng.integers(len(f), size=len(f)) for _ in range(RESAMPLES)]
-
-    def interval(statistic: Callable[[np.ndarray], float]) -> tuple[float, float]:
-        low, high = np.nanquantile([statistic(chosen) for chosen in draws], [0.025, 0.975])
-        return float(low), float(high)
-
-    return Ranking(len(f), tau(every), interval(tau), regret(every), interval(regret))
+            found = evaluator(cell)
+            known[text] = asked | {"cell": text, "f": found.score, "seconds": found.seconds}
+            append_line(path, known[text])
+    lines = [known[evaluator.space.format(cell)] for cell in cells]
+    return np.array([line["f"] for line in lines]), np.array([line["seconds"] for line in lines])

@@ -169,7 +169,8 @@ EDITS = {  # file, what is replaced, by what, the kinds of job that are planned 
         {"nas201", "supernet", "notebooks"},
     ),
     "a training": (
-        "seki_lib/training/classifier.py", "set_to_none=True", "set_to_none=False", {"train", "notebooks"},
+        "seki_lib/training/image_training.py", "set_to_none=True", "set_to_none=False",
+        {"train", "supernet", "notebooks"},
     ),
 }  # fmt: skip
 

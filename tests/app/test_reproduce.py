@@ -16,6 +16,8 @@ FIGURES = (
     "figure2_data_flow",
     "nas201_best_so_far",
     "nas201_best_cell",
+    "darts_best_so_far",
+    "analysis_exploration",
     "figure3_self_evolution_prompts",
     "figure4_knowledge_inspiration_prompt",
     "figure5_self_evolution_example",
@@ -96,7 +98,11 @@ def test_the_cells_of_table_1_are_trained_and_drawn(results):
         assert path.stat().st_size > 5000
     logs = list((results / "smoke" / "logs").glob("trainings_darts_*_DARTS_V2_seed_0.log"))
     assert logs and all("epoch   1/1" in log.read_text() for log in logs)
-    assert output_of(results, "04_final_training").count("image/png") == 3
+    assert output_of(results, "04_final_training").count("image/png") == 5
+
+
+def test_one_search_is_analysed(results):
+    assert "rounds the LLM's first reply was a new cell" in output_of(results, "05_analysis")
 
 
 def test_the_language_model_of_table_8_is_trained_and_stands_beside_the_unigram_model(results):

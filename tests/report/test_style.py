@@ -12,7 +12,6 @@ from matplotlib import pyplot as plt
 from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.paper.settings import PAPER_BEST, Setting
 from seki_lib.report import plots, prompting, style
-from seki_lib.report.trust_table import trust_figure
 from seki_lib.search import Exchange, Record, Step
 from seki_lib.spaces import get_space
 
@@ -84,12 +83,4 @@ def test_bands_hold_the_middle_eighty_percent_of_a_baselines_seeds():
         ys = band.get_paths()[0].vertices[:, 1]
         assert (ys.min(), ys.max()) == (81.0, 89.0)
     assert [81.0, 81.0, 85.0, 85.0, 86.0] in [list(line.get_ydata()) for line in axes.get_lines()]
-    plt.close(figure)
-
-
-def test_f_stands_against_the_truth_of_each_judge():
-    f = {"batch": np.arange(60.0), "accumulated": np.arange(60.0) / 2}
-    truth = np.r_[0.0, np.linspace(80, 90, 59)]
-    figure = trust_figure({"a table": (f, truth), "alone": ({k: v[:5] for k, v in f.items()}, truth[:5])})
-    assert [axes.get_title() for axes in figure.axes] == ["a table; 1 of 60 cells lie below", "alone"]
     plt.close(figure)
