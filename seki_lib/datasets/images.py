@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,9 +22,6 @@ from ..files.assets import get_asset, locate, looked_in
 from ..files.errors import AssetError, TrainingError, look_up
 from ..files.source import DataSource
 from .at_hand import assets_at_hand
-
-if TYPE_CHECKING:
-    from .image_folder import Photographs
 
 
 class Images(NamedTuple):
@@ -48,7 +45,22 @@ class Images(NamedTuple):
         return ((self.images[part], self.labels[part]) for part in parts)
 
 
-LabelledImages: TypeAlias = "Images | Photographs"  # what a trainer sees: in memory, or in files
+class LabelledImages(Protocol):
+    """What a trainer sees of a set of images: `Images` in memory, or `Photographs` in files (`image_folder.py`)."""
+
+    @property
+    def images(self) -> Any: ...  # noqa: D102
+
+    @property
+    def labels(self) -> Tensor: ...  # noqa: D102
+
+    def to(self, device: torch.device | str) -> "LabelledImages": ...  # noqa: D102
+
+    def chosen(self, indices: Tensor) -> "LabelledImages": ...  # noqa: D102
+
+    def batches(  # noqa: D102
+        self, parts: Sequence[Tensor], device: torch.device, seeds: Sequence[int] = ()
+    ) -> Iterator[tuple[Tensor, Tensor]]: ...
 
 
 @dataclass(frozen=True)

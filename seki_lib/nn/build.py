@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from ..files.errors import UnknownName, look_up
+from ..files.errors import look_up
 from ..spaces import SearchSpace, get_space
 from .language_model import LanguageModel
 
@@ -19,13 +19,21 @@ STEMS = dict.fromkeys(("cifar", "imagenet"))
 
 
 def network_of(space: SearchSpace[Any]) -> Any:
-    """The module with `build` and, of spaces with a supernet, `build_supernet`. Raises UnknownName."""
+    """The module that has `build`. Raises UnknownName."""
     from ..spaces.darts import network as darts
     from ..spaces.nas201 import network as nas201
     from ..spaces.trans101 import network as trans101
 
     networks = {"darts": darts, "nas201": nas201, "trans101": trans101}  # one line a space
     return look_up("space with a network for images", networks, space.name)
+
+
+def supernet_of(space: SearchSpace[Any]) -> Any:
+    """The module that has `build_supernet`. Raises UnknownName."""
+    from ..spaces.darts import supernet as darts
+    from ..spaces.nas201 import network as nas201
+
+    return look_up("space with a supernet", {"darts": darts, "nas201": nas201}, space.name)
 
 
 def build_network(
@@ -71,10 +79,9 @@ def build_supernet(
     Raises UnknownName, or ValueError for sizes that none has.
     """
     space = _checked(space, channels, layers, classes, stem)
-    if not space.supernets:
-        raise UnknownName(f"no supernet for space {space.name!r}")
+    module = supernet_of(space)
     look_up(f"kind of supernet of {space.name}", dict.fromkeys(space.supernets), kind)
-    return network_of(space).build_supernet(channels, layers, classes, kind=kind, partial=partial, stem=stem)
+    return module.build_supernet(channels, layers, classes, kind=kind, partial=partial, stem=stem)
 
 
 def _checked(space: str | SearchSpace[Any], channels: int, layers: int, classes: int, stem: str) -> SearchSpace[Any]:

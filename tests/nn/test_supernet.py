@@ -130,7 +130,7 @@ def test_sizes_and_names_that_no_supernet_has_are_refused():
         supernet("pc_darts", partial=3)
     with pytest.raises(UnknownName, match="single_path, pc_darts, darts"):
         supernet("mixed")
-    with pytest.raises(UnknownName, match="no supernet for space 'trans101'"):
+    with pytest.raises(UnknownName, match="space with a supernet 'trans101'"):
         build_supernet("trans101", **SMALL)
     with pytest.raises(ValueError, match="runs one genotype at a time"):
         supernet("single_path")(images(1).float())

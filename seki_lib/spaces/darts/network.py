@@ -172,12 +172,3 @@ class DartsNetwork(nn.Module):
 
 
 build = DartsNetwork
-
-
-def build_supernet(channels: int, layers: int, classes: int, *, kind: str, partial: int, stem: str) -> nn.Module:
-    """The supernet of the space, of one of its kinds. Raises ValueError where K does not divide the channels."""
-    from .supernet import DartsSupernet
-
-    if kind == "pc_darts" and (partial < 1 or channels % partial or (2 * channels // partial) % 2):
-        raise ValueError(f"pc_darts: partial must divide channels = {channels}, not {partial}")
-    return DartsSupernet(channels, layers, classes, kind, partial, stem)

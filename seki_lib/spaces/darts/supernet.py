@@ -141,3 +141,10 @@ def single_path(edges: Sequence[tuple[str, int]], names: Sequence[str]) -> Paths
     return [
         (FIRST_EDGE[2 + i // 2] + source, [(names.index(name), None)], None) for i, (name, source) in enumerate(edges)
     ]
+
+
+def build_supernet(channels: int, layers: int, classes: int, *, kind: str, partial: int, stem: str) -> DartsSupernet:
+    """The supernet of the space, of one of its kinds. Raises ValueError where K does not divide the channels."""
+    if kind == "pc_darts" and (partial < 1 or channels % partial or (2 * channels // partial) % 2):
+        raise ValueError(f"pc_darts: partial must divide channels = {channels}, not {partial}")
+    return DartsSupernet(channels, layers, classes, kind, partial, stem)
