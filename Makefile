@@ -2,7 +2,7 @@
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
 # make plan        what `make reproduce` would run now, by which command, and why
-# make ablations   the same, and all settings of Tables 5 and 6 for 3 seeds: 66 minutes of one core, shared out     SEEDS=
+# make ablations   the same, and all settings of Tables 5 and 6 by the surrogate for 10 seeds: some hours of one core  SEEDS=
 # make trust       how far f(α) can be trusted, over three supernets (notebook 01)       PROFILE= SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
@@ -27,7 +27,7 @@ plan: data
 	@$(BIN)/seki reproduce --plan --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)"
 
 ablations: data
-	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10)" --jobs "$(or $(JOBS),0)"
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17)" --jobs "$(or $(JOBS),0)"
 
 trust: data
 	@$(BIN)/seki notebook 01_supernet_training --parameter "profile=$(PROFILE)" --parameter "seeds=$(or $(SEEDS),0,1,2)"
