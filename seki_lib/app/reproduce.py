@@ -164,6 +164,7 @@ def code_hash() -> str:
     """A hash of the library, its templates and the typed tables: what else decides a notebook's output."""
     package = ROOT / "seki_lib"
     modules = [".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")]
+    modules.remove("__init__")  # which holds the version
     digest = hashlib.sha256(fingerprint(*modules).encode())
     for folder in (package, ROOT / "data"):
         for path in sorted(p for p in folder.rglob("*") if p.suffix in (".j2", ".csv", ".toml")):
