@@ -41,10 +41,10 @@ def plan(folder, profile, ablations="", root=ROOT):
     return done.stdout
 
 
-def forks(jobs):
-    """Seed -> how many settings of Tables 5 and 6."""
+def forks(jobs, evaluator=""):
+    """Seed -> how many settings of Tables 5 and 6, scored by the supernet, or by another evaluator."""
     found = (re.fullmatch(r"searches_darts_cifar10_.*_seed_([0-9]+)", name) for name in jobs)
-    return Counter(int(match[1]) for match in found if match)
+    return Counter(int(match[1]) for match in found if match and ("evaluator_" in match[0]) == bool(evaluator))
 
 
 def first_rounds(jobs):
@@ -67,11 +67,16 @@ def write(results):
         os.utime(path, (now, now))  # nothing is newer than what was made of it
 
 
-@pytest.mark.parametrize(("ablations", "expected"), [("", {8: 7}), ("8", {8: 21}), ("1 2", {8: 7, 1: 21, 2: 21})])
+OWN = dict.fromkeys((8, 9, 10, 11), 7)  # seeds and settings of the laptop's searches by the surrogate
+
+
+@pytest.mark.parametrize(("ablations", "expected"), [("", OWN), ("8", OWN | {8: 21}), ("1 2", OWN | {1: 21, 2: 21})])
 def test_each_setting_is_a_job_and_the_full_grid_is_run_for_the_seeds_asked_for(ablations, expected, tmp_path):
     found = planned(tmp_path, "laptop", ablations)
-    assert forks(found) == expected
-    assert {name[-15:] for name in first_rounds(found)} == {f"seed_{seed}_until_15" for seed in expected}
+    assert forks(found) == {8: 7}
+    assert forks(found, "surrogate") == expected
+    until = Counter(re.search(r"seed_\d+_until_15$", name)[0] for name in first_rounds(found))
+    assert until == {f"seed_{seed}_until_15": 1 + (seed == 8) for seed in expected}
 
 
 def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
@@ -82,6 +87,8 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
     grid = dict.fromkeys([longest(laptop), *lambda_settings(laptop), *k_xi_settings(laptop)])
     spec = RunSpec("darts", "cifar10", "local:smollm2-135m", "laptop", 8)
     finished += [setting.spec(spec, laptop).folder(tmp_path) / "result.json" for setting in grid]
+    scored = [dataclasses.replace(spec, seed=seed).scored_by("surrogate") for seed in OWN]
+    finished += [setting.spec(one, laptop).folder(tmp_path) / "result.json" for setting in grid for one in scored]
     for table, name in ((5, "15_table5_lambda"), (6, "16_table6_k_xi")):
         files = [f"tables/table{table}.{ending}" for ending in ("csv", "md", "html")]
         files += [f"figures/table{table}_differences.png", f"notebooks/{name}.ipynb"]
@@ -89,7 +96,7 @@ def test_finished_tables_do_not_hide_that_more_settings_are_asked_for(tmp_path):
     write(finished)
     assert planned(tmp_path, "laptop")["table5"] == 0
     found = planned(tmp_path, "laptop", "1")
-    assert forks(found) == {1: 21} and found["table5"] == 1
+    assert forks(found, "surrogate") == {1: 21} and found["table5"] == 1
 
 
 def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not_count(tmp_path):
@@ -170,7 +177,7 @@ EDITS = {  # file, what is replaced, by what, the kinds of job that are planned 
     ),
     "a training": (
         "seki_lib/training/image_training.py", "set_to_none=True", "set_to_none=False",
-        {"train", "supernet", "notebooks"},
+        {"train", "supernet", "darts", "notebooks"},
     ),
 }  # fmt: skip
 
