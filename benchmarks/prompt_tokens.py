@@ -5,7 +5,7 @@
 Prompts are the kit's own, filled with random cells (the mean of 8; ξ = 8 of them in the inspiration prompt). Replies
 are not asked for: an architecture is counted as the reply schema's JSON (compact: as the words themselves), a critique
 as the 200 tokens that its 150 words make, which is where 19 of 19 real replies ended (docs/cost.md). `seki cost` takes
-these numbers for an LLM of which no finished search is at hand.
+these numbers for an LLM that has finished no search on this machine.
 """
 
 import csv

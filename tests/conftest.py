@@ -1,8 +1,9 @@
-"""Shared fixtures: the real table (whichever source is at hand), the space, and the embedded LLM."""
+"""Shared fixtures: the real table (whichever source is on this machine), the space, the embedded LLM, a fake one."""
 
 import pytest
+from fakes import FakeLLM
 
-from seki_lib import get_evaluator, get_llm, get_space
+from seki_lib import get_evaluator, get_llm, get_space, runs
 from seki_lib.evaluators.nas201_table import fetch_table
 from seki_lib.files.assets import absolute_folders
 
@@ -38,3 +39,12 @@ def evaluator(table):
 @pytest.fixture(scope="session")
 def embedded():
     return get_llm("local:smollm2-135m")
+
+
+@pytest.fixture
+def fake(monkeypatch, table):
+    """Runs use one fake LLM, handed out here to be looked at."""
+    llm = FakeLLM()
+    get_llm = runs.get_llm
+    monkeypatch.setattr(runs, "get_llm", lambda name: llm if name.startswith("fake") else get_llm(name))
+    return llm

@@ -300,7 +300,7 @@ class Show:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(Command):
-    """What the paper's tables will take: GPU-hours, tokens, dollars, LLM-hours; what is finished is subtracted.
+    """What the paper's tables will take: GPU-hours, tokens, dollars, LLM-hours. Finished work is not counted.
 
     With RUN: what the calls of that run would cost on every LLM with a known price, from the tokens it was measured to
     take (tokenizers differ).

@@ -126,7 +126,7 @@ def _notes(edition: Edition, results: Path) -> dict[str, dict[str, Any]]:
         "inputs": {"llm": edition.llm, "seeds": seeds, "data": _sources(), "code": code},
         "trainings": {"data": data, "imagenet": images_missing(profile.name), "code": code},
         "ablations": {"runs": _more_ablations(edition, results)},
-        **{f"code/{name}": value for name, value in deciding_code(profile, edition.llm).items()},
+        **{f"code/{name}": value for name, value in deciding_code(edition).items()},
     }
 
 
@@ -172,12 +172,12 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
+def deciding_code(edition: Edition) -> dict[str, dict[str, Any]]:
     """What decides searches, supernets and trainings by code and defaults: the DAG runs their commands if it changes.
 
     Each command looks for itself what changed, keeps what it made before, and redoes what has to be redone.
     """
-    asked = get_llm(llm)
+    profile, asked = edition.profile, get_llm(edition.llm)
     search = {
         "llm": asked.settings,
         "prompts": Prompts.load(asked.templates).hashes,
@@ -185,11 +185,13 @@ def deciding_code(profile: Profile, llm: str) -> dict[str, dict[str, Any]]:
     }
     found: dict[str, dict[str, Any]] = {}
     for name, space in SPACES.items():
-        for evaluator, key in {space.evaluator: f"search-{name}", "surrogate": f"search-{name}-surrogate"}.items():
-            code = fingerprint("search.algorithm", f"spaces.{name}", f"evaluators.{evaluator}")
-            found[key] = search | {"code": code}
         config = asdict(training_protocol(name, profile.name, space.dataset))
         found[f"training-{name}"] = {"code": fingerprint(f"training.{space.trainer}"), "config": config}
+    for need in needs_of(edition):
+        if isinstance(need, Search) and need.code() not in found:
+            evaluator = need.evaluator.partition(":")[0] or SPACES[need.space].evaluator
+            code = fingerprint("search.algorithm", f"spaces.{need.space}", f"evaluators.{evaluator}")
+            found[need.code()] = search | {"code": code}
     for name, supernet in SUPERNETS[profile.name].items():
         code = fingerprint(f"training.{SPACES[name].supernet_trainer}", f"spaces.{name}")
         found[f"supernet-{name}"] = {"code": code, "config": asdict(supernet)}

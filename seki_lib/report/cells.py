@@ -4,7 +4,6 @@ Every intermediate node stands one step to the right of and below the one before
 left, a row each. A state runs down from its node, and right along the row of each operation that reads it.
 """
 
-from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
 
@@ -37,7 +36,7 @@ INPUTS = {0: "$c_{k-2}$", 1: "$c_{k-1}$"}
 
 def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
     """The normal or the reduction cell of a genotype. which: "normal" or "reduce"."""
-    edges: Sequence[tuple[str, int]] = getattr(genotype, which)
+    edges = genotype.cells[which]
     row = [-(2.6 + i + 0.35 * (i // 2)) * ROW for i in range(len(edges))]
     at = {0: (0.0, 0.0), 1: (0.85, -1.2 * ROW)}
     at |= {2 + i: (3.05 + STEP * i, (row[2 * i] + row[2 * i + 1]) / 2) for i in range(len(edges) // 2)}
@@ -74,7 +73,7 @@ def draw(cell: SixEdgeCell | DartsGenotype, title: str = "") -> list[Figure]:
 
 def draw_path(genotype: DartsGenotype, which: str) -> Figure:
     """One cell of a supernet: all its edges and operations as a grid, those that the genotype runs in colour."""
-    run = {(source, 2 + i // 2): name for i, (name, source) in enumerate(getattr(genotype, which))}
+    run = {(source, 2 + i // 2): name for i, (name, source) in enumerate(genotype.cells[which])}
     edges = [(source, node) for node in NODES for source in range(node)]
     texts = [["runs" if run.get(edge) == name else "" for name in OPERATIONS] for edge in edges]
     colours = [[(1 + column) * bool(text) for column, text in enumerate(row)] for row in texts]  # 0: does not run
