@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .evaluators import BY_SUPERNET, Evaluator, get_evaluator
+from .evaluators import Evaluator, by_supernet, get_evaluator
 from .files.errors import LLMError, RunError, SettingError
 from .files.fingerprint import fingerprint, set_aside
 from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
@@ -220,9 +220,9 @@ def evaluator_of(spec: RunSpec, results: Path) -> Any:
     """What scores the cells of a run: the evaluator it names, else its space's own."""
     name = spec.evaluator or get_space(spec.space).evaluator
     options: dict[str, Any] = {}
-    if name in BY_SUPERNET:  # the one that the profile trained
+    if by_supernet(name):  # the one that the profile trained
         options |= {"profile": spec.profile, "results": results, "supernet": spec.supernet}
-    if name == "oneshot":
+    if name.partition(":")[0] == "oneshot":
         options["bn"] = spec.bn or "batch"
     return get_evaluator(name, space=spec.space, task=spec.task, **options)
 

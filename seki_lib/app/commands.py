@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from ..evaluators import BY_SUPERNET
+from ..evaluators import by_supernet
 from ..files.errors import SettingError, look_up
 from ..files.jsonl import read_json
 from ..files.user_input import variant_of
@@ -72,17 +72,17 @@ class Searched(Bounded):
     space: option.SpaceName = "nas201"
     task: str = "cifar10"  # of the space, such as cifar10 or imagenet
     seed: option.Count = 0  # decides all that is drawn by chance
-    evaluator: str = ""  # what gives f(α) in place of the space's own: surrogate, surrogate:ridge, zero_cost:naswot, …
+    evaluator: str = ""  # what gives f(α) in place of the space's own: surrogate, oneshot:loss, zero_cost:naswot, …
     supernet: option.SupernetKind = ""
     bn: str = ""  # "accumulated": f(α) with the BN statistics of the training in place of the batch's
 
     def spec(self, variant: str) -> RunSpec:
         """The run that this command makes. Raises SettingError for options that its space would pass over."""
         kind = self.evaluator or get_space(self.space).evaluator
-        if (self.supernet and kind not in BY_SUPERNET) or (self.bn and kind != "oneshot"):
+        if (self.supernet and not by_supernet(kind)) or (self.bn and kind.partition(":")[0] != "oneshot"):
             raise SettingError(
-                "--supernet works where a supernet gives the score (darts, darts_rnn), --bn only with the evaluator "
-                "oneshot. Leave it out."
+                "--supernet works where a supernet gives the score (darts, darts_rnn, --evaluator oneshot), --bn only "
+                "with the evaluator oneshot. Leave it out."
             )
         read_from = (self.supernet, self.bn, self.evaluator)
         return RunSpec(self.space, self.task, self.llm, self.profile, self.seed, variant, *read_from)

@@ -7,7 +7,7 @@ from ..files.errors import look_up
 from ..files.source import DataSource
 from .base import Evaluation, Evaluator
 from .nasbench301 import JUDGES
-from .oneshot import oneshot
+from .oneshot import READINGS, oneshot
 from .rnn import rnn
 from .surrogate import surrogate
 from .tabular import tabular
@@ -21,12 +21,15 @@ EVALUATORS: dict[str, Callable[..., Any]] = {
     "zero_cost": zero_cost,
 }
 BY_SUPERNET = ("oneshot", "rnn")
-"""The evaluators that read f from a trained supernet: what runs them names the profile and its results folder."""
-
-KINDS: dict[str, dict[str, Any]] = {"surrogate": {**JUDGES}, "zero_cost": {**SAYS}}
+KINDS: dict[str, dict[str, Any]] = {"oneshot": {**READINGS}, "surrogate": {**JUDGES}, "zero_cost": {**SAYS}}
 """What may stand behind a name: surrogate:ridge."""
 
-__all__ = ["EVALUATORS", "DataSource", "Evaluation", "Evaluator", "get_evaluator"]
+__all__ = ["EVALUATORS", "DataSource", "Evaluation", "Evaluator", "by_supernet", "get_evaluator"]
+
+
+def by_supernet(name: str) -> bool:
+    """Whether this evaluator reads f from a trained supernet: what runs it names the profile and its results folder."""
+    return name.partition(":")[0] in BY_SUPERNET
 
 
 def get_evaluator(name: str, /, *, space: str, task: str, **options: Any) -> Any:

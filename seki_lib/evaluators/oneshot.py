@@ -1,6 +1,10 @@
 """f(alpha) by a supernet: the accuracy of the cell's subnetwork on a fixed set of validation images (paper §5.1.1).
 
-How far f can be trusted is measured in notebook 01.
+    get_evaluator("oneshot", space="darts", task="cifar10")         # as the paper reads it
+    get_evaluator("oneshot:loss", space="darts", task="cifar10")    # minus the loss on the same images
+
+The loss tells cells apart where accuracies are equal: an accuracy on 512 images has 513 values. How far f can be
+trusted is measured in notebook 01.
 """
 
 from functools import cached_property
@@ -10,13 +14,15 @@ from typing import Any
 from ..files.errors import look_up
 from ..training.protocol import SupernetSpec
 from .supernet import SupernetEvaluator
+from .tabular import TASKS, Tabular, tabular
 
 BN_MODES = {
     "batch": "BN statistics of the batch",
     "accumulated": "BN statistics accumulated in training",
 }
-TASKS = {
-    name: f"image classification on {title} (validation accuracy in %, higher is better)"
+READINGS = {"accuracy": "validation accuracy in %", "loss": "minus the validation loss"}
+TITLES = {
+    name: f"image classification on {title}"
     for name, title in (
         ("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("digits", "scikit-learn's digits"),
         ("imagenet", "ImageNet"), ("imagenet_sample", "200 classes of ImageNet"),
@@ -25,16 +31,19 @@ TASKS = {
 
 
 class OneShot(SupernetEvaluator):
-    """The score is the accuracy of the cell's subnetwork on the scoring images, in %."""
+    """The score is the accuracy of the cell's subnetwork on the scoring images in %, or minus its loss in nats."""
 
-    called = "accuracy"
-
-    def __init__(self, spec: SupernetSpec, results: Path, *, bn: str = "batch", device: str = "auto"):
+    def __init__(
+        self, spec: SupernetSpec, results: Path, *, kind: str = "accuracy", bn: str = "batch", device: str = "auto"
+    ):
+        look_up("reading of f", READINGS, kind)
         look_up("BN mode", BN_MODES, bn)
-        super().__init__(spec, results, TASKS, device)
-        self.bn, config = bn, self.config
-        f = f"accuracy of a {config.kind} supernet's subnetwork on {config.score_images} validation images"
-        self.source = self.described(f, f", {bn}", BN_MODES[bn])
+        tasks = {name: f"{title} ({READINGS[kind]}, higher is better)" for name, title in TITLES.items()}
+        super().__init__(spec, results, tasks, device)
+        self.kind, self.bn, config = kind, bn, self.config
+        self.called = "accuracy" if kind == "accuracy" else "minus the loss"
+        f = f"{self.called} of a {config.kind} supernet's subnetwork on {config.score_images} validation images"
+        self.source = self.described(f, f", {bn}" + ("" if kind == "accuracy" else f", {kind}"), BN_MODES[bn])
 
     @cached_property
     def images(self) -> Any:
@@ -44,6 +53,17 @@ class OneShot(SupernetEvaluator):
         images = search_images(self.config).load_scored(self.dataset)
         self.require(images.data.source.sentence)
         return images._replace(score=images.score.to(self.device), held_out=images.held_out.to(self.device))
+
+    @cached_property
+    def table(self) -> Tabular | None:
+        """The benchmark's table, of a space that has one for these images. Raises AssetError if it is not here."""
+        known = TASKS.get(self.space.name, {})
+        return tabular(self.space.name, self.dataset) if self.dataset in known else None
+
+    def load(self) -> None:
+        """Read the weights and the table now."""
+        super().load()
+        _ = self.table
 
     def untrained(self) -> Any:
         """The network, in the memory layout that it was trained in."""
@@ -55,24 +75,31 @@ class OneShot(SupernetEvaluator):
         return network.to(memory_format=torch.channels_last)
 
     def measure(self, arch: Any) -> tuple[float, dict[str, float]]:
-        """f: the accuracy of a canonical cell on the scoring images."""
-        value = self.accuracy(arch, self.images.score)
-        return value, {"oneshot": value}
+        """The score of a canonical cell on the scoring images, and the accuracy there."""
+        found = self.read(arch, self.images.score)
+        if self.kind == "accuracy":
+            return found.accuracy, {"oneshot": found.accuracy}
+        return -found.loss, {"oneshot": found.accuracy, "loss": found.loss}
 
-    def accuracy(self, arch: Any, images: Any) -> float:
-        """Accuracy in % of a canonical cell on some images."""
+    def read(self, arch: Any, images: Any) -> Any:
+        """A canonical cell on some images: a `training.supernet.Reading`."""
         from ..training.machine import cpu_threads
-        from ..training.supernet import accuracy
+        from ..training.supernet import read
 
         with cpu_threads(self.config.threads):
-            return accuracy(self.network, images, arch, self.config, bn=self.bn)
+            return read(self.network, images, arch, self.config, bn=self.bn)
 
     def final(self, arch: Any) -> dict[str, float]:
-        """f, the accuracy on held-out images, and parameters (M) of the paper's network, of a space with one."""
+        """The accuracies on scoring and held-out images; what the benchmark's table says; parameters (M) in the paper.
+
+        Each where the space has one. The table is read for the answer of a search only, as β-DARTS does (§5.1.2).
+        """
         from ..nn import count_parameters
 
         arch = self.space.canonical(arch)
-        values = {"oneshot": self(arch).score, "held_out": self.accuracy(arch, self.images.held_out)}
+        values = self(arch).metrics | {"held_out": self.read(arch, self.images.held_out).accuracy}
+        if self.table:
+            values |= self.table.final(arch)
         if sizes := self.space.paper_sizes.get("imagenet" if self.dataset.startswith("imagenet") else "cifar"):
             values["params_m"] = count_parameters(self.space, arch, **sizes) / 1e6
         return values
@@ -86,11 +113,12 @@ def oneshot(
     results: Path | str = "results",
     seed: int = 0,
     supernet: str = "",
+    kind: str = "accuracy",
     bn: str = "batch",
 ) -> OneShot:
     """The evaluator of the supernet that a profile trains for a space.
 
-    seed: of the supernet; supernet: its kind, the profile's if empty. bn: a key of BN_MODES. Raises UnknownName,
-    AssetError or RunError.
+    seed: of the supernet; supernet: its kind, the profile's if empty. kind: a key of READINGS, bn: of BN_MODES.
+    Raises UnknownName, AssetError or RunError.
     """
-    return OneShot(SupernetSpec(space, task, profile, seed, supernet), Path(results), bn=bn)
+    return OneShot(SupernetSpec(space, task, profile, seed, supernet), Path(results), kind=kind, bn=bn)

@@ -2,8 +2,9 @@
 
     result = run_supernet(SupernetSpec("darts", "cifar10", "laptop"), results)
 
-A step of a single-path supernet trains the edges of one sampled cell; a step of a mixed one trains the mixture and,
-from epoch `alpha_from` on, first α on a batch of the validation half. Loop, checkpoints and resuming are `loop.py`'s.
+A step of a single-path supernet trains the edges of one sampled cell, in the canonical form in which f reads a cell. A
+step of a mixed one trains the mixture and, from epoch `alpha_from` on, first α on a batch of the validation half. Loop,
+checkpoints and resuming are `loop.py`'s.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -94,9 +95,13 @@ class SupernetTraining(ImageTraining):
         if self.moves_alphas:
             self._alpha_step()
         images, labels = next(self.batches)
-        cell = None if self.mixed else self.space.random(Random(self.seed_of(f"path/{self.step}")))
+        cell = None if self.mixed else self.random_cell(self.seed_of(f"path/{self.step}"))
         logits, loss = self._loss(images, labels, self.whole, cell)
         self.descend(loss, loss, logits, labels)
+
+    def random_cell(self, seed: int | str) -> Any:
+        """A cell in its canonical form: another form of it would train weights that f never reads."""
+        return self.space.canonical(self.space.random(Random(seed)))
 
     def _alpha_images(self, step: int) -> Tensor:
         """Which images of the validation half move α in this step: a random batch of them."""
@@ -123,8 +128,9 @@ class SupernetTraining(ImageTraining):
 
     def close_epoch(self) -> tuple[dict[str, Any], str]:
         """The accuracy on the scoring images: of the mixture, or the mean of a few cells, always the same."""
-        cells = [None] if self.mixed else [self.space.random(Random(f"probe/{i}")) for i in range(PROBES)]
-        self.history.append(sum(accuracy(self.network, self.score, cell, self.config) for cell in cells) / len(cells))
+        cells = [None] if self.mixed else [self.random_cell(f"probe/{i}") for i in range(PROBES)]
+        readings = [read(self.network, self.score, cell, self.config) for cell in cells]
+        self.history.append(sum(reading.accuracy for reading in readings) / len(cells))
         of = "of the mixture" if self.mixed else f"of {PROBES} random cells"
         return self.line(f"accuracy {of}", accuracy=self.history[-1])
 
@@ -149,22 +155,30 @@ def build_network(space: str, config: SupernetConfig, classes: int) -> Any:
     )  # fmt: skip
 
 
+class Reading(NamedTuple):
+    """What the images say of one cell of a supernet."""
+
+    accuracy: float  # in %
+    loss: float  # mean cross-entropy in nats
+
+
 @torch.no_grad()
-def accuracy(
+def read(
     network: Any, images: LabelledImages, arch: Any, config: SupernetConfig, *, bn: str = "batch", batch: int = 512
-) -> float:
-    """Accuracy in % of one cell of a supernet, or of the mixture (None). Changes nothing in the network.
+) -> Reading:
+    """How one cell of a supernet, or the mixture (None), does on some images. Changes nothing in the network.
 
     images: of the kind that `config` trains on. bn: "batch", the statistics of each batch of `batch` images;
     "accumulated", the running ones of the training, which mix those of all cells.
     """
     statistics = search_images(config).statistics
-    right, device = 0, network.classifier.weight.device
+    right, loss, device = 0, 0.0, network.classifier.weight.device
     with judged(network, own_statistics=bn == "batch"):
         for pixels, labels in images.batches(torch.split(torch.arange(len(images.labels)), batch), device):
-            inputs = ImageTraining.laid_out(normalise(pixels, *statistics))
-            right += int((network(inputs, arch).argmax(1) == labels).sum())
-    return 100 * right / len(images.labels)
+            logits = network(ImageTraining.laid_out(normalise(pixels, *statistics)), arch)
+            right += int((logits.argmax(1) == labels).sum())
+            loss += float(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
+    return Reading(100 * right / len(images.labels), loss / len(images.labels))
 
 
 @contextmanager

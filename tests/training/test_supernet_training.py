@@ -12,6 +12,7 @@ from random import Random
 import pytest
 import torch
 
+from seki_lib.datasets.augment import normalise
 from seki_lib.datasets.images import load_dataset
 from seki_lib.evaluators import get_evaluator
 from seki_lib.files.errors import RunError, TrainingError, UnknownName
@@ -22,7 +23,7 @@ from seki_lib.training import loop, supernet
 from seki_lib.training.checkpoint import load_network
 from seki_lib.training.protocol import SUPERNETS, SupernetConfig, SupernetSpec
 from seki_lib.training.search_images import search_images, shrink
-from seki_lib.training.supernet import accuracy, build_network
+from seki_lib.training.supernet import build_network, read
 from seki_lib.training.supernet import train_supernet as train
 
 TINY = SupernetConfig(
@@ -86,6 +87,7 @@ from pathlib import Path
 sys.path.insert(0, "tests/training")
 from test_supernet_training import TINY
 from seki_lib.training import loop
+from seki_lib.datasets.augment import normalise
 from seki_lib.datasets.images import load_dataset
 from seki_lib.training.supernet import train_supernet
 write = loop.append_line
@@ -206,7 +208,7 @@ def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
     before = [tensor.clone() for tensor in network.state_dict().values()]
     images = search_images(TINY).load_scored("digits")[1]
     arch = get_space("darts").random(Random(1))
-    values = [accuracy(network, images, arch, TINY, bn=bn) for bn in ("batch", "accumulated", "batch")]
+    values = [read(network, images, arch, TINY, bn=bn) for bn in ("batch", "accumulated", "batch")]
     assert values[0] == values[2]
     assert all(map(torch.equal, before, network.state_dict().values())) and network.training
     scores = [
@@ -217,6 +219,37 @@ def test_f_changes_nothing_in_the_supernet_and_its_bn_modes_differ(trained):
     assert scores[0] != scores[1]
     with pytest.raises(UnknownName, match="batch, accumulated"):
         get_evaluator("oneshot", space="darts", task="cifar10", profile="tiny", results=results, bn="frozen")
+
+
+def test_the_loss_is_a_second_reading_of_f_with_the_accuracy_beside_it(trained):
+    results, _ = trained
+    where = {"space": "darts", "task": "cifar10", "profile": "tiny", "results": results}
+    accuracy, loss = (get_evaluator(name, **where) for name in ("oneshot", "oneshot:loss"))
+    arch = get_space("darts").random(Random(1))
+    found = loss(arch)
+    with torch.no_grad(), supernet.judged(loss.network, own_statistics=True):
+        pixels, labels = next(iter(loss.images.score.batches([torch.arange(40)], "cpu")))
+        logits = loss.network(normalise(pixels, *search_images(TINY).statistics), loss.space.canonical(arch))
+        by_hand = torch.nn.functional.cross_entropy(logits, labels)
+    assert found.score == -found.metrics["loss"] == pytest.approx(-float(by_hand), rel=1e-5)
+    assert found.metrics["oneshot"] == accuracy(arch).score
+    assert loss.source.name == accuracy.source.name + ", loss" and "minus the loss" in loss.source.sentence
+    with pytest.raises(UnknownName, match="accuracy, loss"):
+        get_evaluator("oneshot:rank", **where)
+
+
+def test_nas201_can_be_searched_by_a_supernet_and_its_answer_is_read_from_the_table(tmp_path, monkeypatch):
+    assert {"channels": 16, "layers": 5, "batch": 64, "lr": 0.025, "lr_end": 0.001, "epochs": 100}.items() <= (
+        dataclasses.asdict(SUPERNETS["paper"]["nas201"]).items()  # β-DARTS's
+    )
+    monkeypatch.setitem(SUPERNETS, "tiny", {"nas201": dataclasses.replace(TINY, layers=1)})
+    supernet.run_supernet(SupernetSpec("nas201", "cifar10", "tiny"), tmp_path, say=lambda line: None)
+    spec = RunSpec("nas201", "cifar10", "chance:null", "tiny", 0, "evaluator=oneshot", evaluator="oneshot")
+    result = json.loads((search_run(spec, Profile("tiny", rounds=3, lam=2), tmp_path) / "result.json").read_text())
+    cell = get_space("nas201").parse(result["architecture"])
+    table = get_evaluator("tabular", space="nas201", task="cifar10").final(cell)
+    assert table.items() <= result["final"].items()
+    assert result["score"] == result["final"]["oneshot"] != table["cifar10_valid"]
 
 
 def test_f_without_a_supernet_names_the_command_that_trains_it(tmp_path):

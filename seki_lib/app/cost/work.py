@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ...evaluators import BY_SUPERNET
+from ...evaluators import by_supernet
 from ...files.jsonl import read_lines
 from ...nn.count import count, count_supernet
 from ...paper import REPORTS, Edition, Need, Search, Supernet, Training, needs_of
@@ -92,7 +92,7 @@ def jobs(edition: Edition, results: Path) -> list[Job]:
 
 
 def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> Job:
-    if get_space(need.space).evaluator not in BY_SUPERNET:
+    if not by_supernet(get_space(need.space).evaluator):
         return Job(need, table)  # minutes: notebook 01 looks with it how far f can be trusted
     spec = need.spec(edition)
     left = _share_left(spec.folder(results), spec.config.epochs)

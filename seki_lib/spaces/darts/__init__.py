@@ -205,11 +205,20 @@ def _check_concat(cell: str, concat: Iterable[int]) -> None:
 @lru_cache(maxsize=16384)
 def _canonical_cell(edges: Edges) -> Edges:
     """The smallest of all renumberings in which every edge still comes from an earlier node."""
-    nodes = [[(OPERATIONS.index(op), source) for op, source in edges[i : i + 2]] for i in range(0, len(edges), 2)]
-    candidates = []
-    for order in permutations(range(len(nodes))):  # order[i]: which old node becomes node 2 + i
-        new_number = {0: 0, 1: 1, **{2 + old: 2 + new for new, old in enumerate(order)}}
-        renumbered = [sorted((new_number[source], op) for op, source in nodes[old]) for old in order]
-        if all(source < 2 + new for new, node in enumerate(renumbered) for source, _ in node):
-            candidates.append(renumbered)
-    return tuple((OPERATIONS[op], source) for node in min(candidates) for source, op in node)
+    coded = [(source, OPERATIONS.index(operation)) for operation, source in edges]
+    candidates = [
+        [sorted((number[source], operation) for source, operation in coded[2 * old : 2 * old + 2]) for old in order]
+        for order, number in _renumberings(tuple(source for source, _ in coded))
+    ]
+    return tuple((OPERATIONS[operation], source) for node in min(candidates) for source, operation in node)
+
+
+@lru_cache(maxsize=4096)  # there are no more: 2 · 6 · 12 · 20 ordered pairs of sources
+def _renumberings(sources: tuple[int, ...]) -> list[tuple[tuple[int, ...], list[int]]]:
+    """The legal orders of the four nodes of a cell, as which old one becomes node 2 + i, and each node's new number."""
+    found = []
+    for order in permutations(range(len(NODES))):
+        number = [0, 1, *(2 + order.index(old) for old in range(len(NODES)))]
+        if all(number[source] < 2 + new for new, old in enumerate(order) for source in sources[2 * old : 2 * old + 2]):
+            found.append((order, number))
+    return found
