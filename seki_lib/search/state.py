@@ -26,6 +26,7 @@ class Search:
     config: SearchConfig
     allow_fallbacks: bool = False  # whether a search that the LLM does not lead may go on
     notation: Notation = field(init=False)
+    _edits: tuple[Any, dict[str, Any]] = field(init=False, default=(None, {}))
 
     def __post_init__(self) -> None:
         self.notation = self.space.notation(self.config.notation)
@@ -46,9 +47,12 @@ class Search:
 
     def new_edits(self, arch: Any) -> dict[str, Any]:
         """The single changes of a cell that the novelty rule allows, by their words; all of them if none is left."""
-        edits = self.space.edits(arch, self.notation)
-        new = {text: cell for text, cell in edits.items() if not self.is_known(cell)}
-        return new if self.config.novelty and new else edits
+        asked = arch, len(self.repository.records)  # a round asks up to three times
+        if self._edits[0] != asked:
+            edits = self.space.edits(arch, self.notation)
+            new = {text: cell for text, cell in edits.items() if not self.is_known(cell)}
+            self._edits = asked, new if self.config.novelty and new else edits
+        return self._edits[1]
 
 
 def initial_architecture(space: SearchSpace[Any], alpha0: str, seed: int) -> Any:
