@@ -10,7 +10,7 @@ from shlex import join
 from seki_lib.app.notebook import ROOT
 from seki_lib.paper import needs_of, reports
 from seki_lib.paper.needs import BELOW
-from seki_lib.report.searched import table4_not_run
+from seki_lib.report.benchmark_tables import table4_not_run
 from seki_lib.app.reproduce import read_edition
 
 EDITION, RESULTS = read_edition(config), config["results"]

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .evaluators import Evaluator, by_supernet, get_evaluator
+from .evaluators import by_supernet, get_evaluator
 from .files.errors import LLMError, RunError, SettingError
 from .files.fingerprint import fingerprint, set_aside
 from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
@@ -63,18 +63,15 @@ def search_run(
     set aside and run anew. Raises RunError if the folder is in use or was made with other settings, FallbackError if
     chance leads the search, UnknownName, AssetError or LLMError.
     """
-    spec = with_prompts(spec, prompts)
-    folder = spec.folder(results)
-    prepared = _prepare(spec, profile, results, prompts, changes)
-    _make_way(folder, _description(spec, *prepared), {*changes} if prompts is None else {*changes, *VARIABLES})
-    with locked(folder):
-        search = _open(spec, results, Repository(folder / "history.jsonl"), changes, *prepared)
+    asked = _Run(with_prompts(spec, prompts), profile, results, prompts, changes)
+    asked.make_way({*changes} if prompts is None else {*changes, *VARIABLES})
+    with locked(asked.folder):
+        search = asked.open(Repository(asked.folder / "history.jsonl"))
         done = len(search.repository.records)
         for step in islice(run(search), None if until is None else max(0, until + 1 - done)):
             on_step(step)
-        if len(search.repository.records) == search.config.rounds + 1 and not is_finished(folder):
-            _finish(folder, search)
-    return folder
+        _finish(asked.folder, search)
+    return asked.folder
 
 
 @contextmanager
@@ -85,10 +82,9 @@ def walk(
 
     What the run's transcript holds is not asked again, and what is asked here is there for `search_run`.
     """
-    spec = with_prompts(spec, prompts)
-    prepared = _prepare(spec, profile, results, prompts, changes)
-    with locked(spec.folder(results)):
-        yield _open(spec, results, Repository(), changes, *prepared)
+    asked = _Run(with_prompts(spec, prompts), profile, results, prompts, changes)
+    with locked(asked.folder):
+        yield asked.open(Repository())
 
 
 def rerun(
@@ -110,24 +106,23 @@ def rerun(
     names = [spec.variant] if spec.variant != "default" or not prompts else []
     names += [f"prompts={prompts.hash}"] if prompts else []
     fork = replace(spec, variant=",".join([*names, f"from={round}"]))
-    prompts = prompts or kept_prompts(parent)
-    folder, prepared = fork.folder(results), _prepare(fork, profile, results, prompts, changes)
-    _make_way(folder, _description(fork, *prepared), {*changes})
+    asked, folder = _Run(fork, profile, results, prompts or kept_prompts(parent), changes), fork.folder(results)
+    asked.make_way({*changes})
     with locked(folder):
         on_disk = Repository(folder / "history.jsonl")
-        if any(map(_differ, on_disk.records, shared)):
+        pairs = zip(on_disk.records, shared, strict=False)  # two walks differ in the seconds that they measured
+        if any(replace(one, seconds=other.seconds) != other for one, other in pairs):
             raise RunError(f"{folder} was forked from another history of {parent}. Remove the folder to start anew.")
         if not on_disk.records:
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
         for record in shared[len(on_disk.records) :]:
             on_disk.append(record)
-        search = _open(fork, results, Repository(records=shared), changes, *prepared)
+        search = asked.open(Repository(records=shared))
         for step in islice(run(search), rounds):
             if len(on_disk.records) == step.record.round:
                 on_disk.append(step.record)
             yield step
-        if len(on_disk.records) == search.config.rounds + 1 and not is_finished(folder):
-            _finish(folder, search)
+        _finish(folder, search)
 
 
 def fork_run(
@@ -146,12 +141,11 @@ def fork_run(
     separate one: what self-evolution does depends on neither λ, k nor ξ, and every random choice on its place only.
     Raises RunError if the other run does not reach so far or differs in anything but `changes`.
     """
-    folder, parent = spec.folder(results), of.folder(results)
-    description = _description(spec, *_prepare(spec, profile, results, None, changes))
-    _make_way(folder, description, {*changes})
+    folder, parent, asked = spec.folder(results), of.folder(results), _Run(spec, profile, results, None, changes)
+    asked.make_way({*changes})
     with locked(folder):
         if not (folder / "history.jsonl").exists():
-            _require_common(parent, description, round)
+            _require_common(parent, asked.description, round)
             shared = first_rounds(of, profile, results, round + 1)
             calls = [line for line in read_lines(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
@@ -227,45 +221,95 @@ def evaluator_of(spec: RunSpec, results: Path) -> Any:
     return get_evaluator(name, space=spec.space, task=spec.task, **options)
 
 
-def _prepare(
-    spec: RunSpec, profile: Profile, results: Path, prompts: Prompts | None, changes: dict[str, Any]
-) -> tuple[Any, Any, Prompts, SearchConfig]:
-    """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
-    evaluator = evaluator_of(spec, results)
-    llm = get_llm(spec.llm)
-    prompts = prompts or Prompts.load(llm.templates, **llm.texts)  # a replay brings those of its run
-    config, space = search_config(profile, llm, spec.seed, **changes), get_space(spec.space)
-    space.notation(config.notation)
-    initial_architecture(space, config.alpha0, config.seed)
-    spec.require_true_name({**asdict(config), "prompts": prompts.hash})
-    return evaluator, llm, prompts, config
+class _Run:
+    """A run as it is asked for. Every name and setting is checked before anything is written."""
 
+    def __init__(
+        self, spec: RunSpec, profile: Profile, results: Path, prompts: Prompts | None, changes: dict[str, Any]
+    ):
+        self.spec, self.results, self.folder, self.changes = spec, results, spec.folder(results), changes
+        self.evaluator, self.llm, self.space = evaluator_of(spec, results), get_llm(spec.llm), get_space(spec.space)
+        self.prompts = prompts or Prompts.load(self.llm.templates, **self.llm.texts)  # a replay brings those of its run
+        self.config = config = search_config(profile, self.llm, spec.seed, **changes)
+        self.space.notation(config.notation)
+        initial_architecture(self.space, config.alpha0, config.seed)
+        spec.require_true_name({**asdict(config), "prompts": self.prompts.hash})
+        source = self.evaluator.source
+        deciding = ("search.algorithm", f"spaces.{spec.space}", type(self.evaluator).__module__.partition(".")[2])
+        self.description: dict[str, Any] = {  # what decides it, as `config.json` holds it; the version is for readers
+            "run": {name: value for name, value in asdict(spec).items() if value != ""},
+            "search": asdict(config),
+            "llm": {"name": self.llm.name, "templates": self.llm.templates, **self.llm.settings},
+            "prompts": self.prompts.hashes,
+            "data": {"name": source.name, "sha256": source.sha256, "sentence": source.sentence},
+            "code": fingerprint(*deciding),
+            "version": __version__,
+        }
 
-def _open(
-    spec: RunSpec,
-    results: Path,
-    repository: Repository,
-    changes: dict[str, Any],
-    evaluator: Any,
-    llm: Any,
-    prompts: Prompts,
-    config: SearchConfig,
-) -> Search:
-    allowed, folder = _fallbacks_allowed(), spec.folder(results)
-    description = _description(spec, evaluator, llm, prompts, config)
-    recorder = Recorder(folder / "transcript.jsonl", None, name=llm.name)  # a finished transcript is read-only
-    if not is_finished(folder):
-        evaluator.load()  # now, so that a missing file is reported before we write a folder or call the LLM
-    _claim(folder, description, lambda: _command(spec, results, changes))
-    if not is_finished(folder):
-        for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
-            write_text(folder / "prompts" / f"{stage}.md.j2", prompts.text(stage))
-        earlier = _earlier_transcripts(folder, description)
-        recorder = Recorder(recorder.path, llm, budget=Budget(results / spec.profile), earlier=earlier)
-    search = Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
-    search.allow_fallbacks = is_finished(folder) or allowed
-    require_llm(search, recorder.last_reply)
-    return search
+    def make_way(self, asked_for: set[str]) -> None:
+        """Set a finished run aside that today's code, prompts or data would not make.
+
+        asked_for: settings of the caller. A run that differs in one of them stays where it is: `claim` refuses to go on
+        with it. So does one of a name without "=", which may stand for any setting that the caller forgot.
+        """
+        if not is_finished(self.folder):
+            return
+        there = read_json(self.folder / "config.json")
+        differing = differences(there, self.description)
+        if self.spec.variant != "default" and "=" not in self.spec.variant:
+            asked_for = asked_for | {*self.description["search"], *VARIABLES}
+        if differing and not {name.rpartition(".")[2] for name in differing} & asked_for:
+            with locked(self.folder):
+                kept = set_aside(self.folder, str(there.get("code")))
+            names = ", ".join(differing)
+            print(f"{self.folder} was made by other code or settings ({names}): kept as {kept}, and run anew.")
+
+    def open(self, repository: Repository) -> Search:
+        """The search, in a folder that this process holds: it asks the LLM only what the transcript does not hold."""
+        allowed, folder = _fallbacks_allowed(), self.folder
+        recorder = Recorder(folder / "transcript.jsonl", None, name=self.llm.name)  # a finished transcript is read-only
+        if not is_finished(folder):
+            self.evaluator.load()  # now, so that a missing file is reported before we write a folder or call the LLM
+        self.claim()
+        if not is_finished(folder):
+            for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
+                write_text(folder / "prompts" / f"{stage}.md.j2", self.prompts.text(stage))
+            earlier = _earlier_transcripts(folder, self.description)
+            budget = Budget(self.results / self.spec.profile)
+            recorder = Recorder(recorder.path, self.llm, budget=budget, earlier=earlier)
+        search = Search(self.space, self.evaluator, recorder, self.prompts, repository, self.config)
+        search.allow_fallbacks = is_finished(folder) or allowed
+        require_llm(search, recorder.last_reply)
+        return search
+
+    def claim(self) -> None:
+        """Write config.json, or make sure that the folder was made with the same settings."""
+        folder, path = self.folder, self.folder / "config.json"
+        if not path.exists():
+            write_json(path, self.description)
+            return
+        advice = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
+        there = read_json(path, advice)
+        if not (differing := differences(there, self.description)):
+            return
+        if is_finished(folder) and differing == ["code"]:
+            own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if kept_prompts(folder) else {}
+            command = self.spec.command(self.results, {**self.changes, **own})
+            raise RunError(
+                f"{folder} was made by other code. Next: {command}  (it runs anew, and this run stays beside it)"
+            )
+        if differing == ["code"]:
+            was, now = there.get("code"), self.description["code"]
+            aside = folder.parent.with_name(f"{folder.parent.name},code={was}")
+            raise RunError(
+                f"{folder} was begun by other code ({was}, now {now}): a search must not mix two. Next: go on with the "
+                f"code that began it, or start anew beside it: mkdir -p {shlex.quote(str(aside))} && "
+                f"mv {shlex.quote(str(folder))} {shlex.quote(str(aside))}. Answers that fit are not asked for again."
+            )
+        raise RunError(
+            f"{folder} was made with other settings ({', '.join(differing)} in config.json). "
+            "Choose another --variant, or move the folder away to start anew."
+        )
 
 
 def _fallbacks_allowed() -> bool:
@@ -288,88 +332,10 @@ def reaches(folder: Path, round: int) -> bool:
     return len(Repository(folder / "history.jsonl").records) > round
 
 
-def _description(
-    spec: RunSpec, evaluator: Evaluator, llm: Any, prompts: Prompts, config: SearchConfig
-) -> dict[str, Any]:
-    """What decides a run, as `config.json` holds it; the version is for readers."""
-    source = evaluator.source
-    return {
-        "run": {name: value for name, value in asdict(spec).items() if value != ""},
-        "search": asdict(config),
-        "llm": {"name": llm.name, "templates": llm.templates, **llm.settings},
-        "prompts": prompts.hashes,
-        "data": {"name": source.name, "sha256": source.sha256, "sentence": source.sentence},
-        "code": search_code(spec.space, evaluator),
-        "version": __version__,
-    }
-
-
-def search_code(space: str, evaluator: Evaluator) -> str:
-    """The fingerprint of the code that decides a search: Algorithm 1 and its ladder, the space, the evaluator."""
-    return fingerprint("search.algorithm", f"spaces.{space}", type(evaluator).__module__.partition(".")[2])
-
-
-def _make_way(folder: Path, description: dict[str, Any], asked_for: set[str]) -> None:
-    """Set a finished run aside that today's code, prompts or data would not make. asked_for: settings of the caller.
-
-    A run that differs in what the caller asked for stays where it is: `_claim` refuses to go on with it. So does one of
-    a name without "=", which may stand for any setting that the caller forgot.
-    """
-    if not is_finished(folder):
-        return
-    there = read_json(folder / "config.json")
-    differing = differences(there, description)
-    variant = description["run"]["variant"]
-    if variant != "default" and "=" not in variant:
-        asked_for = asked_for | {*description["search"], *description["prompts"]}
-    if differing and not {name.rpartition(".")[2] for name in differing} & asked_for:
-        with locked(folder):
-            kept = set_aside(folder, str(there.get("code")))
-        print(f"{folder} was made by other code or settings ({', '.join(differing)}): kept as {kept}, and run anew.")
-
-
-def _command(spec: RunSpec, results: Path, changes: dict[str, Any]) -> str:
-    """The command that makes a run of this folder anew: with its settings, and with its own templates."""
-    folder = spec.folder(results)
-    own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if kept_prompts(folder) else {}
-    return spec.command(results, {**changes, **own})
-
-
-def _claim(folder: Path, description: dict[str, Any], command: Callable[[], str]) -> None:
-    """Write config.json, or make sure that the folder was made with the same settings."""
-    path = folder / "config.json"
-    if not path.exists():
-        write_json(path, description)
-        return
-    advice = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
-    there = read_json(path, advice)
-    if not (differing := differences(there, description)):
-        return
-    if is_finished(folder) and differing == ["code"]:
-        raise RunError(
-            f"{folder} was made by other code. Next: {command()}  (it runs anew, and this run stays beside it)"
-        )
-    if differing == ["code"]:
-        was, now = there.get("code"), description["code"]
-        aside = folder.parent.with_name(f"{folder.parent.name},code={was}")
-        raise RunError(
-            f"{folder} was begun by other code ({was}, now {now}): a search must not mix two. Next: go on with the "
-            f"code that began it, or start anew beside it: mkdir -p {shlex.quote(str(aside))} && "
-            f"mv {shlex.quote(str(folder))} {shlex.quote(str(aside))}. Answers that fit are not asked for again."
-        )
-    raise RunError(
-        f"{folder} was made with other settings ({', '.join(differing)} in config.json). "
-        "Choose another --variant, or move the folder away to start anew."
-    )
-
-
-def _differ(one: Record, other: Record) -> bool:
-    """Whether two records of a round differ: measured times aside, which no two walks share."""
-    return replace(one, seconds=0.0) != replace(other, seconds=0.0)
-
-
 def _finish(folder: Path, search: Search) -> None:
-    """Read the final cell once, test values too, and close the run."""
+    """Once all rounds were run: read the final cell, test values too, and close the run. This is done once."""
+    if len(search.repository.records) <= search.config.rounds or is_finished(folder):
+        return
     best = search.repository.best()
     arch = search.space.parse(best.architecture)
     caveat = search.evaluator.caveat(arch)

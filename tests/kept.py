@@ -2,7 +2,7 @@
 
 import json
 
-from seki_lib.results import RunSpec
+from seki_lib.results import RunSpec, SearchResult
 
 
 def searched(results, profile, space, task, llm, seed, architecture, score):
@@ -11,3 +11,10 @@ def searched(results, profile, space, task, llm, seed, architecture, score):
     folder.mkdir(parents=True)
     (folder / "result.json").write_text(json.dumps({"architecture": architecture, "score": score}))
     (folder / "config.json").write_text(json.dumps({"llm": {"name": llm}, "data": {"sha256": "gone"}}))
+
+
+def finished(folder, config, result):
+    """A finished search that is in no folder."""
+    search = SearchResult(folder)
+    vars(search).update(config=config, result=result)
+    return search

@@ -89,7 +89,7 @@ class Searched(Bounded):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search(Searched):
+class SearchCommand(Searched):
     """Search by Algorithm 1, or go on with a search that was stopped. What is not given is set by the profile."""
 
     variant: option.FolderName = "default"  # name of this search; "default" names it by what was given
@@ -240,7 +240,7 @@ class Train(Trained):
     On many GPUs, with the same batch over all of them: torchrun --nproc_per_node=8 -m seki_lib.app.cli train …
     """
 
-    arch: option.Cell
+    arch: option.CellText
     llm: str = ""  # whose search found the cell; of all LLMs if empty
     variant: option.FolderName = "default"  # name of this training; "default" names it by what was given
     drop_path: option.MaybeShare = None  # probability at the last epoch; 0 for networks that know no drop path
@@ -268,7 +268,7 @@ class Train(Trained):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Supernet(Trained):
+class SupernetCommand(Trained):
     """Train the supernet that f(α) is read from, or go on with it: a line an epoch, resumable.
 
     Searches of this profile then use it. Several processes share its batches: torchrun, as with `seki train`.
@@ -380,8 +380,8 @@ class Reproduce(Bounded):
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
-    kind.__name__.lower(): kind
-    for kind in (Search, Train, Supernet, Ablations, Show, Cost, Data, Notebook, Lab, Reproduce)
+    kind.__name__.removesuffix("Command").lower(): kind
+    for kind in (SearchCommand, Train, SupernetCommand, Ablations, Show, Cost, Data, Notebook, Lab, Reproduce)
 }
 
 

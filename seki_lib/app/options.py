@@ -56,7 +56,7 @@ SupernetKind = Annotated[
 DatasetName = Annotated[
     str, _one_of([*DATASETS, *TEXTS], after="; the space's own unless given; imagenet is yours (SEKI_IMAGENET)")
 ]
-Cell = Annotated[
+CellText = Annotated[
     str,
     _one_of(
         (name for space in SPACES.values() for name in space.public_genotypes),

@@ -63,7 +63,9 @@ def reproduce(
     with locked(folder) as lock:
         _forget_removed(home)
         for name, value in _notes(edition, results).items():
-            _write_if_changed(folder / f"{name}.json", value)
+            path, noted = folder / f"{name}.json", json.loads(json.dumps(value))
+            if not path.exists() or json.loads(path.read_text()) != noted:  # jobs that depend on the file run again
+                write_json(path, noted)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
         if _run_and_wait(snakemake(folder, jobs, plan), lock):
             raise RunError(
@@ -204,10 +206,3 @@ def _forget_removed(home: Home) -> None:
         result = home.folder / mark.relative_to(home.marks).with_name(mark.name.partition(",")[0])
         if mark.is_file() and not result.is_dir() and not mark.parent.name.startswith("found"):
             mark.unlink()
-
-
-def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
-    """The DAG depends on this file, so that other settings, data or code make its jobs run again."""
-    value = json.loads(json.dumps(value))
-    if not path.exists() or json.loads(path.read_text()) != value:
-        write_json(path, value)

@@ -7,7 +7,7 @@ Equal in distribution to the per-image transforms of public code, in their order
 normalisation, the hole is zero after it. No Python per image: the same few operations on CPU and GPU.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import permutations
 
@@ -125,18 +125,6 @@ def _grey(pixels: Tensor) -> Tensor:
     return (pixels * _channels(GREY, pixels)).sum(1, keepdim=True)
 
 
-def _brightness(pixels: Tensor, factor: Tensor) -> Tensor:
-    return (pixels * factor).clamp(0, 1)
-
-
-def _contrast(pixels: Tensor, factor: Tensor) -> Tensor:
-    return torch.lerp(_grey(pixels).mean((2, 3), keepdim=True), pixels, factor).clamp(0, 1)
-
-
-def _saturation(pixels: Tensor, factor: Tensor) -> Tensor:
-    return torch.lerp(_grey(pixels), pixels, factor).clamp(0, 1)
-
-
 def _hue(pixels: Tensor, turns: Tensor) -> Tensor:
     """Turn the colour wheel: to hue, saturation and value, and back."""
     value, low = pixels.amax(1, keepdim=True), pixels.amin(1, keepdim=True)
@@ -152,4 +140,9 @@ def _hue(pixels: Tensor, turns: Tensor) -> Tensor:
     return value - chroma * torch.minimum(k, 4 - k).clamp(0, 1)
 
 
-COLOURS = (_brightness, _contrast, _saturation, _hue)
+COLOURS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
+    lambda pixels, brightness: (pixels * brightness).clamp(0, 1),
+    lambda pixels, contrast: torch.lerp(_grey(pixels).mean((2, 3), keepdim=True), pixels, contrast).clamp(0, 1),
+    lambda pixels, saturation: torch.lerp(_grey(pixels), pixels, saturation).clamp(0, 1),
+    _hue,
+)

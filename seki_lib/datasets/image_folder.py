@@ -218,7 +218,8 @@ def list_tree(root: Path, classes: int) -> Tree:
             split, label, file = place.groups()
             of_split = tree.setdefault(split, {})
             if label and _is_class(label):
-                of_split.setdefault(label, []).extend([file] * _is_image(file))
+                is_image = Path(file).suffix.lower() in ENDINGS and not file.startswith(".")
+                of_split.setdefault(label, []).extend([file] * is_image)
     for split in SPLITS:
         if split not in tree:
             raise AssetError(f"{root} has no {split}/. It must hold train/<class>/<image> and val/<class>/<image>.")
@@ -259,10 +260,6 @@ def _names(root: Path) -> list[str]:
 def _is_class(name: str) -> bool:
     """Whether a folder can be a class: not one that a system, an archive or an editor puts everywhere."""
     return name[0].isalnum() and name.lower() not in ("lost+found", "system volume information", "recycler")
-
-
-def _is_image(name: str) -> bool:
-    return Path(name).suffix.lower() in ENDINGS and not name.startswith(".")
 
 
 def search_subsets(

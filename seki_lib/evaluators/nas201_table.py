@@ -15,7 +15,7 @@ from ..files.source import DataSource
 from ..spaces import get_space
 from ..spaces.nas201 import EDGES, NasBench201Cell
 from .imported import Rows, mean_values, meta, read
-from .table import Benchmark, Origin, Table, only, read_csv
+from .table import Benchmark, BenchmarkTable, Origin, only, read_csv
 
 OFFICIAL = {  # column -> data set and metric of the benchmark's own file
     "cifar10_valid": ("cifar10-valid", "x-valid_accuracy"),
@@ -73,7 +73,7 @@ def _read_analog(path: Path) -> Rows:
     return rows
 
 
-def _official(hp: int | None, seed: int | str | None) -> Table:
+def _official(hp: int | None, seed: int | str | None) -> BenchmarkTable:
     """Of the benchmark's own file: 200 epochs and the mean of the seeds unless asked for otherwise.
 
     With a seed: those cells only that have it.
@@ -89,7 +89,7 @@ def _official(hp: int | None, seed: int | str | None) -> Table:
     which = "seed average" if seed == "mean" else f"seed {seed}"
     sentence = f"NAS-Bench-201 ({origin['name']}), {hp} epochs, {which}"
     source = DataSource("nas201_official", sentence, "MIT (NAS-Bench-201)", origin["sha256"])
-    return Table(COLUMNS, mean_values(rows, OFFICIAL), {"cifar10": "cifar10_valid"}, source)
+    return BenchmarkTable(COLUMNS, mean_values(rows, OFFICIAL), {"cifar10": "cifar10_valid"}, source)
 
 
 MEAN = "NAS-Bench-201, 200 epochs, seed average"

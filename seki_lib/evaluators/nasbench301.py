@@ -13,7 +13,6 @@ import gzip
 from collections.abc import Sequence
 from itertools import combinations
 from operator import getitem
-from typing import Protocol
 
 import numpy as np
 
@@ -23,16 +22,6 @@ from ..spaces.genotypes import Edge
 
 SLOT = {edge: i for i, edge in enumerate((node, source) for node in NODES for source in range(node))}
 EPOCHS = 98  # the last epoch that YAHPO's surrogate knows
-
-
-class Judge(Protocol):
-    """What predicts the accuracy of a cell."""
-
-    asset: str  # the file that it was made of
-
-    def predict(self, cell: DartsGenotype) -> float:
-        """Validation accuracy in %. The cell must lie in the space."""
-        ...
 
 
 def by_position() -> list[dict[Edge, tuple[int, int]]]:
@@ -69,7 +58,7 @@ class Ridge:
         self._weights = [{edge: float(weights[at]) for edge, at in position.items()} for position in positions]
 
     def predict(self, cell: DartsGenotype) -> float:
-        """Validation accuracy in %."""
+        """Validation accuracy in %. The cell must lie in the space."""
         return self._intercept + sum(map(getitem, self._weights, cell.normal + cell.reduce))
 
 
@@ -111,7 +100,8 @@ class Yahpo:
         return float(self._session.run(self._output, inputs)[0][0, 0])
 
 
-JUDGES: dict[str, type[Yahpo] | type[Ridge]] = {"yahpo": Yahpo, "ridge": Ridge}
+Judge = Yahpo | Ridge
+JUDGES: dict[str, type[Judge]] = {"yahpo": Yahpo, "ridge": Ridge}
 
 
 def known_cells(asset: str) -> tuple[list[DartsGenotype], np.ndarray]:

@@ -29,6 +29,8 @@ from .plain_pickle import Taken, load_plain
 UNPACKED = 100  # bytes that a packed byte may become: benchmarks become five to ten
 ANYWAY = 1 << 22  # bytes that are read of any file
 CELLS_AT_ONCE = 1000  # are written
+DAMAGE = (OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
+"""RuntimeError: a zip archive under a password, or packed in an unknown way."""
 CELL_FILES = "[0-9]*.pickle.pbz2"  # the members of an archive with a file for each cell
 
 
@@ -59,16 +61,7 @@ def read_official(file: Path, taken: Taken = lambda filled: False) -> Any:
     try:
         for stream, packed in _streams(file):
             found = _object(io.BufferedReader(_Unpacked(stream, packed), 1 << 20), taken)
-    except (
-        OSError,
-        ValueError,
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        RuntimeError,
-    ) as error:
-        # RuntimeError: a zip archive under a password, or packed in an unknown way
+    except DAMAGE as error:
         raise AssetError(f"it is missing, damaged or cut off ({error})") from None
     return found
 

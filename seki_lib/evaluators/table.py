@@ -18,7 +18,7 @@ from .imported import Rows
 
 
 @dataclass(frozen=True)
-class Table:
+class BenchmarkTable:
     """`rows[text]` holds one float per name in `columns`; as many rows as the space has cells."""
 
     columns: tuple[str, ...]
@@ -38,13 +38,13 @@ class Origin:
     read: Callable[..., Rows]
     searched: dict[str, str]  # task -> column
 
-    def table(self, paths: list[Path], size: int) -> Table:
+    def table(self, paths: list[Path], size: int) -> BenchmarkTable:
         """The table that is in these files. Raises AssetError unless it has as many cells as the space."""
         rows, asset = self.read(*paths), get_asset(self.assets[0])
         if len(rows) != size:
             raise AssetError(f"{paths[0]}: {size:,} cells expected, {len(rows):,} found")
         source = DataSource(self.name, self.sentence, asset.licence, asset.sha256)
-        return Table(self.columns, rows, self.searched, source)
+        return BenchmarkTable(self.columns, rows, self.searched, source)
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Benchmark:
     """Where the table of a space comes from: its own file, once it was imported, or the first origin of `origins`."""
 
     space: str
-    official: Callable[[int | None, int | str | None], Table]
+    official: Callable[[int | None, int | str | None], BenchmarkTable]
     origins: tuple[Origin, ...]
     hp: int | str  # the epochs of training and
     seed: str  # the seed of the origins: they offer no others
 
-    def load(self, hp: int | None = None, seed: int | str | None = None) -> Table:
+    def load(self, hp: int | None = None, seed: int | str | None = None) -> BenchmarkTable:
         """The table from the best source that is on this machine.
 
         hp: epochs of training; seed: of one training, or "mean". Raises AssetError naming the next step, UnknownName
@@ -73,7 +73,7 @@ class Benchmark:
                 return origin.table(paths, get_space(self.space).size)
         raise AssetError(f'{self.space}: no table found. Looked in {looked_in()}. Run "seki data fetch {self.space}".')
 
-    def fetch(self) -> Table:
+    def fetch(self) -> BenchmarkTable:
         """`load`, after fetching the best source that can be reached."""
         if imported.path(self.space).exists():
             return self.load()

@@ -9,9 +9,9 @@ from ..files.errors import AssetError, UnknownName, look_up
 from ..spaces import SearchSpace, get_space
 from . import nas201_table, trans101_table
 from .base import Evaluation, Evaluator
-from .table import Table, only
+from .table import BenchmarkTable, only
 
-TABLES: dict[str, Callable[..., Table]] = {"nas201": nas201_table.load, "trans101": trans101_table.load}
+TABLES: dict[str, Callable[..., BenchmarkTable]] = {"nas201": nas201_table.load, "trans101": trans101_table.load}
 FETCH = {"nas201": nas201_table.fetch_table, "trans101": trans101_table.fetch_table}
 TASKS: dict[str, dict[str, str]] = {
     "nas201": nas201_table.TASKS,
@@ -25,7 +25,7 @@ CALLED = {task: entry.called for task, entry in trans101_table.TASKS.items()}
 class Tabular(Evaluator):
     """The score is the validation column of the task. Test values stay out of reach until `final`."""
 
-    def __init__(self, space: SearchSpace[Any], task: str, table: Table, split: str | None = None):
+    def __init__(self, space: SearchSpace[Any], task: str, table: BenchmarkTable, split: str | None = None):
         self.task = look_up(f"task of {space.name}", TASKS[space.name], task)
         self.called = CALLED.get(task, "accuracy")
         self.source = table.source

@@ -43,7 +43,7 @@ def _rows(arch: str, task: Any, result: Any) -> Iterator[dict[str, Any]]:
         epochs = result.get("total_epochs", max(len(metrics[metric]) for metric in required or metrics))
         for metric, values in metrics.items():
             with at(f"{metric!s:.40}"):
-                curve = numbers(values, _bounds(metric))
+                curve = numbers(values, next((limits for end, limits in BOUNDS.items() if metric.endswith(end)), None))
                 if len(curve) != epochs:
                     raise ValueError(f"it has {len(curve)} values, which is not one an epoch")
             yield {"arch": arch, "data": task, "metric": metric, "value": float(curve.max()), "curve": curve}
@@ -51,7 +51,3 @@ def _rows(arch: str, task: Any, result: Any) -> Iterator[dict[str, Any]]:
             with at(f"{name!s:.40}"):
                 (known,) = numbers([value], None)
             yield {"arch": arch, "data": task, "metric": name, "value": float(known), "curve": None}
-
-
-def _bounds(metric: str) -> tuple[float, float] | None:
-    return next((bounds for ending, bounds in BOUNDS.items() if metric.endswith(ending)), None)

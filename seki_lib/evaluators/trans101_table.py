@@ -17,7 +17,7 @@ from ..files.source import DataSource
 from ..spaces import get_space
 from ..spaces.trans101 import OPERATIONS, TransNasBench101Cell
 from .imported import Rows, mean_values, meta, read
-from .table import Benchmark, Origin, Table, only, read_csv
+from .table import Benchmark, BenchmarkTable, Origin, only, read_csv
 
 
 class Task(NamedTuple):
@@ -91,7 +91,7 @@ def _read_seven(*paths: Path) -> Rows:
     return dict(zip(cells, zip(*columns, strict=True), strict=True))
 
 
-def _official(hp: int | None, seed: int | str | None) -> Table:
+def _official(hp: int | None, seed: int | str | None) -> BenchmarkTable:
     """Of the benchmark's own file."""
     only("trans101_official", "hp", (HP,), hp)
     only("trans101_official", "seed", (SEED,), seed)
@@ -99,7 +99,7 @@ def _official(hp: int | None, seed: int | str | None) -> Table:
     rows = {arch: tuple(map(scaled, COLUMNS, values)) for arch, values in best.items()}
     sentence = f"TransNAS-Bench-101 ({origin['name']}, micro), best epoch of each metric"
     licence = "as TransNAS-Bench-101's publishers state"
-    return Table(COLUMNS, rows, SEARCHED, DataSource("trans101_official", sentence, licence, origin["sha256"]))
+    return BenchmarkTable(COLUMNS, rows, SEARCHED, DataSource("trans101_official", sentence, licence, origin["sha256"]))
 
 
 HP, SEED = "best epoch", "one training a task"  # every cell was trained once for each task

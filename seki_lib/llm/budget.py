@@ -86,7 +86,8 @@ class Budget:
             if run and price and not ask["usd"]:
                 ledger["open"] = {key: there for key, there in ledger["open"].items() if there.get("run") != run}
             for kind, need in ask.items():
-                bound, spent, held = bounds[kind], ledger[kind], _held(ledger, kind)
+                bound, spent = bounds[kind], ledger[kind]
+                held = float(sum(reservation[kind] for reservation in ledger["open"].values()))
                 if bound is not None and spent + held + need > bound:
                     raise BudgetError(
                         f"the budget does not allow another call: MAX_{kind.upper()}={_number(bound)}, spent "
@@ -136,10 +137,6 @@ class Budget:
                     write_json(self.path, ledger)
         except RunError as error:
             raise LLMError(f"{error} So no call is made: the bounds on LLMs could not be kept.") from None
-
-
-def _held(ledger: dict[str, Any], kind: str) -> float:
-    return float(sum(reservation[kind] for reservation in ledger["open"].values()))
 
 
 def _number(value: float) -> str:

@@ -1,7 +1,7 @@
 """What servers send: one function reads any provider's reply, others find what an error says and what it is about.
 
 Every field is checked where it is read: a server of one's own may leave out, rename or nest anything. A new server's
-form is a new row in tests/llm/test_forms.py.
+form is a new row in tests/llm/test_forms.py, a new error one in test_refusals.py beside it.
 """
 
 import json

@@ -49,7 +49,7 @@ def count(
     """
     sizes = {"channels": channels, "layers": layers, "classes": classes, "auxiliary": auxiliary, "stem": stem}
     network = _without_weights(space, arch, **sizes)
-    return Size(parameters(network), _multiply_adds(network, stem, resolution))
+    return Size(parameters(network), _multiply_adds(network, resolution or (32 if stem == "cifar" else 224)))
 
 
 @lru_cache(maxsize=256)
@@ -68,9 +68,9 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-def _multiply_adds(network: nn.Module, stem: str, resolution: int | None, *arch: Any) -> int:
-    """Multiply-adds of one image through a network on the meta device."""
-    total, side = 0, resolution or (32 if stem == "cifar" else 224)
+def _multiply_adds(network: nn.Module, side: int, *arch: Any) -> int:
+    """Multiply-adds of one image of side x side pixels through a network on the meta device."""
+    total = 0
 
     def add(module: Any, _: Any, output: Tensor) -> None:
         nonlocal total
@@ -85,27 +85,15 @@ def _multiply_adds(network: nn.Module, stem: str, resolution: int | None, *arch:
     return total
 
 
-def count_supernet(
-    channels: int,
-    layers: int,
-    *,
-    classes: int,
-    partial: int = 1,
-    stem: str = "cifar",
-    arch: DartsGenotype | None = None,
-) -> int:
-    """Multiply-adds of a supernet of the DARTS space on one image.
+def count_supernet(arch: DartsGenotype | None, resolution: int, **sizes: Any) -> int:
+    """Multiply-adds of a supernet of the DARTS space on one image. sizes: as `build_supernet` takes them.
 
-    arch: the genotype that is run; None: the mixture, in which every edge runs all operations. partial: K, the part of
-    the channels that goes through the operations is 1 / K (PC-DARTS; 1: DARTS).
+    arch: the genotype that is run; None: the mixture, in which every edge runs all operations.
     """
-    kind = "single_path" if arch else "darts" if partial == 1 else "pc_darts"
-    return _multiply_adds(_supernet(channels, layers, classes, kind, partial, stem), stem, None, arch)
+    return _multiply_adds(_supernet(**sizes), resolution, arch)
 
 
 @lru_cache(maxsize=8)
-def _supernet(channels: int, layers: int, classes: int, kind: str, partial: int, stem: str) -> Any:
+def _supernet(**sizes: Any) -> Any:
     with torch.device("meta"):
-        return build_supernet(
-            "darts", channels=channels, layers=layers, classes=classes, kind=kind, partial=partial, stem=stem
-        )
+        return build_supernet("darts", **sizes)

@@ -83,15 +83,13 @@ class Zero(nn.Module):
         return zeros if self.times == 1 else zeros.repeat(1, self.times, 1, 1)
 
 
-def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
-    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
-
-
 OPERATIONS: dict[str, Callable[[int, int, bool], nn.Module]] = {  # name -> make(channels, stride, affine)
     "none": lambda channels, stride, affine: Zero(stride),
     "max_pool_3x3": lambda channels, stride, affine: nn.MaxPool2d(3, stride, 1),
     "avg_pool_3x3": lambda channels, stride, affine: nn.AvgPool2d(3, stride, 1, count_include_pad=False),
-    "skip_connect": _skip,
+    "skip_connect": lambda channels, stride, affine: (
+        nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+    ),
     "sep_conv_3x3": lambda channels, stride, affine: Separable(channels, 3, stride, affine, times=2),
     "sep_conv_5x5": lambda channels, stride, affine: Separable(channels, 5, stride, affine, times=2),
     "dil_conv_3x3": lambda channels, stride, affine: Separable(channels, 3, stride, affine, dilation=2),

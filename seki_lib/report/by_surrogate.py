@@ -9,8 +9,8 @@ from ..evaluators.surrogate import NOT_AN_ACCURACY
 from ..files.jsonl import read_lines
 from ..profiles import Profile
 from ..results import SearchResult
+from .benchmark_tables import BASELINE_LABELS
 from .intervals import interval, interval_text
-from .searched import BASELINE_LABELS
 from .tables import Cell, Table
 
 AXIS = f"best score so far (%)\n{NOT_AN_ACCURACY}"

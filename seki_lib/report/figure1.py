@@ -18,7 +18,7 @@ from ..results import Home
 from ..training.protocol import named_architecture
 from .style import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK
 from .tables import paper_table
-from .trained import DAY, cost_parts
+from .training_tables import DAY, cost_parts
 
 MOST_EXPENSIVE = 1.0  # GPU-days
 METHOD_STYLE = {  # search method, as Table 1 names it -> (colour, marker)

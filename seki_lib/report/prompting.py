@@ -21,7 +21,7 @@ CELL = (5.8, 3.0)  # inches: width and height of a drawn cell with its title
 FILL = {"system": "#F2F2F2", "user": "#EEF4FB", "llm": "#FBEFE6"}
 
 
-class Part(NamedTuple):
+class PromptPart(NamedTuple):
     """One paragraph of a template: who says it, the paper's symbols of what is filled in there, its text."""
 
     role: str
@@ -29,7 +29,7 @@ class Part(NamedTuple):
     text: str
 
 
-def parts(prompts: Prompts, stage: str) -> list[Part]:
+def parts(prompts: Prompts, stage: str) -> list[PromptPart]:
     """A template in paragraphs. A line that fills something in stands alone, labelled with the paper's symbol."""
     found = []
     for role, text in by_role(prompts.text(stage)):
@@ -38,7 +38,7 @@ def parts(prompts: Prompts, stage: str) -> list[Part]:
             single = all("{{" in line for line in lines) and "{%" not in paragraph
             for piece in lines if single else [paragraph]:
                 used = [name for name in VARIABLES[stage] if re.search(rf"{{[{{%][^}}]*\b{name}\b", piece)]
-                found.append(Part(role, ", ".join(_symbol(stage, name) for name in used), piece))
+                found.append(PromptPart(role, ", ".join(_symbol(stage, name) for name in used), piece))
     return found
 
 

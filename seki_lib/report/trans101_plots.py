@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from ..evaluators.tabular import Tabular
 from ..evaluators.trans101_table import TASKS
 from ..spaces import get_space
+from .benchmark_tables import Method
 from .plots import draw_cell
-from .searched import Method
 from .style import BASELINES, BLACK, OURS
 
 

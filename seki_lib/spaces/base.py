@@ -90,14 +90,10 @@ def record(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def gbnf_literal(text: str) -> str:
-    """A text as a GBNF string literal."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
 def choice_of(texts: Iterable[str]) -> str:
     """GBNF of a choice between texts."""
-    return " | ".join(map(gbnf_literal, texts))
+    escapes = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+    return " | ".join(f'"{text.translate(escapes)}"' for text in texts)
 
 
 def below(rng: RandomSource, n: int) -> int:

@@ -37,30 +37,30 @@ class SixEdgeCell:
                 )
 
 
-Cell = TypeVar("Cell", bound=SixEdgeCell)
+AnyCell = TypeVar("AnyCell", bound=SixEdgeCell)
 
 
 FORM = Form(EDGE_NAMES, lambda named: None if named.target is None else f"{named.source}->{named.target}", "edge {}")
 
 
-class SixEdgeSpace(SearchSpace[Cell]):
+class SixEdgeSpace(SearchSpace[AnyCell]):
     """All cells over a set of operations."""
 
     form = FORM
 
-    def random(self, rng: RandomSource) -> Cell:
+    def random(self, rng: RandomSource) -> AnyCell:
         return self.architecture(tuple(self.operations[below(rng, len(self.operations))] for _ in EDGES))
 
-    def mixed(self, cells: Sequence[Cell], rng: Random) -> Cell:
+    def mixed(self, cells: Sequence[AnyCell], rng: Random) -> AnyCell:
         """The part is an edge."""
         return self.architecture(tuple(rng.choice(cells).edges[edge] for edge in range(len(EDGES))))
 
-    def neighbors(self, arch: Cell) -> Sequence[Cell]:
-        neighbors: tuple[Cell, ...] = _neighbors(arch)
+    def neighbors(self, arch: AnyCell) -> Sequence[AnyCell]:
+        neighbors: tuple[AnyCell, ...] = _neighbors(arch)
         return neighbors
 
-    def canonical(self, arch: Cell) -> Cell:
-        representative: Cell = _canonical(self, arch)
+    def canonical(self, arch: AnyCell) -> AnyCell:
+        representative: AnyCell = _canonical(self, arch)
         return representative
 
     @abstractmethod
@@ -73,20 +73,20 @@ class SixEdgeSpace(SearchSpace[Cell]):
             f"in the order {', '.join(EDGE_NAMES)}. Operations: {self.explained(self.notation(notation))}."
         )
 
-    def show(self, arch: Cell, notation: str | Notation) -> str:
+    def show(self, arch: AnyCell, notation: str | Notation) -> str:
         n = self.notation(notation)
         if n.name == "names":
             return self.format(arch)
         return " ".join(n.spelling[self.operations.index(operation)] for operation in arch.edges)
 
-    def built(self, cells: list[Run]) -> Cell:
+    def built(self, cells: list[Run]) -> AnyCell:
         (run,) = cells
         for (source, target), named in zip(EDGES, run.named, strict=True):
             if named.source not in (source, -1):
                 raise InvalidArchitecture(f"{self.name}: edge {source}->{target} must come from node {source}")
         return self.architecture(tuple(named.operation for named in run.named))
 
-    def edits(self, arch: Cell, notation: str | Notation) -> dict[str, Cell]:
+    def edits(self, arch: AnyCell, notation: str | Notation) -> dict[str, AnyCell]:
         n = self.notation(notation)
         word_of = dict(zip(self.operations, n.spelling, strict=True))
         edits = {}
@@ -111,7 +111,7 @@ class SixEdgeSpace(SearchSpace[Cell]):
 
 
 @cache
-def _neighbors(arch: Cell) -> tuple[Cell, ...]:
+def _neighbors(arch: AnyCell) -> tuple[AnyCell, ...]:
     """The cells that differ on one edge."""
     edges, cell = arch.edges, type(arch)
     return tuple(
@@ -123,15 +123,15 @@ def _neighbors(arch: Cell) -> tuple[Cell, ...]:
 
 
 @cache
-def _canonical(space: SixEdgeSpace[Cell], arch: Cell) -> Cell:
-    representative: Cell = _representatives(space)[space.signature(arch.edges)]
+def _canonical(space: SixEdgeSpace[AnyCell], arch: AnyCell) -> AnyCell:
+    representative: AnyCell = _representatives(space)[space.signature(arch.edges)]
     return representative
 
 
 @cache
-def _representatives(space: SixEdgeSpace[Cell]) -> dict[str, Cell]:
+def _representatives(space: SixEdgeSpace[AnyCell]) -> dict[str, AnyCell]:
     """The first cell of each class, in the order of the operations."""
-    first: dict[str, Cell] = {}
+    first: dict[str, AnyCell] = {}
     for operations in product(space.operations, repeat=len(EDGES)):
         signature = space.signature(operations)
         if signature not in first:

@@ -50,15 +50,18 @@ def load(folder: Path, identity: dict[str, Any]) -> tuple[State | None, str]:
         if damaged:
             raise RunError(f"{'; '.join(damaged)}. Nothing was changed: remove the folder to start anew.")
         return None, ""
-    there = state["identity"]
-    keys = [key for key in {**there, **identity} if there.get(key) != identity.get(key)]
-    if keys:
-        different = "; ".join(f"{key} was {there.get(key)!r}, now {identity.get(key)!r}" for key in keys)
+    if different := differences(state["identity"], identity):
         raise RunError(
             f"the checkpoint in {folder} was made with other settings: {different}. It was left as it is: "
             "use the settings it was made with, or another folder (--variant)."
         )
     return state, f"{damaged[0]}: going on from {BEFORE}, the one before" if damaged else ""
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """The settings in which two trainings differ, each with both values; empty if there are none."""
+    keys = [key for key in {**there, **here} if there.get(key) != here.get(key)]
+    return "; ".join(f"{key} was {there.get(key)!r}, now {here.get(key)!r}" for key in keys)
 
 
 def load_network(folder: Path) -> State:

@@ -136,16 +136,12 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; its gradient is the sum of their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        total = values.clone()
+    def forward(ctx: Any, *values: Tensor) -> Tensor:
+        total = values[0].clone()
         dist.all_reduce(total)
         return total
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].clone()
-        dist.all_reduce(total)
-        return total
+    backward = forward
 
 
 class WholeBatchNorm2d(nn.BatchNorm2d):

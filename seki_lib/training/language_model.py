@@ -54,25 +54,23 @@ def train_language_model(
 
 
 def run_training(
-    spec: TrainingSpec, results: Path, config: LanguageModelConfig | None = None, **options: Any
+    spec: TrainingSpec | SupernetSpec, results: Path, config: LanguageModelConfig | None = None, **options: Any
 ) -> dict[str, Any]:
-    """Train what `spec` names, or go on with it, in its folder below `results`; returns what `result.json` holds.
+    """Train the cell or the supernet that `spec` names, or go on with it, in its folder below `results`.
 
-    config: the profile's protocol unless given. options: say and device. A finished training is read, not repeated.
-    Raises what `train_language_model` and `load_text` raise.
+    Returns what `result.json` holds. config: the profile's protocol unless given. options: say and device. A finished
+    training is read, not repeated. Raises what `train_language_model` and `load_text` raise.
     """
-    config = config or language_protocol(spec.profile)
+    if isinstance(spec, TrainingSpec):
+        arch, usual = spec.architecture, language_protocol(spec.profile)
+    else:
+        arch, usual = None, spec.config
+    config = config or usual
     text, folder = text_of(spec.dataset, config), spec.folder(results)
-    return train_language_model(spec.architecture, text, config, folder, seed=spec.seed, **options)
+    return train_language_model(arch, text, config, folder, seed=spec.seed, **options)
 
 
-def run_supernet(
-    spec: SupernetSpec, results: Path, config: LanguageModelConfig | None = None, **options: Any
-) -> dict[str, Any]:
-    """The same for a supernet: as `run_supernet` of `supernet.py`."""
-    config = config or spec.config
-    text, folder = text_of(spec.dataset, config), spec.folder(results)
-    return train_language_model(None, text, config, folder, seed=spec.seed, **options)
+run_supernet = run_training  # as `supernet.py` names it
 
 
 def text_of(dataset: str, config: LanguageModelConfig) -> Text:

@@ -272,7 +272,9 @@ class Training(ABC):
         state, warning = checkpoint.load(self.job.folder, self.job.identity)
         if warning:
             self.job.say(warning)
-        _keep_lines(self.job.folder / "metrics.jsonl", state["epoch"] if state else 0)
+        path, epochs = self.job.folder / "metrics.jsonl", state["epoch"] if state else 0
+        if len(lines := list(read_lines(path))) > epochs:  # those of epochs that are trained again
+            write_lines(path, lines[:epochs])
         return state
 
 
@@ -298,19 +300,11 @@ def _claim(folder: Path, description: dict[str, Any]) -> None:
         write_json(path, description)
         return
     there = read_json(path)
-    if different := [f"{key} was {there.get(key)!r}, now {description[key]!r}" for key in description
-                     if there.get(key) != description[key]]:  # fmt: skip
+    if different := checkpoint.differences(there, description):
         raise RunError(
-            f"{folder} was made with other settings: {'; '.join(different)}. Use those, or another --variant; "
-            "or move the folder away to start anew."
+            f"{folder} was made with other settings: {different}. Use those, or another --variant; or move the folder "
+            "away to start anew."
         )
-
-
-def _keep_lines(path: Path, epochs: int) -> None:
-    """Cut off the lines of epochs that the checkpoint does not know: they are trained again."""
-    lines = list(read_lines(path))
-    if len(lines) > epochs:
-        write_lines(path, lines[:epochs])
 
 
 @contextmanager

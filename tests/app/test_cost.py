@@ -11,7 +11,7 @@ from seki_lib.app.cost import plan
 from seki_lib.app.cost.plan import wall_hours
 from seki_lib.app.cost.rates import asking, published_share, speed
 from seki_lib.app.cost.work import (
-    Job,
+    PricedJob,
     Work,
     language_multiply_adds,
     path_multiply_adds,
@@ -53,19 +53,19 @@ def row(plan, table):
 
 
 def test_a_mixed_supernet_counts_as_the_public_code_does():
-    assert count_supernet(16, 8, classes=10) == 300_255_744
-    assert count_supernet(16, 8, partial=4, classes=10) == 56_596_992
+    sizes = {"channels": 16, "layers": 8, "classes": 10}
+    assert count_supernet(None, 32, kind="darts", **sizes) == 300_255_744
+    assert count_supernet(None, 32, kind="pc_darts", partial=4, **sizes) == 56_596_992
     arch = get_space("darts").random(Random(0))
-    alone = count("darts", arch, channels=16, layers=8, classes=10).multiply_adds
-    assert count_supernet(16, 8, classes=10, arch=arch) == alone  # on ImageNet its stem is three times as wide
-    alone = count("darts", arch, channels=16, layers=8, classes=10, stem="imagenet").multiply_adds
-    assert count_supernet(16, 8, classes=10, stem="imagenet", arch=arch) > 1.5 * alone
+    assert count_supernet(arch, 32, **sizes) == count("darts", arch, **sizes).multiply_adds
+    alone = count("darts", arch, stem="imagenet", **sizes).multiply_adds
+    assert count_supernet(arch, 224, stem="imagenet", **sizes) > 1.5 * alone  # its stem is three times as wide
 
 
 def test_operations_are_two_a_multiply_add_and_three_passes_a_trained_sample():
     work = Work("classifier", multiply_adds=10, trained=100, tested=50)
     assert work.operations == 2 * 10 * (3 * 100 + 50)
-    assert Job(Training("DARTS_V2", "cifar10"), 1, work, times=0.25).operations == 1750
+    assert PricedJob(Training("DARTS_V2", "cifar10"), 1, work, times=0.25).operations == 1750
     text = named_architecture("DARTS_V2")[1]
     final = training_work(get_protocol("paper"), "darts", text, "cifar10")
     assert final.operations == 2 * 528_359_040 * (3 * 50_000 + 10_000) * 600  # 1.01e17
@@ -217,12 +217,12 @@ def test_the_kept_benchmark_is_a_measured_speed(tmp_path):
 
 
 def test_wall_time_is_phase_after_phase_the_longest_job_first():
-    supernet, training = Job(Supernet("darts", "cifar10"), 1), Job(Training("DARTS_V2", "cifar10"), 1)
+    supernet, training = PricedJob(Supernet("darts", "cifar10"), 1), PricedJob(Training("DARTS_V2", "cifar10"), 1)
     jobs, hours = [supernet, *[training] * 4], [2.0, 3.0, 3.0, 2.0, 2.0]
     assert wall_hours(jobs, hours, 1) == 12
     assert wall_hours(jobs, hours, 2) == 2 + 5
     assert wall_hours(jobs, hours, 9) == 2 + 3
-    assert wall_hours([Job(Training("DARTS_V2", "imagenet"), 2)], [8.0], 4) == 2
+    assert wall_hours([PricedJob(Training("DARTS_V2", "imagenet"), 2)], [8.0], 4) == 2
     assert wall_hours([], [], 3) == 0
 
 

@@ -3,6 +3,7 @@
 import types
 
 import pytest
+from forms import Server
 from loopback import KEY, Loopback
 
 from seki_lib import runs
@@ -43,3 +44,18 @@ def server(request, monkeypatch):
     server.name = MODELS[request.param]
     yield server
     server.close()
+
+
+@pytest.fixture
+def serve(monkeypatch, clock):
+    """serve(protocol, form) -> (server, LLM): the server answers by `form`, and the LLM asks it."""
+    servers = []
+
+    def start(protocol, form, address="{}", **options):
+        servers.append(Server(protocol, form))
+        monkeypatch.setenv(f"{protocol.upper()}_API_KEY", KEY)
+        monkeypatch.setenv(f"{protocol.upper()}_BASE_URL", address.format(servers[-1].url))
+        return servers[-1], get_llm(f"{protocol}:some-model", clock=clock, **options)
+
+    yield start
+    [server.close() for server in servers]

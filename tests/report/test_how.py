@@ -9,7 +9,7 @@ from kept import searched
 
 from seki_lib.report.how import ASKED_AGAIN, how_notes, how_of, words
 from seki_lib.report.tables import BY_CHANCE, BY_CHANCE_NOTE, Cell, Table
-from seki_lib.report.trained import Row, table1
+from seki_lib.report.training_tables import Row, table1
 from seki_lib.results import Home
 from seki_lib.search.repository import HOW
 from seki_lib.training.machine import trained_on

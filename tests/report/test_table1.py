@@ -11,7 +11,7 @@ from seki_lib.paper import Edition
 from seki_lib.paper.table1 import CELLS
 from seki_lib.profiles import get_profile
 from seki_lib.report.tables import paper_table
-from seki_lib.report.trained import SHORT, Row, search_cost, table1, trainings
+from seki_lib.report.training_tables import SHORT, Row, search_cost, table1, trainings
 from seki_lib.results import Home
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import PROTOCOLS, SupernetSpec, TrainingSpec

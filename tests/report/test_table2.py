@@ -8,9 +8,9 @@ from kept import searched
 from seki_lib.paper import Edition
 from seki_lib.paper.table2 import CELLS
 from seki_lib.profiles import get_profile
-from seki_lib.report import trained
+from seki_lib.report import training_tables
 from seki_lib.report.tables import paper_table
-from seki_lib.report.trained import SHORT, Row, table2, trainings
+from seki_lib.report.training_tables import SHORT, Row, table2, trainings
 from seki_lib.spaces.darts import PUBLIC_GENOTYPES
 from seki_lib.training.protocol import IMAGENET, IMAGENET_PROTOCOLS, TrainingSpec, images_missing
 
@@ -42,7 +42,7 @@ def ours(table):
 
 
 def test_the_sample_never_stands_in_the_columns_of_the_paper(monkeypatch):
-    monkeypatch.setattr(trained, "images_missing", lambda profile: "")
+    monkeypatch.setattr(training_tables, "images_missing", lambda profile: "")
     table = table2(rows("DARTS_V2, ours", "random-0, ours"), [result(96.8), result(97.5)], "laptop")
     assert list(table.columns)[3:] == list(SHORT)
     own = ours(table)
@@ -55,7 +55,7 @@ def test_the_sample_never_stands_in_the_columns_of_the_paper(monkeypatch):
 
 
 def test_real_trainings_stand_beside_the_paper(monkeypatch):
-    monkeypatch.setattr(trained, "images_missing", lambda profile: "")
+    monkeypatch.setattr(training_tables, "images_missing", lambda profile: "")
     table = table2(rows("SEKI, ours", dataset="imagenet"), [result(24.61, epochs=250)], "paper")
     assert list(table.columns) == ["imagenet_error", "search_cost", "params_m"]
     assert [str(cell) for cell in ours(table)["SEKI, ours"]] == ["24.61 [M]", "", "4.72 [M]"]

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kept import finished
 
 from seki_lib import get_evaluator
 from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.evaluators.trans101_table import SEARCHED, TASKS
-from seki_lib.report import searched, trans101_plots
+from seki_lib.report import benchmark_tables, trans101_plots
 from seki_lib.report.tables import paper_table
 
 
@@ -21,16 +22,13 @@ def results(evaluators, seeds):
     runs = {}
     for task, evaluator in evaluators.items():
         scores = sorted((row[evaluator._column] for row in evaluator._table.rows.values()), reverse=True)
+        config = {"llm": {"name": "fake:llm"}, "run": {"profile": "laptop"}, "data": {"sentence": "S"}}
         runs[task] = [
-            {
-                "config": {
-                    "llm": {"name": "fake:llm"},
-                    "run": {"profile": "laptop", "seed": seed},
-                    "data": {"sentence": "S"},
-                },
-                "folder": Path("searches") / task / "llm" / "default" / f"seed={seed}",
-                "result": {"evaluations": 51, "score": scores[10 * seed], "architecture": evaluator.top()[0]},
-            }
+            finished(
+                Path("searches") / task / "llm" / "default" / f"seed={seed}",
+                config,
+                {"evaluations": 51, "score": scores[10 * seed], "architecture": evaluator.top()[0]},
+            )
             for seed in seeds
         ]
     return runs
@@ -71,8 +69,10 @@ def test_table4_of_the_paper_is_typed_to_the_last_digit():
 def test_ours_has_a_deviation_only_where_there_are_several_seeds(evaluators):
     for seeds in [(0,), (0, 1)]:
         runs = results(evaluators, seeds)
-        ours = searched.searched_method(runs, evaluators)
-        table = searched.table4(ours, searched.baseline_methods(baselines(evaluators), evaluators), evaluators, runs)
+        ours = benchmark_tables.searched_method(runs, evaluators)
+        table = benchmark_tables.table4(
+            ours, benchmark_tables.baseline_methods(baselines(evaluators), evaluators), evaluators, runs
+        )
         label, n, cells = next(row for row in table.rows if row[0].startswith("SEKI, ours"))
         assert label == "SEKI, ours, fake:llm" and n == str(len(seeds))
         assert all(("±" in cell.text) == (len(seeds) > 1) for cell in cells)
@@ -84,8 +84,8 @@ def test_ours_has_a_deviation_only_where_there_are_several_seeds(evaluators):
 
 def test_the_table_keeps_every_row_of_the_paper_and_says_what_is_odd_about_them(evaluators):
     runs = results(evaluators, (0,))
-    methods = searched.baseline_methods(baselines(evaluators), evaluators)
-    table = searched.table4(searched.searched_method(runs, evaluators), methods, evaluators, runs)
+    methods = benchmark_tables.baseline_methods(baselines(evaluators), evaluators)
+    table = benchmark_tables.table4(benchmark_tables.searched_method(runs, evaluators), methods, evaluators, runs)
     assert [row[0] for row in table.rows[:9]] == [row["architecture"] for row in paper_table(4)]
     oracle = table.rows[-1]
     assert [cell.text for cell in oracle[2]] == ["46.32", "54.94", "57.72", "59.62", "26.27", "59.38", "95.37", "1"]
@@ -95,30 +95,30 @@ def test_the_table_keeps_every_row_of_the_paper_and_says_what_is_odd_about_them(
 
 
 def test_without_the_benchmark_ours_reads_not_run():
-    table = searched.table4_not_run("laptop", "no table was found")
+    table = benchmark_tables.table4_not_run("laptop", "no table was found")
     label, _, cells = table.rows[-1]
     assert label == "SEKI, ours" and {cell.text for cell in cells} == {"not run"}
     assert "Not run: no table was found" in table.markdown()
 
 
 def test_printed_values_lie_between_two_ranks(evaluators):
-    ranks = searched.paper_ranks("SEKI", evaluators)
+    ranks = benchmark_tables.paper_ranks("SEKI", evaluators)
     assert set(ranks) == set(TASKS)
     assert all(1 <= low <= high for low, high in ranks.values())
     assert sum(low for low, _ in ranks.values()) / 7 <= 7.7 <= sum(high for _, high in ranks.values()) / 7
-    assert "class_scene" not in searched.paper_ranks("LAPT-NAS", evaluators)  # a dash
+    assert "class_scene" not in benchmark_tables.paper_ranks("LAPT-NAS", evaluators)  # a dash
 
 
 def test_an_interval_names_its_number_of_runs():
-    assert searched.rank_text(np.array([3.0])) == "3.0 (n = 1)"
-    assert searched.rank_text(np.array([1.0, 3.0])) == "2.0 ± 12.7 (n = 2)"
+    assert benchmark_tables.rank_text(np.array([3.0])) == "3.0 (n = 1)"
+    assert benchmark_tables.rank_text(np.array([1.0, 3.0])) == "2.0 ± 12.7 (n = 2)"
 
 
 def test_the_figures_show_every_task_and_every_method(evaluators):
     runs = results(evaluators, (0, 1))
-    ours = searched.searched_method(runs, evaluators)
-    methods = searched.baseline_methods(baselines(evaluators), evaluators)
-    figure = trans101_plots.rank_by_task(ours, methods, searched.paper_ranks("SEKI", evaluators))
+    ours = benchmark_tables.searched_method(runs, evaluators)
+    methods = benchmark_tables.baseline_methods(baselines(evaluators), evaluators)
+    figure = trans101_plots.rank_by_task(ours, methods, benchmark_tables.paper_ranks("SEKI", evaluators))
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert len(labels) == 5 and "SEKI, ours, fake:llm (n = 2)" in labels
     ticks = [text.get_text() for text in figure.axes[0].get_yticklabels()]

@@ -8,7 +8,7 @@ from seki_lib.paper import Edition
 from seki_lib.paper.table8 import CELLS
 from seki_lib.profiles import get_profile
 from seki_lib.report.tables import paper_table
-from seki_lib.report.trained import PAPER_PARAMS_M, SHORT_LANGUAGE, table8, trainings
+from seki_lib.report.training_tables import PAPER_PARAMS_M, SHORT_LANGUAGE, table8, trainings
 from seki_lib.spaces.darts_rnn import PUBLIC_GENOTYPES
 
 RESULT = {

@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from kept import finished
 
 from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.evaluators.nas201_table import COLUMNS
 from seki_lib.files.errors import RunError
+from seki_lib.report.benchmark_tables import finished_results, table3
 from seki_lib.report.intervals import mean_std
-from seki_lib.report.searched import finished_results, table3
 from seki_lib.report.tables import BLANK, Cell, Table, minus_paper, not_run, paper_table
 from seki_lib.runs import RunSpec
 
@@ -61,14 +62,7 @@ def fake_results(final, seeds=(0, 1), llm="local:x"):
     tokens = {"prompt_tokens": 1000, "completion_tokens": 200}
     took = {"calls": 60, "failed": 0, "tokens": tokens, "dollars": 0.0, "llm_seconds": 9.0}
     result = {"evaluations": 51, "final": final, **took}
-    return [
-        {
-            "config": config | {"run": {"profile": "laptop", "seed": seed}},
-            "result": result,
-            "folder": Path("none/there"),
-        }
-        for seed in seeds
-    ]
+    return [finished(Path(f"none/there/seed={seed}"), config, result) for seed in seeds]
 
 
 def test_columns_that_the_source_lacks_read_not_run_and_never_a_stand_in():

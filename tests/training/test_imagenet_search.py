@@ -21,7 +21,7 @@ from seki_lib.nn import build_supernet
 from seki_lib.paper import Edition
 from seki_lib.paper.table2 import CELLS
 from seki_lib.profiles import Profile
-from seki_lib.report.trained import trainings
+from seki_lib.report.training_tables import trainings
 from seki_lib.spaces import get_space
 from seki_lib.training import supernet
 from seki_lib.training.checkpoint import load_network

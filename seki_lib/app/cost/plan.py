@@ -17,7 +17,7 @@ from ...results import Home
 from ...training.protocol import IMAGENET, get_protocol
 from ..notebook import ROOT
 from .rates import Asking, asking, cards, speed
-from .work import Job, jobs, table_numbers
+from .work import PricedJob, jobs, table_numbers
 
 TITLES = {
     1: "CIFAR-10/100, DARTS space", 2: "ImageNet-1K", 3: "NAS-Bench-201", 4: "TransNAS-Bench-101",
@@ -86,7 +86,7 @@ def plan(
     return Plan(title, table, wall_hours(left, hours, gpus), [*notes, *_notes(llm)])
 
 
-def _row(job: Job, hours: float, askings: dict[str, Asking], price: Price | None) -> dict[str, float]:
+def _row(job: PricedJob, hours: float, askings: dict[str, Asking], price: Price | None) -> dict[str, float]:
     """A job's part of the table. What an LLM takes is of the rounds that are left."""
     tokens, seconds = askings[job.need.space].of(job.rounds) if any(job.rounds) else ({}, 0.0)
     return {
@@ -102,7 +102,7 @@ def _row(job: Job, hours: float, askings: dict[str, Asking], price: Price | None
     }
 
 
-def wall_hours(jobs: Sequence[Job], hours: Sequence[float], gpus: int) -> float:
+def wall_hours(jobs: Sequence[PricedJob], hours: Sequence[float], gpus: int) -> float:
     """Hours on so many GPUs of jobs that take these: supernets, then searches, then trainings, each longest first.
 
     A job that splits is spread over all GPUs without loss.

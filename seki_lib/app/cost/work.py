@@ -28,7 +28,6 @@ SAMPLES = {  # images or words: to train on, to validate or test on
 }  # fmt: skip
 CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet": 1000, "imagenet_sample": 200}
 VOCABULARY = 10_000  # words of Penn Treebank
-COUNTED_PIXELS = {"cifar": 32, "imagenet": 224}  # side of the images that `count_supernet` counts, by stem
 
 
 def table_numbers() -> dict[str, int]:
@@ -52,7 +51,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Job:
+class PricedJob:
     """One need and what is left of it. A job without `work` takes no GPU, or minutes of one."""
 
     need: Need
@@ -77,7 +76,7 @@ class Job:
         return isinstance(self.need, Supernet | Training) and self.need.dataset == "imagenet"
 
 
-def jobs(edition: Edition, results: Path) -> list[Job]:
+def jobs(edition: Edition, results: Path) -> list[PricedJob]:
     """Every job of an edition, with what is left of it."""
     found, numbers = [], table_numbers()
     for need, names in needs_of(edition).items():
@@ -91,15 +90,15 @@ def jobs(edition: Edition, results: Path) -> list[Job]:
     return found
 
 
-def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> Job:
+def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> PricedJob:
     if not by_supernet(get_space(need.space).evaluator):
-        return Job(need, table)  # minutes: notebook 01 looks with it how far f can be trusted
+        return PricedJob(need, table)  # minutes: notebook 01 looks with it how far f can be trusted
     spec = need.spec(edition)
     left = _share_left(spec.folder(results), spec.config.epochs)
-    return Job(need, table, supernet_work(spec.config, need.dataset), left)
+    return PricedJob(need, table, supernet_work(spec.config, need.dataset), left)
 
 
-def _search(need: Search, table: int, edition: Edition, results: Path) -> Job:
+def _search(need: Search, table: int, edition: Edition, results: Path) -> PricedJob:
     """Rounds to ask for, and as many cells to score; a fork has no self-evolution of its own."""
     profile, setting = edition.profile, need.setting
     done = max(0, len(list(read_lines(need.spec(edition).folder(results) / "history.jsonl"))) - 1)
@@ -108,16 +107,16 @@ def _search(need: Search, table: int, edition: Edition, results: Path) -> Job:
     evolve, inspire = 0 if forks else max(0, lam - done), profile.rounds - max(done, lam)
     scorers = [before for before in need.after(edition) if isinstance(before, Supernet)]
     work = scoring_work(scorers[0].spec(edition).config, scorers[0].dataset) if scorers else None
-    return Job(need, table, work, evolve + inspire, (evolve, inspire))
+    return PricedJob(need, table, work, evolve + inspire, (evolve, inspire))
 
 
-def _training(need: Training, table: int, edition: Edition, results: Path) -> Job:
+def _training(need: Training, table: int, edition: Edition, results: Path) -> PricedJob:
     """A cell that no search has found yet is counted as DARTS_V2."""
     config = training_protocol(need.space, edition.name, need.dataset)
     spec = training_spec(need, edition, results) if need.searched else known_spec(need, edition)
     left = _share_left(spec.folder(results), config.epochs) if spec else 1.0
     cell = (spec or known_spec(replace(need, cell="DARTS_V2"), edition)).architecture
-    return Job(need, table, training_work(config, need.space, cell, need.dataset), left)
+    return PricedJob(need, table, training_work(config, need.space, cell, need.dataset), left)
 
 
 def _share_left(folder: Path, epochs: int) -> float:
@@ -158,15 +157,8 @@ def training_work(config: Any, space: str, cell: str, dataset: str) -> Work:
         forward = language_multiply_adds(config.hidden)
         return Work("language_model", forward, train * config.epochs, test * config.epochs)
     stem, pixels = (config.stem, config.resolution) if isinstance(config, ImageNetConfig) else ("cifar", None)
-    size = count(
-        space,
-        cell,
-        channels=config.channels,
-        layers=config.layers,
-        classes=CLASSES[dataset],
-        stem=stem,
-        resolution=pixels,
-    )
+    sizes = {"channels": config.channels, "layers": config.layers, "classes": CLASSES[dataset]}
+    size = count(space, cell, stem=stem, resolution=pixels, **sizes)
     train, test = config.train_images or train, config.test_images or test
     kind = "imagenet" if stem == "imagenet" else "classifier"
     return Work(kind, size.multiply_adds, train * config.epochs, test * config.epochs)
@@ -188,15 +180,10 @@ def path_multiply_adds(config: SupernetConfig, dataset: str = "cifar10") -> floa
 
 
 def supernet_multiply_adds(config: SupernetConfig, dataset: str, arch: DartsGenotype | None = None) -> float:
-    """Multiply-adds of a supernet of the DARTS space for one image.
-
-    arch: the cell that is run; None: the mixture of all.
-    """
-    stem, partial = _stem(config), config.partial if config.kind == "pc_darts" and arch is None else 1
-    counted = count_supernet(
-        config.channels, config.layers, partial=partial, classes=CLASSES[dataset], stem=stem, arch=arch
-    )
-    return counted * (config.resolution / COUNTED_PIXELS[stem]) ** 2
+    """Multiply-adds of a supernet of the DARTS space for one image. arch: the cell that is run; None: the mixture."""
+    sizes = {"channels": config.channels, "layers": config.layers, "classes": CLASSES[dataset]}
+    kind = {"kind": "single_path" if arch else config.kind, "partial": config.partial, "stem": _stem(config)}
+    return count_supernet(arch, config.resolution, **sizes, **kind)
 
 
 def language_multiply_adds(hidden: int, edges: int = 8) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -11,9 +11,8 @@ from ..evaluators import nas201_table
 from ..evaluators.tabular import Tabular
 from ..evaluators.trans101_table import SEARCHED, TASKS
 from ..files.errors import RunError
-from ..files.jsonl import read_json
 from ..files.source import DataSource
-from ..results import RunSpec, differences, is_finished
+from ..results import RunSpec, SearchResult, differences, is_finished
 from .how import how_notes
 from .intervals import interval_text, mean_std
 from .tables import Cell, Table, describe_cost, minus_paper, not_run, paper_table
@@ -43,7 +42,6 @@ COLUMN_NOTES4 = [
     "lowest rank, averaged over the seven tasks. Two values of the paper's oracle row are cut, not rounded "
     "(54.9363 and 59.3782), and its weakNAS-t row has a value above the oracle's: both are kept as printed.",
 ]
-Run = Mapping[str, Any]  # a finished search: its "folder", and what its `config.json` and `result.json` hold
 
 
 @dataclass(frozen=True)
@@ -63,42 +61,39 @@ class Method:
         return self.values["average_rank"]
 
 
-def finished_results(specs: Sequence[RunSpec], results: Any, source: DataSource) -> list[dict[str, Any]]:
+def finished_results(specs: Sequence[RunSpec], results: Path, source: DataSource) -> list[SearchResult]:
     """The finished search of each spec, all of them on this data source.
 
     Raises RunError that names the next step if one is missing, or was searched on other data or by other settings.
     """
-    found: list[dict[str, Any]] = []
-    for spec in specs:
-        folder = spec.folder(results)
-        if not is_finished(folder):
-            raise RunError(f"{folder} is not finished. Run `make reproduce`, or: {spec.command(results)}")
-        read = {name: read_json(folder / f"{name}.json") for name in ("config", "result")}
-        if (data := read["config"]["data"])["name"] != source.name:
+    found = [SearchResult(spec.folder(results)) for spec in specs]
+    for spec, run in zip(specs, found, strict=True):
+        if not is_finished(run.folder):
+            raise RunError(f"{run.folder} is not finished. Run `make reproduce`, or: {spec.command(results)}")
+        if (data := run.config["data"])["name"] != source.name:
             raise RunError(
-                f"{folder} was searched on: {data['sentence']}. The table on this machine is: {source.sentence}. "
+                f"{run.folder} was searched on: {data['sentence']}. The table on this machine is: {source.sentence}. "
                 "Remove the folder to search anew, or choose another folder for results."
             )
-        found.append(read | {"folder": folder})
     for other in found[1:]:
-        differing = [key for key in differences(found[0]["config"], other["config"]) if not key.endswith(".seed")]
+        differing = [key for key in differences(found[0].config, other.config) if not key.endswith(".seed")]
         if differing:
             raise RunError(
-                f"{found[0]['folder']} and {other['folder']} differ in {', '.join(differing)} and make no common row. "
+                f"{found[0].folder} and {other.folder} differ in {', '.join(differing)} and make no common row. "
                 "Move the older ones away and run the same command again."
             )
     return found
 
 
-def table3(runs: Sequence[Run], baselines: BaselineRuns, oracle: dict[str, float]) -> Table:
+def table3(runs: Sequence[SearchResult], baselines: BaselineRuns, oracle: dict[str, float]) -> Table:
     """NAS-Bench-201. runs: finished searches from one data source and LLM; baselines: at the same budget."""
-    config = runs[0]["config"]
+    config = runs[0].config
     source = config["data"]["sentence"]
 
     def method(label: str, finals: Sequence[Mapping[str, float]]) -> Method:
         return Method(label, {c: np.array([final[c] for final in finals]) for c in COLUMNS3 if c in finals[0]})
 
-    ours = method(f"SEKI, ours, {config['llm']['name']}", [run["result"]["final"] for run in runs])
+    ours = method(f"SEKI, ours, {runs[0].llm}", [run.result["final"] for run in runs])
     others = [method(label, baselines.finals(name)) for name, label in BASELINE_LABELS.items()]
     title = f"NAS-Bench-201, top-1 accuracy (%), profile {config['run']['profile']}"
     table = Table.beside_paper(3, title, COLUMNS3)
@@ -112,18 +107,21 @@ def table3(runs: Sequence[Run], baselines: BaselineRuns, oracle: dict[str, float
         held_out = "Search sees the one column that is printed: nothing is held out."
     table.notes = [
         *_notes(held_out, runs),
-        *(f"LLM, seed {run['config']['run']['seed']}: {describe_cost(run['result'])}." for run in runs),
+        *(f"LLM, seed {run.seed}: {describe_cost(run.result)}." for run in runs),
         "The paper does not say its α0, nor over which training seeds of the benchmark it averages (docs/fidelity.md).",
     ]
     return table
 
 
 def table4(
-    ours: Method, baselines: Sequence[Method], evaluators: Mapping[str, Tabular], runs: Mapping[str, Sequence[Run]]
+    ours: Method,
+    baselines: Sequence[Method],
+    evaluators: Mapping[str, Tabular],
+    runs: Mapping[str, Sequence[SearchResult]],
 ) -> Table:
     """TransNAS-Bench-101. ours, and runs by task: finished searches from one data source and LLM."""
     searches = [run for task in TASKS for run in runs[task]]
-    config = searches[0]["config"]
+    config = searches[0].config
     table = _table4(config["run"]["profile"])
     _add_methods(table, [ours, *baselines], searches)
     best = {task: f"{as_printed(task, evaluators[task].best()[SEARCHED[task]]):.2f}" for task in TASKS}
@@ -152,10 +150,10 @@ def as_printed(task: str, score: float) -> float:
     return -score if TASKS[task].metric == "neg_loss" else score
 
 
-def searched_method(runs: Mapping[str, Sequence[Run]], evaluators: Mapping[str, Tabular]) -> Method:
+def searched_method(runs: Mapping[str, Sequence[SearchResult]], evaluators: Mapping[str, Tabular]) -> Method:
     """Ours in Table 4. runs[task]: finished searches, one a seed."""
-    llm = runs[next(iter(TASKS))][0]["config"]["llm"]["name"]
-    return _method4(f"SEKI, ours, {llm}", {t: [run["result"]["score"] for run in runs[t]] for t in TASKS}, evaluators)
+    llm = runs[next(iter(TASKS))][0].llm
+    return _method4(f"SEKI, ours, {llm}", {task: [run.score for run in runs[task]] for task in TASKS}, evaluators)
 
 
 def baseline_methods(
@@ -198,16 +196,17 @@ def _method4(label: str, scores: Mapping[str, Sequence[float]], evaluators: Mapp
     return Method(label, values | {"average_rank": ranks.mean(axis=1)}, ranks)
 
 
-def _add_methods(table: Table, methods: Sequence[Method], runs: Sequence[Run], lacking: Cell | None = None) -> None:
+def _add_methods(
+    table: Table, methods: Sequence[Method], runs: Sequence[SearchResult], lacking: Cell | None = None
+) -> None:
     """The rows of ours, which come first, and of the baselines. lacking: in columns that the data source lacks."""
-    config, evaluations = runs[0]["config"], runs[0]["result"]["evaluations"]
-    llm = config["llm"]["name"]
-    seeds = sorted({run["config"]["run"]["seed"] for run in runs})
+    llm, evaluations = runs[0].llm, runs[0].result["evaluations"]
+    seeds = sorted({run.seed for run in runs})
     for method in methods:
         n = len(next(iter(method.values.values())))
         ours = method is methods[0]
-        which, searches = (f"{llm}, seeds {seeds}", [run["result"] for run in runs]) if ours else (f"{n} seeds", [])
-        detail = f"{which}, {evaluations} evaluations each; {config['data']['sentence']}"
+        which, searches = (f"{llm}, seeds {seeds}", [run.result for run in runs]) if ours else (f"{n} seeds", [])
+        detail = f"{which}, {evaluations} evaluations each; {runs[0].config['data']['sentence']}"
         provenance = "replayed" if ours and llm.startswith("replay:") else "measured"
         cells = {c: lacking for c in table.columns if lacking} | {
             column: Cell(mean_std(values.tolist(), 1 if column == "average_rank" else 2), provenance, detail)
@@ -224,13 +223,13 @@ def _over_all(cells: int, source: str) -> str:
     return f"best value of each column over all {cells:,} cells; {source}"
 
 
-def _notes(first: str, runs: Sequence[Run]) -> list[str]:
-    config, evaluations = runs[0]["config"], runs[0]["result"]["evaluations"]
+def _notes(first: str, runs: Sequence[SearchResult]) -> list[str]:
+    config, evaluations = runs[0].config, runs[0].result["evaluations"]
     notes = [
         f"Ours: {config['data']['sentence']}. {first}",
         f"n is the number of seeds behind mean±standard deviation (n - 1); each of ours is {evaluations} evaluations "
         f"(α0 and {evaluations - 1} more), all methods from the same α0 for a seed.",
-        *how_notes([run["folder"] for run in runs]),
+        *how_notes([run.folder for run in runs]),
     ]
     if config["run"]["profile"] == "smoke":
         notes.append("Profile smoke is shortened: its rows show that the kit runs, not how well the method does.")
