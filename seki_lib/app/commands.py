@@ -33,6 +33,7 @@ from ..spaces import get_space
 from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture, training_protocol
 from . import options as option
 from .data import ACTIONS
+from .finished import Compare, Page, Replay
 from .notebook import ROOT, execute, find_notebook, read_parameters
 from .show import describe, prices_of
 
@@ -381,8 +382,11 @@ class Reproduce(Bounded):
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     kind.__name__.removesuffix("Command").lower(): kind
-    for kind in (SearchCommand, Train, SupernetCommand, Ablations, Show, Cost, Data, Notebook, Lab, Reproduce)
-}
+    for kind in (
+        SearchCommand, Train, SupernetCommand, Ablations, Show, Cost, Data, Notebook, Lab, Reproduce, Page, Compare,
+        Replay,
+    )
+}  # fmt: skip
 
 
 def read(words: Sequence[str]) -> Any:

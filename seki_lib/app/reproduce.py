@@ -22,6 +22,7 @@ from ..paper.here import edition_here, why_no_trans101
 from ..paper.settings import require_full_grid
 from ..profiles import Profile, get_profile
 from ..prompts import Prompts
+from ..report.page import write_page
 from ..results import Home
 from ..runs import search_config
 from ..spaces import SPACES
@@ -77,7 +78,7 @@ def reproduce(
     for table in sorted(home.tables.glob("*.md")):
         print(table.read_text(encoding="utf-8"))
     written = [path for kind in (home.tables, home.figures, home.notebooks) for path in sorted(kind.iterdir())]
-    print("Written:", *map(os.path.relpath, written), sep="\n  ")
+    print("Written:", *map(os.path.relpath, [*written, write_page(folder)]), sep="\n  ")
 
 
 def _run_and_wait(command: list[str], lock: int) -> int:

@@ -188,7 +188,7 @@ def _final(run: SearchResult, value: str) -> float:
 
 def _measured(runs: Sequence[SearchResult]) -> dict[str, Cell]:
     """The columns of one setting's runs: means with their intervals over seeds."""
-    source = runs[0].config["data"]["sentence"]
+    source = f"{_seeds(runs)}; {runs[0].config['data']['sentence']}"
     machine = "LLM and f on this machine, shared rounds included; the supernet's training is not in it"
     values = {
         "f": ([_final(run, "oneshot") for run in runs], source),
@@ -206,12 +206,17 @@ def _predicted(runs: Sequence[SearchResult]) -> dict[str, Cell]:
     """What the surrogates say of one setting's cells: the one that scored the search, and the other one."""
     config = runs[0].config
     searched = {"ridge": "surrogate_ridge"}.get(config["run"]["evaluator"].partition(":")[2], "surrogate_yahpo")
-    sentence, n = config["data"]["sentence"], f"{len(runs)} seed{'s' * (len(runs) != 1)}"
+    sentence, n = config["data"]["sentence"], _seeds(runs)
     found = {"surrogate": Cell(interval_text([run.score for run in runs]), "measured", f"{n}; {sentence}")}
     for other in {"surrogate_yahpo", "surrogate_ridge"} - {searched}:
         values = [_final(run, other) for run in runs if other in run.result["final"]]
         found["other_judge"] = Cell(interval_text(values), "measured", f"{n}; {other}") if values else not_run(other)
     return found
+
+
+def _seeds(runs: Sequence[SearchResult]) -> str:
+    """How many seeds, and which."""
+    return f"{len(runs)} seed{'s' * (len(runs) != 1)} ({', '.join(str(run.seed) for run in runs)})"
 
 
 def _difference(values: np.ndarray, itself: bool) -> Cell:

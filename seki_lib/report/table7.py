@@ -171,7 +171,9 @@ def _measured(searches: Sequence[SearchResult]) -> dict[str, Cell]:
     if None not in tests:
         texts["nas201"] = mean_std(tests)
     provenance = "replayed" if searches[0].llm.startswith("replay:") else "measured"
-    detail = f"{len(searches)} searches of {results[0]['evaluations']} evaluations; {config['data']['sentence']}"
+    seeds = ", ".join(str(search.seed) for search in searches)
+    detail = f"{len(searches)} searches (seeds {seeds}) of {results[0]['evaluations']} evaluations; "
+    detail += config["data"]["sentence"]
     lacking = {"nas201": not_run("the table on this machine has no such column")}
     return lacking | {kind: Cell(text, provenance, detail) for kind, text in texts.items()}
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..files.errors import RunError
+from ..files.jsonl import on_disk
+
 LETTERS = {"paper": "P", "measured": "M", "replayed": "R", "not run": "–"}
 LEGEND = {
     "paper": "quoted from the paper, digit by digit",
     "measured": "measured by this kit",
-    "replayed": "from a committed transcript",
+    "replayed": "from a kept search: its transcript and history, without asking the LLM again",
     "not run": "not run, and what it would take",
 }
 
@@ -75,6 +78,29 @@ class Table:
         for printed in paper_table(number):
             label = f"{next(iter(printed.values()))} {printed.get('reference', '')}".strip()
             table.add(label, {column: Cell(printed.get(column, ""), "paper") for column in table.columns})
+        return table
+
+    @classmethod
+    def read(cls, path: Path) -> "Table":
+        """A table that `write` wrote. path: its CSV; the title and the notes are those of the Markdown beside it.
+
+        Its columns go by their headings. Raises RunError for a file that no table was written to.
+        """
+        with on_disk(path), path.open(encoding="utf-8", newline="") as file:
+            head, *rows = [*csv.reader(file)] or [[]]
+        beside = path.with_suffix(".md")
+        title, *lines = beside.read_text(encoding="utf-8").splitlines() if beside.exists() else [path.stem]
+        table = cls(path.stem, title.removeprefix("# "), {heading: heading for heading in head[2::2]})
+        for row in rows:
+            if len(row) != len(head):
+                raise RunError(f"{path} is damaged: a row has {len(row)} fields, its head has {len(head)}.")
+            origins = [origin.partition(": ") for origin in row[3::2]]
+            if unknown := {origin[0] for origin in origins} - LETTERS.keys():
+                raise RunError(f"{path} is damaged: a cell says that it is {', '.join(sorted(unknown))}.")
+            cells = [Cell(text, origin[0], origin[2]) for text, origin in zip(row[2::2], origins, strict=True)]
+            table.rows.append((row[0], row[1], cells))
+        legend, said = table.legend(), [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+        table.notes = [line for line in said if line not in legend]
         return table
 
     def add(

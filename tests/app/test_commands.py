@@ -31,10 +31,16 @@ BESIDE = {
     "show": [],
     "cost": [],
     "data": [],
+    "page": ["/nonexistent"],
+    "compare": [],
+    "replay": ["/nonexistent"],
 }
 POSITIONAL = {
     "show": [["VALUE"]],
     "cost": [["VALUE"]],
+    "page": [["VALUE"]],
+    "compare": [["VALUE"], ["/nonexistent", "VALUE"]],
+    "replay": [["VALUE"]],
     "data": [["VALUE"], ["status", "VALUE"], ["fetch", "VALUE"], ["need", "VALUE"], ["import", "nas201", "VALUE"],
              ["import", "trans101", "VALUE"], ["import", "VALUE", "FILE"]],
     "notebook": [["VALUE"], ["13_table3_nas201", "--parameter", "VALUE"],
@@ -46,7 +52,8 @@ POSITIONAL = {
 def options(command):
     """The options of a command that take a value, as the command line spells them."""
     kinds = {field.name: field for field in dataclasses.fields(COMMANDS[command])}
-    positional = {"show": {"run_folder"}, "cost": {"run_folder"}, "data": {"action", "names"}, "notebook": {"name"}}
+    positional = {"show": {"run_folder"}, "cost": {"run_folder"}, "data": {"action", "names"}, "notebook": {"name"},
+                  "page": {"folder"}, "replay": {"kept"}}  # fmt: skip
     named = [name for name, kind in kinds.items() if kind.type is not bool and name not in positional.get(command, ())]
     return ["--" + name.replace("_", "-") for name in named]
 
@@ -95,7 +102,9 @@ def test_an_absurd_value_ends_in_a_sentence(line, seki, tmp_path, monkeypatch):
         monkeypatch.setenv("MAX_USD", "")
         words = [word.replace("VALUE", value).replace("FILE", str(tmp_path / "a file")) for word in line]
         results = (
-            [] if "--results" in words or line[0] in ("show", "data", "notebook") else ["--results", tmp_path / "r"]
+            []
+            if "--results" in words or line[0] in ("show", "data", "notebook", "compare")
+            else ["--results", tmp_path / "r"]
         )
         code, _, error = seki(*words[:1], *results, *words[1:])
         assert code in (0, 1, 2), words

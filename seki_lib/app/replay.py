@@ -1,0 +1,226 @@
+"""`make replay`: the tables that depend on an LLM, made anew from kept searches without a model.
+
+Algorithm 1 is walked once more for every kept search that a table needs. The transcript answers in the LLM's place and
+the history gives each cell its score, so neither a model nor a supernet is asked. A search counts only if that walk
+gives its history again, round by round. A search whose transcript is not kept is read from its history, and its cells
+say so; one that today's code would not make again is left out, and its table says what is lacking.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..baseline_runs import baseline_runs
+from ..evaluators import Evaluation, Evaluator, get_evaluator
+from ..evaluators.oneshot import TASKS as IMAGES
+from ..evaluators.surrogate import Surrogate
+from ..evaluators.tabular import CALLED
+from ..evaluators.tabular import TASKS as TABULAR
+from ..evaluators.trans101_table import TASKS as TRANS101
+from ..files.errors import AssetError, RunError, SekiError
+from ..files.jsonl import read_json, write_json
+from ..forks import by_chance
+from ..llm.transcript import Recorder
+from ..paper import Edition, Search, needs_of
+from ..profiles import Profile
+from ..prompts import VARIABLES, Prompts
+from ..report import ablation_tables, searched
+from ..report.page import write_page
+from ..report.table7 import table7
+from ..report.tables import Table, not_run
+from ..results import Home, RunSpec, is_finished
+from ..search import Repository, SearchConfig, run
+from ..search import Search as Walk
+from ..search.repository import Record, read_history
+from ..spaces import get_space
+from .reproduce import read_edition
+
+TABLES = {  # -> the spaces whose searches stand in it
+    "table3": ("nas201",),
+    "table4": ("trans101",),
+    "table5": ("darts",),
+    "table6": ("darts",),
+    "table7": ("nas201", "darts"),
+}
+MARK = "replay.json"  # of a folder that replays write, so that no other results are ever replaced
+
+
+class Kept(Evaluator):
+    """The scores of a history, in place of the evaluator that gave them. Raises RunError for a cell that it lacks."""
+
+    def __init__(self, config: dict[str, Any], records: list[Record]):
+        run = config["run"]
+        kind = run.get("evaluator", "").partition(":")[0] or get_space(run["space"]).evaluator
+        sentences = {"tabular": TABULAR.get(run["space"], {}), "oneshot": IMAGES}.get(kind, {})
+        self.task = Surrogate.task if kind == "surrogate" else sentences.get(run["task"], run["task"])
+        self.called = CALLED.get(run["task"], "accuracy") if kind == "tabular" else "accuracy"
+        self._format = get_space(run["space"]).format
+        self._records = {record.architecture: record for record in records}
+
+    def __call__(self, arch: Any) -> Evaluation:
+        """The score that this cell had."""
+        if (text := self._format(arch)) not in self._records:
+            raise RunError(f"the replies lead to {text}, which the history does not hold")
+        record = self._records[text]
+        return Evaluation(record.score, record.metrics, record.seconds)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of one kept search. why: empty if it was replayed or, without a transcript, read."""
+
+    place: str
+    rounds: int
+    walked: bool
+    why: str = ""
+
+    def __str__(self) -> str:
+        done = f"{self.rounds} rounds {'are those of its transcript' if self.walked else 'read; no transcript is kept'}"
+        return f"{self.place}: {self.why or done}"
+
+
+def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], None] = print) -> Path:
+    """Make Tables 3 to 7 of a kept folder anew in `<results>/<profile>`, with the page; returns that folder.
+
+    Raises RunError if that folder holds results that no replay made, or the kept one no search.
+    """
+    home = Home(results, profile.name)
+    if home.folder.exists() and not (home.folder / MARK).exists():
+        raise RunError(f"{home.folder} holds results that no replay made. Next: choose another folder, --results DIR")
+    edition = _edition(kept, profile)
+    if not (searches := declared(kept, edition)):
+        raise RunError(f"{kept} holds no search of profile {profile.name} that can be replayed. Next: make reproduce")
+    shutil.rmtree(home.folder, ignore_errors=True)
+    write_json(home.folder / MARK, {"of": str(kept), "profile": profile.name})
+    found = [_bring(folder, kept, home) for folder in searches]
+    for one in found:
+        say(str(one))
+    lacking = {one.place: one.why for one in found if one.why}
+    for name, make in _makers(edition, results).items():
+        table = _made(name, make, edition)
+        mark_replayed(table, {one.place: one.walked for one in found if not one.why}, str(kept))
+        if lacking:
+            table.notes.append(f"Left out, since today's code does not make them again: {'; '.join(lacking)}.")
+        table.write(home.tables)
+    write_page(home.folder)
+    return home.folder
+
+
+def declared(kept: Path, edition: Edition) -> list[Path]:
+    """The finished searches of a kept folder that Tables 3 to 7 need, of whichever LLM."""
+    folders: list[Path] = []
+    for need in needs_of(edition, *TABLES):
+        if isinstance(need, Search) and need.until is None:
+            place = need.folder(edition)
+            folders += kept.glob(str(Path(*place.parts[:3], "*", *place.parts[4:])))
+    return [folder for folder in dict.fromkeys(folders) if is_finished(folder)]
+
+
+def walk(folder: Path) -> None:
+    """Walk Algorithm 1 by a search's transcript and history. Raises SekiError unless its history comes of it."""
+    config, records = read_json(folder / "config.json"), read_history(folder / "history.jsonl")
+    texts = {stage: (folder / "prompts" / f"{stage}.md.j2").read_text(encoding="utf-8-sig") for stage in VARIABLES}
+    llm = Recorder(folder / "transcript.jsonl", None, name=config["llm"]["name"])
+    space, settings = get_space(config["run"]["space"]), SearchConfig(**config["search"])
+    search = Walk(space, Kept(config, records), llm, Prompts(texts), Repository(), settings)
+    search.allow_fallbacks = True
+    for step in run(search):
+        here, there = (replace(record, seconds=0.0) for record in (step.record, records[step.record.round]))
+        if here != there:
+            raise RunError(f"round {here.round} of its history is {there.architecture}, its replies give another cell")
+
+
+def mark_replayed(table: Table, walked: dict[str, bool], kept: str) -> None:
+    """Mark the cells of searches as replayed. walked: place of a search -> whether its transcript was walked."""
+    columns = {*ablation_tables.OURS, *ablation_tables.SURROGATE} if table.name in ("table5", "table6") else None
+    read = [was for place, was in walked.items() if place.split("/")[1] in TABLES[table.name]]
+    alone = f", {read.count(False)} of {len(read)} searches by their histories alone" if False in read else ""
+    how = f"replayed from {kept}{alone}"
+    for label, _, cells in table.rows:
+        for at, (column, cell) in enumerate(zip(table.columns, cells, strict=True)):
+            ours = column in columns if columns is not None else label.startswith("SEKI, ours")
+            if ours and cell.provenance == "measured":
+                cells[at] = replace(cell, provenance="replayed", detail="; ".join(filter(None, (how, cell.detail))))
+
+
+def _edition(kept: Path, profile: Profile) -> Edition:
+    """The edition that made the kept folder, if it says so; else the profile's own with all data."""
+    noted = kept / "edition.json"
+    if noted.is_file():
+        return replace(read_edition(read_json(noted)), profile=profile)
+    return Edition(profile, "local:smollm2-135m", profile.seeds, profile.trans101_seeds)
+
+
+def _bring(folder: Path, kept: Path, home: Home) -> Replayed:
+    """Copy a kept search and walk it; one that does not come out again is taken away."""
+    place = folder.relative_to(kept).as_posix()
+    rounds, walked = len(read_history(folder / "history.jsonl")) - 1, (folder / "transcript.jsonl").is_file()
+    if walked:
+        try:
+            walk(folder)
+        except SekiError as error:
+            return Replayed(place, rounds, walked, f"left out: {error}")
+    shutil.copytree(folder, home.folder / place)
+    return Replayed(place, rounds, walked)
+
+
+def _makers(edition: Edition, results: Path) -> dict[str, Callable[[], Table]]:
+    """Table -> what makes it from the searches in the folder."""
+    makers: dict[str, Callable[[], Table]] = {
+        "table3": partial(_table3, edition, results),
+        "table4": partial(_table4, edition, results),
+        "table7": partial(table7, results, edition.name),
+    }
+    return makers | {f"table{number}": partial(_ablations, number, edition, results) for number in (5, 6)}
+
+
+def _made(name: str, make: Callable[[], Table], edition: Edition) -> Table:
+    """A table, or the paper's rows with the reason why there are none of ours."""
+    try:
+        return make()
+    except (AssetError, RunError) as error:
+        if name == "table4":
+            return searched.table4_not_run(edition.name, str(error))
+        if name != "table3":
+            raise
+        table = Table.beside_paper(3, f"NAS-Bench-201, top-1 accuracy (%), profile {edition.name}", searched.COLUMNS3)
+        table.add("SEKI, ours", dict.fromkeys(searched.COLUMNS3, not_run(str(error))))
+        return table
+
+
+def _runs(edition: Edition, results: Path, space: str, task: str, evaluator: Any) -> list[dict[str, Any]]:
+    seeds = edition.seeds if space == "nas201" else edition.trans101_seeds
+    specs = [RunSpec(space, task, edition.llm, edition.name, seed) for seed in seeds]
+    return searched.finished_results(specs, results, evaluator.source)
+
+
+def _table3(edition: Edition, results: Path) -> Table:
+    evaluator = get_evaluator("tabular", space="nas201", task="cifar10")
+    runs, evaluations = _runs(edition, results, "nas201", "cifar10", evaluator), edition.profile.rounds + 1
+    baselines = baseline_runs("nas201", "cifar10", edition.profile, results, evaluations=evaluations)
+    return searched.table3(runs, baselines, evaluator.best())
+
+
+def _table4(edition: Edition, results: Path) -> Table:
+    evaluators = {task: get_evaluator("tabular", space="trans101", task=task) for task in TRANS101}
+    runs = {task: _runs(edition, results, "trans101", task, evaluators[task]) for task in TRANS101}
+    evaluations = edition.profile.rounds + 1
+    baselines = {
+        task: baseline_runs("trans101", task, edition.profile, results, evaluations=evaluations) for task in TRANS101
+    }
+    methods = searched.baseline_methods(baselines, evaluators)
+    return searched.table4(searched.searched_method(runs, evaluators), methods, evaluators, runs)
+
+
+def _ablations(number: int, edition: Edition, results: Path) -> Table:
+    spec, seeds = RunSpec("darts", "cifar10", edition.llm, edition.name, 0), edition.profile.baseline_seeds // 20
+    settings, space = ablation_tables.paper_settings(number), get_space("nas201")
+    try:
+        table = get_evaluator("tabular", space="nas201", task="cifar10")
+    except AssetError:
+        return ablation_tables.ablation_table(number, spec, edition.profile, results, {}, "")
+    truth = {kind: by_chance(kind, table, space, settings, seeds) for kind in ("null", "random")}
+    return ablation_tables.ablation_table(number, spec, edition.profile, results, truth, table.source.sentence)

@@ -1,0 +1,117 @@
+"""The finished searches of a folder, round by round: what the LLM was asked, what it said, and what became of it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..files.jsonl import read_json, read_lines
+from ..llm.transcript import recorded_calls
+from ..results import is_finished
+from ..search.repository import HOW
+from .how import ASKED_AGAIN, STAGES, how_of
+
+ORIGINS = HOW | {ASKED_AGAIN: "the LLM was asked a second time; which question that was is not kept"}
+
+
+@dataclass(frozen=True)
+class Round:
+    """One evaluated cell. how: a key of ORIGINS; leads: whether no round before had a higher score."""
+
+    number: int
+    stage: str
+    cell: str
+    score: float
+    how: str
+    leads: bool
+    calls: list[dict[str, Any]]  # lines of the transcript: stage, messages, reply, thoughts
+
+    @property
+    def meaning(self) -> str:
+        """How the cell came about, in a sentence."""
+        return ORIGINS.get(self.how, self.how)
+
+
+@dataclass(frozen=True)
+class Unfolded:
+    """A finished search. folder: of the run; home: `<results>/<profile>`, which its name is given without."""
+
+    folder: Path
+    home: Path
+
+    @property
+    def place(self) -> str:
+        """Its folder below the profile's."""
+        return self.folder.relative_to(self.home).as_posix()
+
+    @property
+    def anchor(self) -> str:
+        """An id for the page."""
+        return re.sub(r"[^a-z0-9]+", "-", self.place.lower()).strip("-")
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What decided it."""
+        return read_json(self.folder / "config.json")
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """What came of it."""
+        return read_json(self.folder / "result.json")
+
+    @cached_property
+    def fork(self) -> dict[str, Any] | None:
+        """Of a fork: the run `of` which its rounds up to `round` are."""
+        path = self.folder / "fork.json"
+        return read_json(path) if path.exists() else None
+
+    @property
+    def origin(self) -> str:
+        """Of a fork: the place of the run that it shares rounds with."""
+        return str(self.fork["of"]).partition("/")[2] if self.fork else ""
+
+    @property
+    def own_calls(self) -> list[dict[str, Any]]:
+        """The calls of its transcript, oldest first, without those of shared rounds."""
+        shared = self.fork["round"] if self.fork else -1
+        calls = recorded_calls(self.folder / "transcript.jsonl")
+        return [call for call in calls if (call.get("round") or 0) > shared]
+
+    @property
+    def title(self) -> str:
+        """Space, task, LLM, variant and seed."""
+        run = self.config["run"]
+        named = [run["space"], run["task"], self.config["llm"]["name"]]
+        return ", ".join([*named, *([run["variant"]] if run["variant"] != "default" else []), f"seed {run['seed']}"])
+
+    def rounds(self) -> Iterator[Round]:
+        """Its own rounds; those of a fork that it shares stand with the run that they are of."""
+        calls: Mapping[int, list[dict[str, Any]]] = defaultdict(list)
+        for call in recorded_calls(self.folder / "transcript.jsonl"):
+            calls[call.get("round") or 0].append(call)
+        best, shared = float("-inf"), self.fork["round"] if self.fork else -1
+        for record in read_lines(self.folder / "history.jsonl"):
+            number, score, asked = record["round"], float(record["score"]), calls[record["round"]]
+            if number > shared:
+                stage = STAGES.get(record["stage"], record["stage"])
+                how = how_of(record, asked)
+                yield Round(number, stage, record["architecture"], score, how, score > best, asked)
+            best = max(best, score)
+
+
+def searches(home: Path) -> list[Unfolded]:
+    """The finished searches of a profile's folder; those of the profile's own settings first, other code's left out."""
+    found = [
+        Unfolded(path.parent, home)
+        for path in home.glob("searches/*/*/*/*/seed=*/result.json")
+        if ",code=" not in path.parents[1].name and is_finished(path.parent)
+    ]
+    return sorted(found, key=lambda search: (search.folder.parent.name != "default", natural(search.place)))
+
+
+def natural(text: str) -> list[Any]:
+    """A key that sorts 9 before 10."""
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", text)]
