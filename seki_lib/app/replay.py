@@ -15,7 +15,7 @@ from typing import Any
 
 from ..baseline_runs import baseline_runs
 from ..evaluators import Evaluation, Evaluator, get_evaluator
-from ..evaluators.oneshot import TASKS as IMAGES
+from ..evaluators.oneshot import tasks as images
 from ..evaluators.surrogate import Surrogate
 from ..evaluators.tabular import CALLED
 from ..evaluators.tabular import TASKS as TABULAR
@@ -27,11 +27,11 @@ from ..llm.transcript import Recorder
 from ..paper import Edition, Search, needs_of
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts
-from ..report import ablation_tables, searched
+from ..report import ablation_tables, benchmark_tables
 from ..report.page import write_page
 from ..report.table7 import table7
 from ..report.tables import Table, not_run
-from ..results import Home, RunSpec, is_finished
+from ..results import Home, RunSpec, SearchResult, is_finished
 from ..search import Repository, SearchConfig, run
 from ..search import Search as Walk
 from ..search.repository import Record, read_history
@@ -53,8 +53,8 @@ class Kept(Evaluator):
 
     def __init__(self, config: dict[str, Any], records: list[Record]):
         run = config["run"]
-        kind = run.get("evaluator", "").partition(":")[0] or get_space(run["space"]).evaluator
-        sentences = {"tabular": TABULAR.get(run["space"], {}), "oneshot": IMAGES}.get(kind, {})
+        kind, _, reading = (run.get("evaluator", "") or get_space(run["space"]).evaluator).partition(":")
+        sentences = {"tabular": TABULAR.get(run["space"], {}), "oneshot": images(reading or "accuracy")}.get(kind, {})
         self.task = Surrogate.task if kind == "surrogate" else sentences.get(run["task"], run["task"])
         self.called = CALLED.get(run["task"], "accuracy") if kind == "tabular" else "accuracy"
         self._format = get_space(run["space"]).format
@@ -183,25 +183,27 @@ def _made(name: str, make: Callable[[], Table], edition: Edition) -> Table:
         return make()
     except (AssetError, RunError) as error:
         if name == "table4":
-            return searched.table4_not_run(edition.name, str(error))
+            return benchmark_tables.table4_not_run(edition.name, str(error))
         if name != "table3":
             raise
-        table = Table.beside_paper(3, f"NAS-Bench-201, top-1 accuracy (%), profile {edition.name}", searched.COLUMNS3)
-        table.add("SEKI, ours", dict.fromkeys(searched.COLUMNS3, not_run(str(error))))
+        table = Table.beside_paper(
+            3, f"NAS-Bench-201, top-1 accuracy (%), profile {edition.name}", benchmark_tables.COLUMNS3
+        )
+        table.add("SEKI, ours", dict.fromkeys(benchmark_tables.COLUMNS3, not_run(str(error))))
         return table
 
 
-def _runs(edition: Edition, results: Path, space: str, task: str, evaluator: Any) -> list[dict[str, Any]]:
+def _runs(edition: Edition, results: Path, space: str, task: str, evaluator: Any) -> list[SearchResult]:
     seeds = edition.seeds if space == "nas201" else edition.trans101_seeds
     specs = [RunSpec(space, task, edition.llm, edition.name, seed) for seed in seeds]
-    return searched.finished_results(specs, results, evaluator.source)
+    return benchmark_tables.finished_results(specs, results, evaluator.source)
 
 
 def _table3(edition: Edition, results: Path) -> Table:
     evaluator = get_evaluator("tabular", space="nas201", task="cifar10")
     runs, evaluations = _runs(edition, results, "nas201", "cifar10", evaluator), edition.profile.rounds + 1
     baselines = baseline_runs("nas201", "cifar10", edition.profile, results, evaluations=evaluations)
-    return searched.table3(runs, baselines, evaluator.best())
+    return benchmark_tables.table3(runs, baselines, evaluator.best())
 
 
 def _table4(edition: Edition, results: Path) -> Table:
@@ -211,8 +213,8 @@ def _table4(edition: Edition, results: Path) -> Table:
     baselines = {
         task: baseline_runs("trans101", task, edition.profile, results, evaluations=evaluations) for task in TRANS101
     }
-    methods = searched.baseline_methods(baselines, evaluators)
-    return searched.table4(searched.searched_method(runs, evaluators), methods, evaluators, runs)
+    methods = benchmark_tables.baseline_methods(baselines, evaluators)
+    return benchmark_tables.table4(benchmark_tables.searched_method(runs, evaluators), methods, evaluators, runs)
 
 
 def _ablations(number: int, edition: Edition, results: Path) -> Table:

@@ -14,7 +14,8 @@ from typing import Any
 from ..files.errors import look_up
 from ..training.protocol import SupernetSpec
 from .supernet import SupernetEvaluator
-from .tabular import TASKS, Tabular, tabular
+from .tabular import TASKS as TABULAR
+from .tabular import Tabular, tabular
 
 BN_MODES = {
     "batch": "BN statistics of the batch",
@@ -30,6 +31,11 @@ TITLES = {
 }  # fmt: skip
 
 
+def tasks(kind: str = "accuracy") -> dict[str, str]:
+    """Data set -> the sentence that prompts say: the task, its metric and its direction. kind: a key of READINGS."""
+    return {name: f"{title} ({READINGS[kind]}, higher is better)" for name, title in TITLES.items()}
+
+
 class OneShot(SupernetEvaluator):
     """The score is the accuracy of the cell's subnetwork on the scoring images in %, or minus its loss in nats."""
 
@@ -38,8 +44,7 @@ class OneShot(SupernetEvaluator):
     ):
         look_up("reading of f", READINGS, kind)
         look_up("BN mode", BN_MODES, bn)
-        tasks = {name: f"{title} ({READINGS[kind]}, higher is better)" for name, title in TITLES.items()}
-        super().__init__(spec, results, tasks, device)
+        super().__init__(spec, results, tasks(kind), device)
         self.kind, self.bn, config = kind, bn, self.config
         self.called = "accuracy" if kind == "accuracy" else "minus the loss"
         f = f"{self.called} of a {config.kind} supernet's subnetwork on {config.score_images} validation images"
@@ -57,7 +62,7 @@ class OneShot(SupernetEvaluator):
     @cached_property
     def table(self) -> Tabular | None:
         """The benchmark's table, of a space that has one for these images. Raises AssetError if it is not here."""
-        known = TASKS.get(self.space.name, {})
+        known = TABULAR.get(self.space.name, {})
         return tabular(self.space.name, self.dataset) if self.dataset in known else None
 
     def load(self) -> None:
