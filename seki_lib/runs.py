@@ -33,7 +33,8 @@ from .llm.transcript import Recorder, totals
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
 from .results import RunSpec, differences, is_finished
-from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture, run
+from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture
+from .search.arms import get_arm
 from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
 
@@ -70,7 +71,8 @@ def search_run(
     with locked(folder):
         search = _open(spec, results, Repository(folder / "history.jsonl"), changes, *prepared)
         done = len(search.repository.records)
-        for step in islice(run(search), None if until is None else max(0, until + 1 - done)):
+        rounds = get_arm(spec.arm).rounds(search)
+        for step in islice(rounds, None if until is None else max(0, until + 1 - done)):
             on_step(step)
         if len(search.repository.records) == search.config.rounds + 1 and not is_finished(folder):
             _finish(folder, search)
@@ -122,7 +124,7 @@ def rerun(
         for record in shared[len(on_disk.records) :]:
             on_disk.append(record)
         search = _open(fork, results, Repository(records=shared), changes, *prepared)
-        for step in islice(run(search), rounds):
+        for step in islice(get_arm(spec.arm).rounds(search), rounds):
             if len(on_disk.records) == step.record.round:
                 on_disk.append(step.record)
             yield step
@@ -191,7 +193,7 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
         with walk(spec, profile, results, prompts=kept_prompts(folder), **changes) as search:
             search.llm = Recorder(folder / "transcript.jsonl", None)
             try:
-                records = [step.record for _, step in zip(range(count), run(search), strict=False)]
+                records = [step.record for _, step in zip(range(count), get_arm(spec.arm).rounds(search), strict=False)]
             except LLMError:
                 records = search.repository.records
         if len(records) == count:
@@ -231,10 +233,12 @@ def _prepare(
     spec: RunSpec, profile: Profile, results: Path, prompts: Prompts | None, changes: dict[str, Any]
 ) -> tuple[Any, Any, Prompts, SearchConfig]:
     """Evaluator, LLM, prompts and config: every name and setting is checked before anything is written."""
-    evaluator = evaluator_of(spec, results)
+    evaluator, arm = evaluator_of(spec, results), get_arm(spec.arm)
     llm = get_llm(spec.llm)
-    prompts = prompts or Prompts.load(llm.templates, **llm.texts)  # a replay brings those of its run
-    config, space = search_config(profile, llm, spec.seed, **changes), get_space(spec.space)
+    if not spec.arm or prompts is None:  # what is kept of an arm is its own already
+        prompts = arm.prompts(prompts or Prompts.load(llm.templates, **llm.texts), llm.templates)  # a replay brings its
+    settings = {**arm.settings(profile.rounds), **changes}
+    config, space = search_config(profile, llm, spec.seed, **settings), arm.space(get_space(spec.space), spec.seed)
     space.notation(config.notation)
     initial_architecture(space, config.alpha0, config.seed)
     spec.require_true_name({**asdict(config), "prompts": prompts.hash})
@@ -261,8 +265,11 @@ def _open(
         for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
             write_text(folder / "prompts" / f"{stage}.md.j2", prompts.text(stage))
         earlier = _earlier_transcripts(folder, description)
+        if get_arm(spec.arm).shares:
+            earlier += [replace(spec, variant="default", arm="").folder(results) / "transcript.jsonl"]
         recorder = Recorder(recorder.path, llm, budget=Budget(results / spec.profile), earlier=earlier)
-    search = Search(get_space(spec.space), evaluator, recorder, prompts, repository, config)
+    space = get_arm(spec.arm).space(get_space(spec.space), spec.seed)
+    search = Search(space, evaluator, recorder, prompts, repository, config)
     search.allow_fallbacks = is_finished(folder) or allowed
     require_llm(search, recorder.last_reply)
     return search
@@ -299,14 +306,15 @@ def _description(
         "llm": {"name": llm.name, "templates": llm.templates, **llm.settings},
         "prompts": prompts.hashes,
         "data": {"name": source.name, "sha256": source.sha256, "sentence": source.sentence},
-        "code": search_code(spec.space, evaluator),
+        "code": search_code(spec.space, evaluator, spec.arm),
         "version": __version__,
     }
 
 
-def search_code(space: str, evaluator: Evaluator) -> str:
+def search_code(space: str, evaluator: Evaluator, arm: str = "") -> str:
     """The fingerprint of the code that decides a search: Algorithm 1 and its ladder, the space, the evaluator."""
-    return fingerprint("search.algorithm", f"spaces.{space}", type(evaluator).__module__.partition(".")[2])
+    arms = ("search.arms", "spaces.nas201.presented") if arm else ()
+    return fingerprint("search.algorithm", f"spaces.{space}", type(evaluator).__module__.partition(".")[2], *arms)
 
 
 def _make_way(folder: Path, description: dict[str, Any], asked_for: set[str]) -> None:
@@ -331,7 +339,8 @@ def _make_way(folder: Path, description: dict[str, Any], asked_for: set[str]) ->
 def _command(spec: RunSpec, results: Path, changes: dict[str, Any]) -> str:
     """The command that makes a run of this folder anew: with its settings, and with its own templates."""
     folder = spec.folder(results)
-    own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if kept_prompts(folder) else {}
+    edited = not spec.arm and kept_prompts(folder)
+    own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if edited else {}
     return spec.command(results, {**changes, **own})
 
 

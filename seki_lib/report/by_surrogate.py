@@ -9,8 +9,8 @@ from ..evaluators.surrogate import NOT_AN_ACCURACY
 from ..files.jsonl import read_lines
 from ..profiles import Profile
 from ..results import SearchResult
-from .intervals import interval, interval_text
 from .searched import BASELINE_LABELS
+from .statistics import interval, interval_text
 from .tables import Cell, Table
 
 AXIS = f"best score so far (%)\n{NOT_AN_ACCURACY}"
