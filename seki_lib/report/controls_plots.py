@@ -1,5 +1,6 @@
 """The three pictures of notebook 21: arms with their intervals, regret over the budget, and the memory ladder."""
 
+import re
 from collections.abc import Mapping
 from itertools import cycle
 
@@ -77,7 +78,7 @@ def ladder_figure(by: Mapping[str, Mapping[str, Outcome]]) -> Figure:
                 axes.errorbar(at, values.value, yerr=ends, color=colour, fmt=marker, capsize=3)
                 axes.annotate(f"{values.n}", (at, values.value), (5, 3), textcoords="offset points", fontsize=8)
         axes.plot([], [], color=colour, marker=marker, linestyle="none", label=llm)
-    axes.set_xticks(list(places.values()), [text.replace(": ", "\n") for text in RUNGS.values()])
+    axes.set_xticks(list(places.values()), [re.sub("[:,] ", "\n", text) for text in RUNGS.values()])
     axes.set(xlim=(-0.4, len(places) - 0.4), ylabel="CIFAR-10 test accuracy (%),\nmean and 95 % interval")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False, title="number: seeds")
     figure.tight_layout()

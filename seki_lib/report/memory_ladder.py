@@ -111,7 +111,7 @@ def verdict(estimates: Mapping[str, Estimate | None]) -> str:
     says = []
     for name, estimate in estimates.items():
         if estimate is None or np.isnan(estimate.low):
-            says.append(f"{name} was not measured with two seeds or more")
+            says.append(f"{name} was not measured with four seeds or more")
         elif estimate.is_decided:
             says.append(f"{name} is {estimate.text(sign=True)} points")
         else:

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 RESAMPLES = 5000  # of the bootstrap
+FEWEST = 4  # values that are resampled: of fewer a bootstrap interval is far too narrow, and none is given
 Values = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, its 95 % interval and the number of seeds or pairs behind it; for fewer than two the ends are NaN."""
+    """A value, its 95 % interval and the number of seeds or pairs behind it; for fewer than FEWEST the ends are NaN."""
 
     value: float
     low: float
@@ -73,13 +74,13 @@ def bootstrap(statistic: Callable[..., Any], *samples: Values) -> Estimate:
     """A statistic of one or more independent samples with its 95 % percentile interval.
 
     statistic: takes the samples and `axis`, as numpy's mean does. n is the size of the smallest sample. Few values make
-    the interval too narrow: look at `smallest_p` too.
+    the interval too narrow, and fewer than FEWEST give none: look at `smallest_p` too.
     """
     from scipy.stats import bootstrap as resampled
 
     arrays = [np.asarray(sample, dtype=float) for sample in samples]
     n, value = min(map(len, arrays)), float(statistic(*arrays, axis=-1))
-    if n < 2:
+    if n < FEWEST:
         return Estimate(value, np.nan, np.nan, n)
     found = resampled(
         arrays, statistic, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0), batch=500
@@ -169,11 +170,12 @@ def resolvable(sd: float, seeds: int, power: float = 0.8, level: float = 0.05) -
 def regret_curves(scores: np.ndarray, best: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How far the best cell so far lies below the best one there is: mean, and the ends of its 95 % bootstrap band.
 
-    scores: (seeds, evaluations) in the order of evaluation. Each result is (evaluations,); one seed has no band.
+    scores: (seeds, evaluations) in the order of evaluation. Each result is (evaluations,); below FEWEST
+    seeds there is no band.
     """
     regret = best - np.maximum.accumulate(scores, axis=1)
-    if len(regret) < 2:
-        return regret[0], np.full_like(regret[0], np.nan), np.full_like(regret[0], np.nan)
+    if len(regret) < FEWEST:
+        return regret.mean(axis=0), np.full(regret.shape[1], np.nan), np.full(regret.shape[1], np.nan)
     drawn = np.random.default_rng(0).multinomial(len(regret), [1 / len(regret)] * len(regret), size=RESAMPLES)
     low, high = np.quantile(drawn @ regret / len(regret), [0.025, 0.975], axis=0)
     return regret.mean(axis=0), low, high

@@ -42,14 +42,15 @@ def typed(name: str) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as text, its provenance (a key of LETTERS), and what else a reader should know of it."""
+    """One value as text, its provenance (a key of LETTERS, or `remark`), and what else a reader should know of it."""
 
     text: str
     provenance: str
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.text} [{LETTERS[self.provenance]}]" if self.text else ""
+        letter = LETTERS.get(self.provenance)
+        return f"{self.text} [{letter}]" if self.text and letter else self.text
 
 
 BLANK = Cell("", "not run")  # of a column that does not apply

@@ -130,7 +130,11 @@ def test_the_table_has_a_row_for_every_arm_and_says_what_was_not_run(results):
     rows = {label.split(":")[0]: cells for label, _, cells in table.rows}
     assert list(rows) == list(ARMS)
     assert rows["iid"][0].text == "not run" and rows["iid"][0].detail == "make controls"
-    assert rows["frequencies"][0].provenance == "measured" and "[" in rows["seki"][0].text
+    assert (
+        rows["frequencies"][0].provenance == "measured"
+        and "[" in rows["null"][0].text
+        and "[" not in rows["seki"][0].text
+    )
     assert "(n = 2)" in rows["seki"][2].text and "p = 0.5 at best" in " ".join(table.notes)
     assert controls_plots.arms_figure(arms) and controls_plots.regret_figure(arms, 91.6)
     assert "<b>" not in table.html() and "**" not in table.markdown()
