@@ -3,6 +3,7 @@
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
 # make plan        what `make reproduce` would run now, by which command, and why
 # make ablations   the same, and all settings of Tables 5 and 6 by the surrogate for 10 seeds: some hours of one core  SEEDS=
+# make controls    the same, and all arms of notebook 21 for 20 seeds: did the LLM help, or remember?  SEEDS= JOBS=
 # make trust       how far f(α) can be trusted, over three supernets (notebook 01)       PROFILE= SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
@@ -18,7 +19,7 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce plan ablations trust test lint lab docs setup data preflight
+.PHONY: reproduce plan ablations controls trust test lint lab docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
@@ -28,6 +29,9 @@ plan: data
 
 ablations: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17)" --jobs "$(or $(JOBS),0)"
+
+controls: data
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --controls "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)" --jobs "$(or $(JOBS),0)"
 
 trust: data
 	@$(BIN)/seki notebook 01_supernet_training --parameter "profile=$(PROFILE)" --parameter "seeds=$(or $(SEEDS),0,1,2)"

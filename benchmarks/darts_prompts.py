@@ -23,7 +23,7 @@ from seki_lib import get_evaluator
 from seki_lib.llm.base import LLM
 from seki_lib.llm.local import MODELS, LocalLLM
 from seki_lib.prompts import Prompts
-from seki_lib.report.intervals import interval
+from seki_lib.report.statistics import interval
 from seki_lib.search import Search, SearchConfig, run
 from seki_lib.search.baselines import BASELINES, run_baseline
 from seki_lib.search.repository import Repository

@@ -1,26 +1,39 @@
-"""Baselines of a profile, computed once and kept in `baselines/<space>/<task>/evaluations=<n>.npz`.
+"""Searches without an LLM, run for many seeds once and kept in `baselines/<space>/<task>/evaluations=<n>.npz`.
 
 Those of another evaluator than the benchmark's table carry its name: `evaluations=<n>,evaluator=surrogate-ridge.npz`.
+The arms of notebook 21 that ask no LLM are kept in the same form, a file each: `evaluations=<n>,arm=null.npz`.
 """
 
+import hashlib
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 
 from .evaluators import get_evaluator
 from .files.fingerprint import fingerprint
 from .files.jsonl import written_at_once
+from .llm import get_llm
 from .profiles import Profile
+from .prompts import Prompts
 from .results import Home, folder_name
-from .search.baselines import BASELINES, run_baseline
+from .runs import search_config
+from .search import Repository, Search, initial_architecture
+from .search.arms import get_arm
+from .search.baselines import BASELINES, BaselineRun, by_frequencies, play, run_baseline
 from .spaces import get_space
+
+CHANCE_SHARE = 10  # a run by chance takes ten times as long as one of a baseline, so a tenth of the seeds is run
 
 
 @dataclass(frozen=True)
 class BaselineRuns:
-    """Runs of all baselines at one budget. scores[name]: (seeds, evaluations); values[name]: (seeds, columns)."""
+    """Runs of some baselines at one budget. scores[name]: (seeds, evaluations); values[name]: (seeds, columns)."""
 
     columns: tuple[str, ...]
     scores: dict[str, np.ndarray]
@@ -59,27 +72,82 @@ def baseline_runs(
     judged = "" if evaluator == "tabular" else f",evaluator={folder_name(evaluator)}"
     start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
     path = Home(results, profile.name).baselines(space, task) / f"evaluations={evaluations}{start}{judged}.npz"
+
+    def one(name: str, seed: int) -> BaselineRun:
+        return run_baseline(name, get_space(space), judge, evaluations=evaluations, seed=seed, alpha0=alpha0)
+
+    return _kept(path, settings, judge, seeds, {name: partial(one, name) for name in BASELINES})
+
+
+def arm_runs(
+    arm: str,
+    profile: Profile,
+    results: Path,
+    *,
+    alpha0: str = "random",
+    seeds: int = 0,
+    shares: Sequence[Sequence[float]] = (),
+) -> BaselineRuns:
+    """An arm of notebook 21 that asks no LLM, on NAS-Bench-201, for the seeds from 0 on; at the profile's budget.
+
+    shares: of the arm `frequencies`, see `by_frequencies`. seeds: how many; if 0, `profile.baseline_seeds` of a
+    baseline, and a tenth of them of a search by chance.
+    """
+    declared, judge = get_arm(arm), get_evaluator("tabular", space="nas201", task="cifar10")
+    seeds = seeds or max(20, profile.baseline_seeds // (1 if declared.proposer else CHANCE_SHARE))
+    code = fingerprint("search.arms", "search.baselines", "llm.chance", "spaces.nas201", "evaluators.tabular")
+    sizes = [profile.rounds, profile.lam, profile.k, profile.xi]
+    settings = json.dumps({"data": judge.source.sha256, "seeds": seeds, "alpha0": alpha0, "sizes": sizes, "code": code})
+    drawn = f",shares={hashlib.sha256(str(shares).encode()).hexdigest()[:8]}" if shares else ""
+    start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
+    name = f"evaluations={profile.rounds + 1}{start},arm={arm}{drawn}.npz"
+    path = Home(results, profile.name).baselines("nas201", "cifar10") / name
+    one = partial(run_arm, arm, judge, profile, alpha0, shares=shares)
+    return _kept(path, settings, judge, seeds, {arm: one})
+
+
+def run_arm(
+    arm: str, judge: Any, profile: Profile, alpha0: str, seed: int, *, shares: Sequence[Sequence[float]] = ()
+) -> BaselineRun:
+    """One seed of such an arm, in memory."""
+    declared, space = get_arm(arm), get_space("nas201")
+    if shares:
+        start = initial_architecture(space, alpha0, seed)
+        proposals = by_frequencies(shares)(space, start, Random(f"{arm}/{seed}"))
+        return play(proposals, space, judge, profile.rounds + 1, novel=True)
+    if declared.proposer:
+        return run_baseline(
+            declared.proposer, space, judge, evaluations=profile.rounds + 1, seed=seed, alpha0=alpha0,
+            novel=declared.novel,
+        )  # fmt: skip
+    llm = get_llm(declared.llm)
+    config = search_config(profile, llm, seed, alpha0=alpha0, **declared.settings(profile.rounds))
+    prompts, spelled = declared.prompts(Prompts.load(llm.templates), llm.templates), declared.space(space, seed)
+    search = Search(spelled, judge, llm, prompts, Repository(), config)
+    records = [step.record for step in declared.rounds(search)]
+    return BaselineRun([record.score for record in records], space.parse(search.repository.best().architecture))
+
+
+def _kept(
+    path: Path, settings: str, judge: Any, seeds: int, makers: Mapping[str, Callable[[int], BaselineRun]]
+) -> BaselineRuns:
+    """The runs that this file keeps, if they were made with these settings; else they are made and kept."""
     if path.exists():
         with np.load(path) as kept:
             if str(kept["settings"]) == settings:
                 return BaselineRuns(
                     tuple(kept["columns"].tolist()),
-                    {name: kept[f"{name}_scores"] for name in BASELINES},
-                    {name: kept[f"{name}_values"] for name in BASELINES},
+                    {name: kept[f"{name}_scores"] for name in makers},
+                    {name: kept[f"{name}_values"] for name in makers},
                 )
     scores, values, columns = {}, {}, ()
-    for name in BASELINES:
-        runs = [
-            run_baseline(name, get_space(space), judge, evaluations=evaluations, seed=seed, alpha0=alpha0)
-            for seed in range(seeds)
-        ]
+    for name, make in makers.items():
+        runs = [make(seed) for seed in range(seeds)]
         finals = [judge.final(run.best) for run in runs]
         columns = tuple(finals[0])
         scores[name] = np.array([run.scores for run in runs])
         values[name] = np.array([list(final.values()) for final in finals])
-    arrays = {f"{name}_scores": scores[name] for name in BASELINES} | {
-        f"{name}_values": values[name] for name in BASELINES
-    }
+    arrays = {f"{name}_scores": scores[name] for name in makers} | {f"{name}_values": values[name] for name in makers}
     with written_at_once(path) as part:
         np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
     return BaselineRuns(columns, scores, values)

@@ -116,6 +116,10 @@ class Home:
         """`trainings/<space>/<dataset>/<name of the cell>/seed=<n>`."""
         return self.folder / "trainings" / space / dataset / cell / f"seed={seed}"
 
+    def memory(self, space: str, llm: str) -> Path:
+        """`memory/<space>/<llm>/seed=0`."""
+        return self.folder / "memory" / space / folder_name(llm) / "seed=0"
+
     def baselines(self, space: str, task: str) -> Path:
         """`baselines/<space>/<task>`."""
         return self.folder / "baselines" / space / task
@@ -183,10 +187,18 @@ class RunSpec:
     supernet: str = ""  # kind of supernet that f is read from, where one gives it; empty: the profile's
     bn: str = ""  # its BN statistics, a key of evaluators.oneshot.BN_MODES; empty: of the batch
     evaluator: str = ""  # what gives f, as `get_evaluator` takes it; empty: the space's own
+    arm: str = ""  # a key of search.arms.ARMS: how the search differs from SEKI; empty: it does not
 
     def scored_by(self, evaluator: str) -> "RunSpec":
         """The same run with its cells scored by another evaluator, a variant of its own; itself if that is empty."""
         return replace(self, variant=f"evaluator={evaluator}", evaluator=evaluator) if evaluator else self
+
+    def as_arm(self, arm: str) -> "RunSpec":
+        """The same run as another arm, a variant of its own; itself for SEKI."""
+        if arm in ("", "seki"):
+            return self
+        names = [self.variant] if self.variant != "default" else []
+        return replace(self, variant=",".join([*names, f"arm={arm}"]), arm=arm)
 
     def folder(self, results: Path) -> Path:
         """Where this run lives."""
@@ -200,7 +212,7 @@ class RunSpec:
         """
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
-        scored = {"evaluator": self.evaluator, "supernet": self.supernet, "bn": self.bn}
+        scored = {"evaluator": self.evaluator, "supernet": self.supernet, "bn": self.bn, "arm": self.arm}
         options: dict[str, object] = {name: value for name, value in scored.items() if value}
         if self.variant != "default":
             options |= settings or {}

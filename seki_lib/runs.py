@@ -33,7 +33,8 @@ from .llm.transcript import Recorder, totals
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
 from .results import RunSpec, differences, is_finished
-from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture, run
+from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture
+from .search.arms import get_arm
 from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
 
@@ -68,7 +69,8 @@ def search_run(
     with locked(asked.folder):
         search = asked.open(Repository(asked.folder / "history.jsonl"))
         done = len(search.repository.records)
-        for step in islice(run(search), None if until is None else max(0, until + 1 - done)):
+        rounds = asked.arm.rounds(search)
+        for step in islice(rounds, None if until is None else max(0, until + 1 - done)):
             on_step(step)
         _finish(asked.folder, search)
     return asked.folder
@@ -118,7 +120,7 @@ def rerun(
         for record in shared[len(on_disk.records) :]:
             on_disk.append(record)
         search = asked.open(Repository(records=shared))
-        for step in islice(run(search), rounds):
+        for step in islice(asked.arm.rounds(search), rounds):
             if len(on_disk.records) == step.record.round:
                 on_disk.append(step.record)
             yield step
@@ -185,7 +187,7 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
         with walk(spec, profile, results, prompts=kept_prompts(folder), **changes) as search:
             search.llm = Recorder(folder / "transcript.jsonl", None)
             try:
-                records = [step.record for _, step in zip(range(count), run(search), strict=False)]
+                records = [step.record for _, step in zip(range(count), get_arm(spec.arm).rounds(search), strict=False)]
             except LLMError:
                 records = search.repository.records
         if len(records) == count:
@@ -228,14 +230,19 @@ class _Run:
         self, spec: RunSpec, profile: Profile, results: Path, prompts: Prompts | None, changes: dict[str, Any]
     ):
         self.spec, self.results, self.folder, self.changes = spec, results, spec.folder(results), changes
-        self.evaluator, self.llm, self.space = evaluator_of(spec, results), get_llm(spec.llm), get_space(spec.space)
+        self.evaluator, self.llm, self.arm = evaluator_of(spec, results), get_llm(spec.llm), get_arm(spec.arm)
+        self.space = self.arm.space(get_space(spec.space), spec.seed)
         self.prompts = prompts or Prompts.load(self.llm.templates, **self.llm.texts)  # a replay brings those of its run
-        self.config = config = search_config(profile, self.llm, spec.seed, **changes)
+        if not spec.arm or prompts is None:  # what is kept of an arm is its own already
+            self.prompts = self.arm.prompts(self.prompts, self.llm.templates)
+        settings = {**self.arm.settings(profile.rounds), **changes}
+        self.config = config = search_config(profile, self.llm, spec.seed, **settings)
         self.space.notation(config.notation)
         initial_architecture(self.space, config.alpha0, config.seed)
         spec.require_true_name({**asdict(config), "prompts": self.prompts.hash})
         source = self.evaluator.source
-        deciding = ("search.algorithm", f"spaces.{spec.space}", type(self.evaluator).__module__.partition(".")[2])
+        deciding = ["search.algorithm", f"spaces.{spec.space}", type(self.evaluator).__module__.partition(".")[2]]
+        deciding += ["search.arms", "spaces.nas201.presented"] if spec.arm else []
         self.description: dict[str, Any] = {  # what decides it, as `config.json` holds it; the version is for readers
             "run": {name: value for name, value in asdict(spec).items() if value != ""},
             "search": asdict(config),
@@ -275,6 +282,9 @@ class _Run:
             for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
                 write_text(folder / "prompts" / f"{stage}.md.j2", self.prompts.text(stage))
             earlier = _earlier_transcripts(folder, self.description)
+            if self.arm.shares:
+                own = replace(self.spec, variant="default", arm="").folder(self.results)
+                earlier += [own / "transcript.jsonl"]
             budget = Budget(self.results / self.spec.profile)
             recorder = Recorder(recorder.path, self.llm, budget=budget, earlier=earlier)
         search = Search(self.space, self.evaluator, recorder, self.prompts, repository, self.config)
@@ -293,7 +303,8 @@ class _Run:
         if not (differing := differences(there, self.description)):
             return
         if is_finished(folder) and differing == ["code"]:
-            own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if kept_prompts(folder) else {}
+            edited = not self.spec.arm and kept_prompts(folder)
+            own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if edited else {}
             command = self.spec.command(self.results, {**self.changes, **own})
             raise RunError(
                 f"{folder} was made by other code. Next: {command}  (it runs anew, and this run stays beside it)"

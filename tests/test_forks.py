@@ -16,7 +16,7 @@ from seki_lib.forks import by_chance, first_questions, run_longest, run_settings
 from seki_lib.paper.settings import PAPER_BEST, Setting, full_grid, k_xi_settings, lambda_settings, longest
 from seki_lib.profiles import Profile, get_profile
 from seki_lib.report.ablation_tables import differences, paired, table5, table6, verdict
-from seki_lib.report.intervals import interval
+from seki_lib.report.statistics import interval
 from seki_lib.report.tables import paper_table
 from seki_lib.results import SearchResult
 from seki_lib.runs import RunSpec, search_run

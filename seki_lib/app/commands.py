@@ -16,19 +16,23 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from ..evaluators import by_supernet
+from ..evaluators import by_supernet, get_evaluator
 from ..files.errors import SettingError, look_up
-from ..files.jsonl import read_json
+from ..files.jsonl import read_json, write_json
+from ..files.lock import locked
 from ..files.user_input import variant_of
 from ..forks import run_longest, run_settings
 from ..llm import DEFAULT_LLM, get_llm
-from ..llm.budget import Limits
+from ..llm.budget import Budget, Limits
+from ..llm.transcript import Recorder
 from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from ..profiles import get_profile, parse_seeds
 from ..prompts import VARIABLES, prompts_from
 from ..results import Home, RunSpec
 from ..runs import search_run
 from ..search import SearchConfig, Step
+from ..search.arms import get_arm
+from ..search.memory import ask_memory
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture, training_protocol
 from . import options as option
@@ -36,6 +40,8 @@ from .data import ACTIONS
 from .finished import Compare, Page, Replay
 from .notebook import ROOT, execute, find_notebook, read_parameters
 from .show import describe, prices_of
+
+SEEDS_A_SET = 200  # seeds of a profile's baselines for one ranking of cells: 10 in the laptop, 1 in smoke
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +100,8 @@ class SearchCommand(Searched):
     """Search by Algorithm 1, or go on with a search that was stopped. What is not given is set by the profile."""
 
     variant: option.FolderName = "default"  # name of this search; "default" names it by what was given
-    alpha0: str = ""  # the first cell: "random", drawn from the seed, or the text of a cell
+    arm: option.ArmName = ""
+    alpha0: str = ""  # the first cell: "random", drawn from the seed; "all-3x3" or "all-skip"; or the text of a cell
     rounds: option.MaybeCount = None  # n, rounds of the search
     lam: option.MaybeCount = None  # λ, rounds of self-evolution
     k: option.MaybePositive = None  # best cells that inspiration draws from
@@ -116,16 +123,39 @@ class SearchCommand(Searched):
     def run(self) -> None:
         self.bound()
         prompts = prompts_from(self.llm, {stage: getattr(self, stage) for stage in VARIABLES})
-        read_from = self.given("evaluator", "supernet", "bn")
+        read_from = self.given("evaluator", "supernet", "bn", "arm")
         changes = self.given(*self.of_the_search())
+        if self.arm and (prompts or not get_arm(self.arm).asks):
+            raise SettingError(
+                "--arm cannot be given with templates, since it brings its own."
+                if prompts
+                else f"the arm {self.arm} asks no LLM: notebook 21 runs it for many seeds in a few seconds."
+            )
         variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
         folder = search_run(
-            self.spec(variant), get_profile(self.profile), self.results, prompts=prompts,
+            replace(self.spec(variant), arm=self.arm), get_profile(self.profile), self.results, prompts=prompts,
             on_step=lambda step: print(f"seed {self.seed}  {step}", flush=True), **changes,
         )  # fmt: skip
         if caveat := read_json(folder / "result.json").get("caveat"):
             print(f"seed {self.seed}  {caveat}")
         print(f"seed {self.seed}  done: {folder}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory(Bounded):
+    """What an LLM knows of NAS-Bench-201 without a search: recall, and blind rankings of cells; resumable."""
+
+    def run(self) -> None:
+        self.bound()
+        profile, llm, home = get_profile(self.profile), get_llm(self.llm), Home(self.results, self.profile)
+        folder = home.memory("nas201", self.llm)
+        with locked(folder):
+            recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(home.folder))
+            evaluator = get_evaluator("tabular", space="nas201", task="cifar10")
+            found = ask_memory(recorder, evaluator, sets=max(1, profile.baseline_seeds // SEEDS_A_SET))
+            data = {"name": evaluator.source.name, "sentence": evaluator.source.sentence}
+            write_json(folder / "result.json", {"llm": self.llm, "data": data, **found})
+        print(f"done: {folder}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -369,22 +399,24 @@ class Reproduce(Bounded):
     seeds: str = ""  # of the searches on benchmarks' tables, such as "8,9,10,11"
     jobs: option.Count = 0  # steps at once; 0: one for each core
     ablations: str = ""  # seeds, such as "8 9 10", for which all settings of the paper's Tables 5 and 6 are run too
+    controls: str = ""  # seeds for which all arms of notebook 21 are run too
     plan: bool = False  # only print which jobs would run, and why
 
     def run(self) -> None:
         from .reproduce import reproduce
 
         self.bound()
-        seeds, ablations = (parse_seeds(text) if text else None for text in (self.seeds, self.ablations))
+        texts = (self.seeds, self.ablations, self.controls)
+        seeds, ablations, controls = (parse_seeds(text) if text else None for text in texts)
         get_llm(self.llm)
-        reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations, self.plan)
+        reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations, controls, self.plan)
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     kind.__name__.removesuffix("Command").lower(): kind
     for kind in (
-        SearchCommand, Train, SupernetCommand, Ablations, Show, Cost, Data, Notebook, Lab, Reproduce, Page, Compare,
-        Replay,
+        SearchCommand, Train, SupernetCommand, Ablations, Memory, Show, Cost, Data, Notebook, Lab, Reproduce, Page,
+        Compare, Replay,
     )
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 from ..datasets.at_hand import DATASETS, TEXTS
 from ..files.user_input import folder_name, real_number, user_path, whole_number
 from ..profiles import PROFILES
+from ..search.arms import ARMS
 from ..spaces import SPACES
 
 
@@ -52,6 +53,9 @@ ProfileName = Annotated[str, _one_of(PROFILES)]
 SpaceName = Annotated[str, _one_of(SPACES)]
 SupernetKind = Annotated[
     str, _one_of((kind for space in SPACES.values() for kind in space.supernets), "kind of the supernet of f(α): ")
+]
+ArmName = Annotated[
+    str, _one_of((name for name, arm in ARMS.items() if arm.asks), "control: how the search differs from SEKI: ")
 ]
 DatasetName = Annotated[
     str, _one_of([*DATASETS, *TEXTS], after="; the space's own unless given; imagenet is yours (SEKI_IMAGENET)")

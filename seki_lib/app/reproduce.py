@@ -17,7 +17,7 @@ from ..files.fingerprint import fingerprint
 from ..files.jsonl import write_json
 from ..files.lock import locked
 from ..llm import get_llm
-from ..paper import Edition, Search, needs_of
+from ..paper import Edition, Memory, Search, needs_of
 from ..paper.here import edition_here, why_no_trans101
 from ..paper.settings import require_full_grid
 from ..profiles import Profile, get_profile
@@ -43,14 +43,16 @@ def reproduce(
     jobs: int,
     results: Path,
     ablations: tuple[int, ...] | None = None,
+    controls: tuple[int, ...] | None = None,
     plan: bool = False,
 ) -> None:
     """Bring `<results>/<profile>` up to date, print its tables and what was written. Raises RunError if a step failed.
 
     seeds: of searches on benchmarks' tables, or None for the profile's own; jobs: how many run at once, 0 for one per
     core; ablations: seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile
-    says; plan: only print which jobs would run. Safe to stop and to call again: what is done is not done again, unless
-    the code, prompts or data that decide it have changed since. What was made before stays beside it.
+    says; controls: the same for all arms of notebook 21; plan: only print which jobs would run. Safe to stop and to
+    call again: what is done is not done again, unless the code, prompts or data that decide it have changed since. What
+    was made before stays beside it.
     """
     if ablations:
         require_full_grid(profile)
@@ -59,7 +61,7 @@ def reproduce(
         if "{" in name or "}" in name:
             raise RunError(f"{name} has a brace in it, which Snakemake reads as a wildcard: use a path without braces.")
     _fetch_data(profile)
-    home, edition = Home(results, profile.name), edition_here(profile, llm, seeds, ablations or ())
+    home, edition = Home(results, profile.name), edition_here(profile, llm, seeds, ablations or (), controls or ())
     folder = home.folder
     with locked(folder) as lock:
         _forget_removed(home)
@@ -128,16 +130,17 @@ def _notes(edition: Edition, results: Path) -> dict[str, dict[str, Any]]:
         "edition": asdict(edition) | here,
         "inputs": {"llm": edition.llm, "seeds": seeds, "data": _sources(), "code": code},
         "trainings": {"data": data, "imagenet": images_missing(profile.name), "code": code},
-        "ablations": {"runs": _more_ablations(edition, results)},
+        "ablations": {"runs": _more_runs(edition, replace(edition, full_grid_seeds=()), results, "table5", "table6")},
+        "controls": {"runs": _more_runs(edition, replace(edition, control_seeds=()), results, "controls")},
         **{f"code/{name}": value for name, value in deciding_code(edition).items()},
     }
 
 
-def _more_ablations(edition: Edition, results: Path) -> list[str]:
-    """Runs of Tables 5 and 6 beyond the profile's own, that are finished or will be: the tables show them too."""
+def _more_runs(edition: Edition, least: Edition, results: Path, *reports: str) -> list[str]:
+    """Runs of these reports beyond those of the least edition, that are finished or will be: tables show them too."""
 
     def searches(of: Edition) -> set[Path]:
-        return {need.folder(of) for need in needs_of(of, "table5", "table6") if isinstance(need, Search)}
+        return {need.folder(of) for need in needs_of(of, *reports) if isinstance(need, Search)}
 
     declared, folder = searches(edition), results / edition.name
     finished = {
@@ -146,7 +149,7 @@ def _more_ablations(edition: Edition, results: Path) -> list[str]:
         for path in (folder / home).glob("*/seed=*/result.json")
         if ",code=" not in path.parts[-3]
     }
-    more = (finished | declared) - searches(replace(edition, full_grid_seeds=()))
+    more = (finished | declared) - searches(least)
     return sorted(str(path) for path in more if "until=" not in path.name)
 
 
@@ -193,8 +196,11 @@ def deciding_code(edition: Edition) -> dict[str, dict[str, Any]]:
     for need in needs_of(edition):
         if isinstance(need, Search) and need.code() not in found:
             evaluator = need.evaluator.partition(":")[0] or SPACES[need.space].evaluator
-            code = fingerprint("search.algorithm", f"spaces.{need.space}", f"evaluators.{evaluator}")
+            arms = ("search.arms", "spaces.nas201.presented") if need.arm else ()
+            code = fingerprint("search.algorithm", f"spaces.{need.space}", f"evaluators.{evaluator}", *arms)
             found[need.code()] = search | {"code": code}
+        elif isinstance(need, Memory):
+            found[need.code()] = {"llm": asked.settings, "code": fingerprint("search.memory", f"spaces.{need.space}")}
     for name, supernet in SUPERNETS[profile.name].items():
         code = fingerprint(f"training.{SPACES[name].supernet_trainer}", f"spaces.{name}")
         found[f"supernet-{name}"] = {"code": code, "config": asdict(supernet)}

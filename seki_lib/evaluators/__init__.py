@@ -5,6 +5,7 @@ from typing import Any
 
 from ..files.errors import look_up
 from ..files.source import DataSource
+from .analog import analog
 from .base import Evaluation, Evaluator
 from .nasbench301 import JUDGES
 from .oneshot import READINGS, oneshot
@@ -19,6 +20,7 @@ EVALUATORS: dict[str, Callable[..., Any]] = {
     "rnn": rnn,
     "surrogate": surrogate,
     "zero_cost": zero_cost,
+    "analog": analog,
 }
 BY_SUPERNET = ("oneshot", "rnn")
 KINDS: dict[str, dict[str, Any]] = {"oneshot": {**READINGS}, "surrogate": {**JUDGES}, "zero_cost": {**SAYS}}

@@ -1,12 +1,13 @@
-"""`chance:null` and `chance:random`: chance in the model's place, which tells what Algorithm 1 does by itself.
+"""`chance:null`, `chance:edges` and `chance:random`: chance in the model's place, to see what Algorithm 1 does.
 
-Both answer every question of a search, so that prompts, ladder and novelty rule are those of an LLM's search.
+All answer every question of a search, so that prompts, ladder and novelty rule are those of an LLM's search.
 
 - `null` copies as a model without understanding would: each part of its cell (an edge, a node) is that of a random cell
   in the prompt, and a cell that the prompt repeats is drawn as often as it stands there.
+- `edges` is the same with every shown cell drawn equally often.
 - `random` gives every cell of the space the same chance, whatever the prompt shows.
 
-Of single changes, which the critique offers, both take any.
+Of single changes, which the critique offers, they take any.
 """
 
 from random import Random
@@ -22,7 +23,7 @@ class Chance(LLM):
     notation, templates, strategy = "words", "compact", "edit"
 
     def __init__(self, kind: str):
-        self.copies = look_up("kind of chance", {"null": True, "random": False}, kind)
+        self.copies = look_up("kind of chance", {"null": "as shown", "edges": "each once", "random": ""}, kind)
         self.name = f"chance:{kind}"
 
     def answer(self, question: Question) -> Completion:
@@ -32,5 +33,6 @@ class Chance(LLM):
         shown: list[str] = []
         if self.copies:
             prompt = "\n".join(message["content"] for message in question.messages)
-            shown = [cell for cell in question.shown for _ in range(max(1, prompt.count(cell)))]
+            weighted = self.copies == "as shown"
+            shown = [cell for cell in question.shown for _ in range(max(1, prompt.count(cell)) if weighted else 1)]
         return Completion(question.schema.draw(Random(question.seed), shown), finish="stop", dollars=0.0)

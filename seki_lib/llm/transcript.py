@@ -1,8 +1,9 @@
 """Every call is kept. The transcript of a run is its cache, and `replay:` is nothing but that cache.
 
 A line of `transcript.jsonl` is one request: round, stage, attempt, seed, messages, reply, usage, dollars, seconds, the
-provider's request id and the model that answered. One that brought no reply has `error` in place of `reply`. A call is
-known again by its key (`Question.key`), so a resumed, replayed or forked run asks the LLM nothing that was answered.
+provider's request id and the model that answered; the first line also has the canary of `files.canary`. One that
+brought no reply has `error` in place of `reply`. A call is known again by its key
+(`Question.key`), so a resumed, replayed or forked run asks the LLM nothing that was answered.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ..files.canary import REQUEST
 from ..files.errors import LLMError
 from ..files.jsonl import append_line, read_lines, require_room
 from .base import LLM, UNWATCHED, CallSeed, Completion, Message, NoReply, Question, Watch
@@ -166,7 +168,8 @@ class _Call(Watch):
         return completion
 
     def _write(self, line: dict[str, Any], seconds: float) -> None:
-        append_line(self._path, redact(self._request | line | {"seconds": round(seconds, 4)}))
+        first = {} if self._path.exists() and self._path.stat().st_size else {"canary": REQUEST}
+        append_line(self._path, redact(self._request | line | {"seconds": round(seconds, 4)} | first))
 
     def _dollars(self, usage: dict[str, int]) -> float | None:
         """What this usage costs, None where the price or the usage is not known."""

@@ -9,8 +9,8 @@ A new table is one module here with a `report`, and one line in REPORTS.
 
 from collections.abc import Callable
 
-from . import figures, table1, table2, table3, table4, table5, table6, table7, table8
-from .needs import Edition, Need, Report, Search, Supernet, Training
+from . import controls, figures, table1, table2, table3, table4, table5, table6, table7, table8
+from .needs import Edition, Memory, Need, Report, Search, Supernet, Training
 
 REPORTS: dict[str, Callable[[Edition], Report]] = {
     "setup": figures.setup,
@@ -28,10 +28,12 @@ REPORTS: dict[str, Callable[[Edition], Report]] = {
     "table7": table7.report,
     "table8": table8.report,
     "figures": figures.figures,
+    "controls": controls.report,
+    "audit": controls.audit,
 }
 """The notebooks of the DAG by name: what `make <name>` makes."""
 
-__all__ = ["REPORTS", "Edition", "Need", "Report", "Search", "Supernet", "Training", "needs_of", "reports"]
+__all__ = ["REPORTS", "Edition", "Memory", "Need", "Report", "Search", "Supernet", "Training", "needs_of", "reports"]
 
 
 def reports(edition: Edition) -> dict[str, Report]:

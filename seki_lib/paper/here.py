@@ -17,11 +17,11 @@ from .needs import Edition, Training
 
 def edition_here(
     profile: Profile, llm: str = DEFAULT_LLM, seeds: tuple[int, ...] | None = None,
-    full_grid_seeds: tuple[int, ...] = (),
+    full_grid_seeds: tuple[int, ...] = (), control_seeds: tuple[int, ...] = (),
 ) -> Edition:  # fmt: skip
     """What this machine can make of a profile. seeds: of the searches on tables; the profile's if None."""
     return Edition(
-        profile, llm, seeds or profile.seeds, seeds or profile.trans101_seeds, full_grid_seeds,
+        profile, llm, seeds or profile.seeds, seeds or profile.trans101_seeds, full_grid_seeds, control_seeds,
         images=protocol.dataset_at_hand("cifar10", protocol.SUPERNETS[profile.name]["darts"]),
         text=protocol.dataset_at_hand("ptb", language_protocol(profile.name)),
         photographs="" if protocol.images_missing(profile.name) else protocol.IMAGENET[profile.name],

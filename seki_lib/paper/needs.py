@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..profiles import Profile
 from ..results import Home, RunSpec, folder_name
+from ..search.arms import get_arm
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec
 from .settings import Setting, full_grid, longest
@@ -28,6 +29,7 @@ class Edition:
     seeds: tuple[int, ...]  # of the searches of NAS-Bench-201
     trans101_seeds: tuple[int, ...]  # of the searches of each task of TransNAS-Bench-101
     full_grid_seeds: tuple[int, ...] = ()  # for which all settings of Tables 5 and 6 are run
+    control_seeds: tuple[int, ...] = ()  # for which all arms of notebook 21 are run
     images: str = "cifar10"  # or what stands in for it
     text: str = "ptb"  # or what stands in for it
     photographs: str = "imagenet"  # or its sample; empty where there are none
@@ -127,6 +129,7 @@ class Search(Need):
     setting: λ, k and ξ where they are an ablation's; such searches fork from the longest self-evolution of their seed.
     until: only its rounds up to this one, so that forks can begin while it goes on.
     evaluator: what gives f, as `get_evaluator` takes it; the space's own if empty.
+    arm: how it differs from SEKI, a key of `search.arms.ARMS`; empty where it does not.
     """
 
     space: str
@@ -135,10 +138,12 @@ class Search(Need):
     setting: Setting | None = None
     until: int | None = None
     evaluator: str = ""
+    arm: str = ""
 
     def spec(self, edition: Edition) -> RunSpec:
         """The search as `runs` names it."""
-        spec = RunSpec(self.space, self.task, edition.llm, edition.name, self.seed).scored_by(self.evaluator)
+        spec = RunSpec(self.space, self.task, edition.llm, edition.name, self.seed)
+        spec = spec.scored_by(self.evaluator).as_arm(self.arm)
         return self.setting.spec(spec, edition.profile) if self.setting else spec
 
     def folder(self, edition: Edition) -> Path:
@@ -150,6 +155,7 @@ class Search(Need):
         """`seki search`, of an ablation `seki ablations`."""
         words = ["--space", self.space, "--task", self.task, "--llm", edition.llm, "--seed", str(self.seed)]
         words += ["--evaluator", self.evaluator] if self.evaluator else []
+        words += ["--arm", self.arm] if self.arm else []
         if not self.setting:
             return ["search", *words]
         if self.until is not None:
@@ -161,11 +167,14 @@ class Search(Need):
 
     def code(self) -> str:
         """Of searches of this space that are scored so."""
-        return f"search-{self.space}" + f"-{self.evaluator.partition(':')[0]}" * bool(self.evaluator)
+        scored = f"-{self.evaluator.partition(':')[0]}" if self.evaluator else ""
+        return f"search-{self.space}{scored}{'-arms' if self.arm else ''}"
 
     def after(self, edition: Edition) -> tuple[Need, ...]:
-        """The supernet that scores its cells, and of a fork the rounds that it shares."""
+        """The supernet that scores its cells, and of a fork the rounds that it shares; of an arm SEKI's answers."""
         shared = _shared(self, edition) if self.setting and self.until is None else ()
+        if self.arm and get_arm(self.arm).shares:
+            shared = (replace(self, arm=""),)
         if self.evaluator or get_space(self.space).evaluator == "tabular":
             return shared
         return (Supernet(self.space, edition.at_hand(self.task)), *shared)
@@ -181,6 +190,25 @@ def _shared(fork: Search, edition: Edition) -> tuple[Search, ...]:
     if fork == whole:
         return part
     return part if part and fork.setting and fork.setting.lam == first else (whole,)
+
+
+@dataclass(frozen=True)
+class Memory(Need):
+    """What an LLM knows of NAS-Bench-201 without any search: recall, and the ranking of random cells."""
+
+    space: str = "nas201"
+
+    def folder(self, edition: Edition) -> Path:
+        """`memory/nas201/<llm>/seed=0`."""
+        return BELOW.memory(self.space, edition.llm)
+
+    def command(self, edition: Edition) -> list[str]:
+        """`seki memory`."""
+        return ["memory", "--llm", edition.llm]
+
+    def code(self) -> str:
+        """Of these questions."""
+        return "memory"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ..profiles import Profile
 from ..results import RunSpec, SearchResult, is_finished
 from ..training.machine import ELSEWHERE
 from .how import how_notes
-from .intervals import interval, interval_text
+from .statistics import interval, interval_text
 from .tables import Cell, Table, not_run, paper_table
 
 PAPER_COLUMNS = {

@@ -14,7 +14,7 @@ from ..files.errors import RunError
 from ..files.source import DataSource
 from ..results import RunSpec, SearchResult, differences, is_finished
 from .how import how_notes
-from .intervals import interval_text, mean_std
+from .statistics import interval_text, mean_std
 from .tables import Cell, Table, describe_cost, minus_paper, not_run, paper_table
 
 COLUMNS3 = dict(zip(nas201_table.COLUMNS, (

@@ -10,7 +10,7 @@ from ..files.jsonl import read_lines
 from ..profiles import Profile
 from ..results import SearchResult
 from .benchmark_tables import BASELINE_LABELS
-from .intervals import interval, interval_text
+from .statistics import interval, interval_text
 from .tables import Cell, Table
 
 AXIS = f"best score so far (%)\n{NOT_AN_ACCURACY}"

@@ -24,7 +24,7 @@ from ..prompts import Prompts
 from ..search.repository import Repository
 from ..spaces import SearchSpace
 from ..spaces.six_edges import EDGES, SixEdgeCell
-from .intervals import interval, interval_text
+from .statistics import interval, interval_text
 from .style import AMBER, BASELINES, BLACK, BLUE, GREEN, GREY, ORANGE, OURS, PINK, SKY
 
 Panels = Mapping[str, tuple[Setting, Mapping[Setting, np.ndarray]]]

@@ -20,7 +20,7 @@ from ..results import Home, SearchResult, by_llm
 from ..spaces import get_space
 from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
 from .how import how_notes, words
-from .intervals import mean_std
+from .statistics import mean_std
 from .tables import Cell, Table, not_run
 
 PAPER_COLUMNS = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..files.canary import REQUEST
 from ..files.errors import RunError
 from ..files.jsonl import on_disk
 
@@ -31,21 +32,27 @@ BY_CHANCE_NOTE = (
 
 def paper_table(number: int) -> list[dict[str, str]]:
     """The rows of one table of the paper as typed in `data/paper/`, every value as the text that was printed."""
-    path = Path(__file__).resolve().parents[2] / "data" / "paper" / f"table{number}.csv"
+    return typed(f"table{number}")
+
+
+def typed(name: str) -> list[dict[str, str]]:
+    """The rows of a file of `data/paper/`: a table, or `text`, what the paper says outside of its tables."""
+    path = Path(__file__).resolve().parents[2] / "data" / "paper" / f"{name}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as text, its provenance (a key of LETTERS), and what else a reader should know of it."""
+    """One value as text, its provenance (a key of LETTERS, or `remark`), and what else a reader should know of it."""
 
     text: str
     provenance: str
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.text} [{LETTERS[self.provenance]}]" if self.text else ""
+        letter = LETTERS.get(self.provenance)
+        return f"{self.text} [{letter}]" if self.text and letter else self.text
 
 
 BLANK = Cell("", "not run")  # of a column that does not apply
@@ -118,10 +125,11 @@ class Table:
         self.rows.append((label, "" if n is None else str(n), [cells.get(column, BLANK) for column in self.columns]))
 
     def legend(self) -> list[str]:
-        """One line per provenance that occurs, then the notes."""
+        """One line per provenance that occurs, the notes, and the request not to train on the table."""
         seen = {cell.provenance for _, _, cells in self.rows for cell in cells}
         marked = any(label.endswith(BY_CHANCE) for label, _, _ in self.rows)
-        return [f"[{LETTERS[p]}] {LEGEND[p]}" for p in LETTERS if p in seen] + [BY_CHANCE_NOTE] * marked + self.notes
+        provenances = [f"[{LETTERS[p]}] {LEGEND[p]}" for p in LETTERS if p in seen]
+        return [*provenances, *([BY_CHANCE_NOTE] * marked), *self.notes, REQUEST]
 
     def write(self, folder: Path) -> list[Path]:
         """Write `<name>.csv`, `.md` and `.html`; returns their paths."""

@@ -17,7 +17,7 @@ from ..spaces import get_space
 from ..training.language_protocol import language_protocol
 from ..training.machine import ELSEWHERE, trained_on
 from ..training.protocol import IMAGENET, ClassifierConfig, SupernetSpec, TrainingSpec, get_protocol, images_missing
-from .intervals import mean_std
+from .statistics import mean_std
 from .tables import BLANK, Cell, Table, not_run
 
 DAY = 24 * 3600

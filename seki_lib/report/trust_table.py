@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ..training.machine import ELSEWHERE, trained_on
-from .intervals import interval
+from .statistics import interval
 from .style import BLUE, GREY, ORANGE
 from .tables import Cell, Table, not_run
 from .trust import Judged, Lacking

@@ -41,7 +41,7 @@ def initial(search: Search) -> Iterator[Step]:
     """α0 and its score enter S."""
     if not search.repository.records:
         alpha0 = initial_architecture(search.space, search.config.alpha0, search.config.seed)
-        yield from _score_and_store(search, 0, "alpha0", Answer(alpha0, "alpha0"))  # line 1
+        yield from score_and_store(search, 0, "alpha0", Answer(alpha0, "alpha0"))  # line 1
 
 
 def self_evolution(search: Search) -> Iterator[Step]:
@@ -52,7 +52,7 @@ def self_evolution(search: Search) -> Iterator[Step]:
         os_i = ask(search, questions.critique(search, i), exchanges)  # line 4
         prompt = questions.refine(search, i, os_i)  # line 5
         answer = ask_architecture(search, prompt, parent, exchanges)  # line 6, and the ladder of replies.py
-        yield from _score_and_store(search, i, "self_evolution", answer)  # lines 7-8
+        yield from score_and_store(search, i, "self_evolution", answer)  # lines 7-8
 
 
 def knowledge_inspiration(search: Search) -> Iterator[Step]:
@@ -60,10 +60,10 @@ def knowledge_inspiration(search: Search) -> Iterator[Step]:
     for i in range(max(len(search.repository.records), search.config.lam + 1), search.config.rounds + 1):  # 2, 10
         best = search.space.parse(search.repository.best().architecture)  # only for a fallback: its neighbour is drawn
         answer = ask_architecture(search, questions.inspire(search, i), best, [])  # lines 11-12
-        yield from _score_and_store(search, i, "knowledge_inspiration", answer)  # lines 13-14
+        yield from score_and_store(search, i, "knowledge_inspiration", answer)  # lines 13-14
 
 
-def _score_and_store(search: Search, i: int, stage: str, answer: Answer) -> Iterator[Step]:
+def score_and_store(search: Search, i: int, stage: str, answer: Answer) -> Iterator[Step]:
     """Score the cell, store both in S, and show the round. Whether chance leads is checked after the step is shown."""
     space, evaluation = search.space, search.evaluator(answer.architecture)
     text, canonical = (space.format(a) for a in (answer.architecture, space.canonical(answer.architecture)))

@@ -8,7 +8,7 @@ Each is a generator of architectures that is sent their scores, so that the budg
 """
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -63,6 +63,19 @@ def local_search(space: SearchSpace[Any], alpha0: Any, rng: Random) -> Proposals
         seen.add(current)
 
 
+def by_frequencies(shares: Sequence[Sequence[float]]) -> Callable[[SearchSpace[Any], Any, Random], Proposals]:
+    """α0, then cells whose every edge is drawn by itself. shares: (edges, operations), how often each one is drawn."""
+
+    def proposals(space: SearchSpace[Any], alpha0: Any, rng: Random) -> Proposals:
+        yield alpha0
+        while True:
+            yield space.architecture(tuple(rng.choices(space.operations, edge)[0] for edge in shares))
+
+    return proposals
+
+
+FREE = 1000  # known cells in a row that cost nothing; a baseline that can find no other must come to an end
+
 BASELINES: dict[str, Callable[[SearchSpace[Any], Any, Random], Proposals]] = {
     "random_search": random_search,
     "regularized_evolution": regularized_evolution,
@@ -79,18 +92,37 @@ class BaselineRun:
 
 
 def run_baseline(
-    name: str, space: SearchSpace[Any], evaluator: Evaluator, *, evaluations: int, seed: int, alpha0: str = "random"
-) -> BaselineRun:
-    """One baseline for one seed. Repeated cells count as evaluations. Raises UnknownName."""
+    name: str, space: SearchSpace[Any], evaluator: Evaluator, *, evaluations: int, seed: int, alpha0: str = "random",
+    novel: bool = False,
+) -> BaselineRun:  # fmt: skip
+    """One baseline for one seed; see `play`. Raises UnknownName."""
     baseline = look_up("baseline", BASELINES, name)
     start = initial_architecture(space, alpha0, seed)
     proposals = baseline(space, start, Random(f"{name}/{seed}"))
+    return play(proposals, space, evaluator, evaluations, novel=novel)
+
+
+def play(
+    proposals: Proposals, space: SearchSpace[Any], evaluator: Evaluator, evaluations: int, *, novel: bool = False
+) -> BaselineRun:
+    """Send proposals their scores until the budget is spent. Repeated cells count as evaluations.
+
+    novel: the novelty rule of a search with an LLM. A cell of a known class is told the score that is known of it and
+    costs nothing, up to FREE of them in a row.
+    """
     arch = best = next(proposals)
     scores = [evaluator(arch).score]
-    high = scores[0]
+    known, free = {space.canonical(arch): scores[0]}, 0
+    score = high = scores[0]
     while len(scores) < evaluations:
-        arch = proposals.send(scores[-1])
-        scores.append(evaluator(arch).score)
-        if scores[-1] > high:
-            high, best = scores[-1], arch
+        arch = proposals.send(score)
+        if novel and free < FREE and (like := space.canonical(arch)) in known:
+            score, free = known[like], free + 1
+            continue
+        score, free = evaluator(arch).score, 0
+        scores.append(score)
+        if novel:
+            known[space.canonical(arch)] = score
+        if score > high:
+            high, best = score, arch
     return BaselineRun(scores, best)

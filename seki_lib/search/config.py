@@ -14,7 +14,7 @@ class SearchConfig:
     k: int = 16  # best cells that inspiration draws from (§5.3.2)
     xi: int = 8  # ξ, cells shown to the LLM a round (§5.3.2)
     seed: int = 0
-    alpha0: str = "random"  # "random": drawn from the seed; or the canonical text of a cell (the paper gives none)
+    alpha0: str = "random"  # "random": by the seed; all-3x3, all-skip or a cell's text (the paper gives none)
     notation: str = "names"  # how prompts spell operations
     permute_words: bool = False  # control: shuffle what the words mean, by the seed
     strategy: str = "free"  # OS_i in free words, or "edit": one single change, chosen by constrained decoding

@@ -15,6 +15,7 @@ HOW = {
     "resampled": "the reply was a known cell; the LLM was asked again, with another seed",
     "edited": "the reply was a known cell; the LLM picked a single change of it, in answer to the kit's own question",
     "fallback": "the LLM gave no new cell; a random neighbour took its place",
+    "drawn": "no LLM was asked: a step of local search in a hybrid",
     "duplicate": "a known cell: the novelty rule is off, or no new neighbour is left",
 }
 """How a cell came about, in one word. Histories kept from before say `repaired` for `edited` too."""

@@ -56,8 +56,10 @@ class Search:
 
 
 def initial_architecture(space: SearchSpace[Any], alpha0: str, seed: int) -> Any:
-    """α0: the given text, or drawn from the seed. Every method that is compared starts here."""
-    return space.random(Random(CallSeed(seed, 0, "alpha0", 0))) if alpha0 == "random" else space.parse(alpha0)
+    """α0: drawn from the seed, a named cell such as all-3x3, or the given text. Every compared method starts here."""
+    if alpha0 == "random":
+        return space.random(Random(CallSeed(seed, 0, "alpha0", 0)))
+    return space.starts[alpha0] if alpha0 in space.starts else space.parse(alpha0)
 
 
 @dataclass(frozen=True)

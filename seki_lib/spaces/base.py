@@ -120,6 +120,7 @@ class SearchSpace(ABC, Generic[Architecture]):
     auxiliary: bool = False  # whether its networks can have an auxiliary head
     public_genotypes: Mapping[str, str] = MappingProxyType({})  # cells of the literature that have a name
     paper_sizes: Mapping[str, dict[str, Any]] = MappingProxyType({})  # stem -> `nn.count`'s sizes in the paper's tables
+    starts: Mapping[str, Any] = MappingProxyType({})  # cells by name that a search may start from
 
     form: Form  # of its architectures in a reply
     field_text = "(?!)"  # matches a text of the field that `form` does not describe: by default none

@@ -5,9 +5,9 @@ compute the same function.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from random import Random
 from typing import Any, ClassVar, TypeVar
@@ -47,6 +47,12 @@ class SixEdgeSpace(SearchSpace[AnyCell]):
     """All cells over a set of operations."""
 
     form = FORM
+
+    @cached_property
+    def starts(self) -> Mapping[str, AnyCell]:  # type: ignore[override]
+        """All-3x3, from which local search does best, and all-skip."""
+        operations = {"all-3x3": "nor_conv_3x3", "all-skip": "skip_connect"}
+        return {name: self.architecture((operation,) * len(EDGES)) for name, operation in operations.items()}
 
     def random(self, rng: RandomSource) -> AnyCell:
         return self.architecture(tuple(self.operations[below(rng, len(self.operations))] for _ in EDGES))

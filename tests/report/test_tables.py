@@ -10,7 +10,7 @@ from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.evaluators.nas201_table import COLUMNS
 from seki_lib.files.errors import RunError
 from seki_lib.report.benchmark_tables import finished_results, table3
-from seki_lib.report.intervals import mean_std
+from seki_lib.report.statistics import mean_std
 from seki_lib.report.tables import BLANK, Cell, Table, minus_paper, not_run, paper_table
 from seki_lib.runs import RunSpec
 

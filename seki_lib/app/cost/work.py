@@ -14,7 +14,7 @@ from typing import Any
 from ...evaluators import by_supernet
 from ...files.jsonl import read_lines
 from ...nn.count import count, count_supernet
-from ...paper import REPORTS, Edition, Need, Search, Supernet, Training, needs_of
+from ...paper import REPORTS, Edition, Memory, Need, Search, Supernet, Training, needs_of
 from ...paper.here import known_spec, training_spec
 from ...paper.settings import longest
 from ...spaces import DartsGenotype, get_space
@@ -87,6 +87,8 @@ def jobs(edition: Edition, results: Path) -> list[PricedJob]:
             found.append(_training(need, table, edition, results))
         elif isinstance(need, Search) and need.until is None:
             found.append(_search(need, table, edition, results))
+        elif isinstance(need, Memory):
+            found.append(PricedJob(need, table))  # a few hundred short questions
     return found
 
 

@@ -1,0 +1,213 @@
+"""Notebook 22: what public data say of the numbers that the paper prints. Each function is one fact, made from data.
+
+    entries = Entries.of(nas201_table.load())
+    entries.nearest(row3("SEKI")[0])       # cell 3731 has five of the six means
+    entries.highest_mean(given=46.90)      # 94.295, by a linear programme
+
+`audit_table` turns them into one verdict a table. Everything here reads published tables, or counts networks that have
+no weights; nothing is trained. On one core it takes about ten seconds, most of it the counting of parameters.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from ..evaluators.nas201_table import COLUMNS
+from ..evaluators.table import BenchmarkTable
+from ..files.errors import AssetError
+from ..spaces import get_space
+from ..spaces.darts import OPERATIONS, DartsGenotype
+from .tables import paper_table, typed
+
+IMAGES = 512  # that f of Tables 5 and 6 seems to be read from: their values are multiples of 1/512
+HALF = 0.005  # a value that is printed with two digits lies so near
+DRAWN = 60_000  # random genotypes behind the range of parameters
+
+
+def row3(architecture: str) -> tuple[np.ndarray, np.ndarray]:
+    """(6,) printed means and (6,) printed deviations of a row of Table 3; NaN for what is not printed."""
+    row = next(row for row in paper_table(3) if row["architecture"] == architecture)
+    parts = [row[column].partition("±")[::2] for column in COLUMNS]
+    mean, sd = zip(*parts, strict=True)
+    return np.array([float(text) for text in mean]), np.array([float(text or "nan") for text in sd])
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The six values of each cell of NAS-Bench-201. values: (cells, 6), in the benchmark's own order of cells."""
+
+    cells: tuple[str, ...]
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, table: BenchmarkTable) -> "Entries":
+        """From the benchmark's table. Raises AssetError where the source on this machine lacks a column."""
+        if table.columns != COLUMNS:
+            raise AssetError(
+                f"{table.source.name} has the column {', '.join(table.columns)}, and the audit of Table 3 needs six: "
+                "seki data fetch nas201"
+            )
+        return cls(tuple(table.rows), np.array(list(table.rows.values())))
+
+    def nearest(self, printed: np.ndarray) -> tuple[int, int]:
+        """(index, how many of the six it has): the cell with most of these values to the printed digit."""
+        same = (np.abs(self.values - printed) <= HALF + 1e-9).sum(axis=1)
+        return int(same.argmax()), int(same.max())
+
+    def highest_mean(self, given: float, *, column: int = 1, fixed: int = 5) -> float:
+        """The highest mean of a column that any distribution over cells has whose mean of another one prints as given.
+
+        The mean of any number of searches' final cells is the mean of such a distribution. A linear programme over the
+        cells' probabilities; columns are CIFAR-10 test and ImageNet16-120 test unless said otherwise.
+        """
+        from scipy.optimize import linprog
+
+        of, held = self.values[:, column], self.values[:, fixed]
+        bounds = np.array([given + HALF, -(given - HALF)])
+        solved = linprog(
+            -of, A_ub=np.vstack([held, -held]), b_ub=bounds, A_eq=np.ones((1, len(of))), b_eq=[1], method="highs"
+        )
+        return float(-solved.fun)
+
+    def largest_sd(self, means: np.ndarray, n: int = 4) -> np.ndarray:
+        """(6,): the largest sample deviation that n values of each column can have if their mean prints so.
+
+        All but one value at the column's maximum, and one as far below as the mean asks for: √n (maximum - mean).
+        """
+        largest: np.ndarray = np.sqrt(n) * (self.values.max(axis=0) - means)
+        return largest
+
+    def maxima(self) -> np.ndarray:
+        """(6,): the oracle row."""
+        highest: np.ndarray = self.values.max(axis=0)
+        return highest
+
+
+def denominators(values: Sequence[float], most: int = 2000) -> list[int]:
+    """The numbers of images on which an accuracy can be each of these values, in % with two digits, rounded or cut."""
+    found = []
+    for images in range(2, most + 1):
+        exact = [100 * round(value * images / 100) / images for value in values]
+        if all(abs(e - v) <= HALF + 1e-9 or np.floor(100 * e) / 100 == v for e, v in zip(exact, values, strict=True)):
+            found.append(images)
+    return found
+
+
+def standard_error(percent: float, images: int) -> float:
+    """Of an accuracy or an error in %, by the number of images alone, in points."""
+    return float((percent * (100 - percent) / images) ** 0.5)
+
+
+def grid(number: int) -> dict[str, Any]:
+    """Table 5 or 6: how many images its accuracies fit, their spread, and how far the first leads the second."""
+    values = sorted((float(row["top1"]) for row in paper_table(number)), reverse=True)
+    first, second = values[:2]
+    return {
+        "fits images": denominators(values)[:3],
+        "standard error of the best": standard_error(first, IMAGES),
+        "span": first - values[-1],
+        "span in images": round((first - values[-1]) * IMAGES / 100),
+        "lead in images": round((first - second) * IMAGES / 100),
+        "sd": float(np.std(values, ddof=1)),
+    }
+
+
+class Parameters:
+    """Parameters (M) of DARTS cells at one size, from a count of each operation in each place: they add up exactly.
+
+    In a reduction cell an operation on an input of the cell has stride 2, which matters for skip connections only.
+    """
+
+    BARE = DartsGenotype(
+        tuple(("skip_connect", source) for _ in range(4) for source in (0, 1)),
+        tuple(("max_pool_3x3", source) for _ in range(4) for source in (0, 1)),
+    )
+
+    def __init__(self, **size: Any):
+        from ..nn.count import count_parameters
+
+        def counted(normal: Any, reduce: Any) -> int:
+            return count_parameters("darts", DartsGenotype(normal, reduce), **size)
+
+        normal, reduce = self.BARE.normal, self.BARE.reduce
+        self.bare = counted(normal, reduce)
+        late = (*reduce[:7], ("max_pool_3x3", 2))  # the last edge of node 5 comes from node 2
+        weights = {}
+        for name in OPERATIONS:
+            weights["normal", name, False] = weights["normal", name, True] = (
+                counted(((name, 0), *normal[1:]), reduce) - self.bare
+            )
+            weights["reduce", name, True] = counted(normal, ((name, 0), *reduce[1:])) - self.bare
+            weights["reduce", name, False] = counted(normal, (*late[:7], (name, 2))) - counted(normal, late)
+        self.weights: Mapping[tuple[str, str, bool], int] = weights
+
+    def __call__(self, arch: DartsGenotype) -> float:
+        """Millions of parameters."""
+        edges = ((cell, name, source < 2) for cell, found in arch.cells.items() for name, source in found)
+        return (self.bare + sum(self.weights[edge] for edge in edges)) / 1e6
+
+
+@cache
+def sizes(genotypes: int = DRAWN) -> np.ndarray:
+    """(genotypes, 2): M parameters of random genotypes in the networks of Table 1 (C 36, L 20) and 2 (C 48, L 14)."""
+    space, rng = get_space("darts"), Random(0)
+    small, large = (Parameters(**space.paper_sizes[stem]) for stem in ("cifar", "imagenet"))
+    drawn = [space.random(rng) for _ in range(genotypes)]
+    return np.array([(small(arch), large(arch)) for arch in drawn])
+
+
+def range_of(of: int, printed: float, genotypes: int = DRAWN, digits: int = 2) -> tuple[float, float]:
+    """(low, high) of one size (0: Table 1's, 1: Table 2's) of the random genotypes whose other size prints so."""
+    found = sizes(genotypes)
+    same = np.abs(found[:, 1 - of] - printed) <= 0.5 * 10.0**-digits
+    return float(found[same, of].min()), float(found[same, of].max())
+
+
+def public_params() -> dict[str, tuple[str, float]]:
+    """Rows of Tables 1 and 2 whose cells are public -> (what is printed, what their public genotypes count)."""
+    from ..nn.count import count_parameters
+
+    space = get_space("darts")
+    rows = ((1, "DARTS(1st)", "DARTS_V1", "cifar"), (1, "PC-DARTS + cutout", "PC_DARTS", "cifar"),
+            (2, "DARTS(2st)", "DARTS_V2", "imagenet"), (2, "PC-DARTS", "PC_DARTS", "imagenet"))  # fmt: skip
+    found = {}
+    for table, label, name, stem in rows:
+        printed = next(row["params_m"] for row in paper_table(table) if row["architecture"] == label)
+        arch = space.parse(space.public_genotypes[name])
+        found[f"Table {table}, {label}"] = printed, count_parameters(space, arch, **space.paper_sizes[stem]) / 1e6
+    return found
+
+
+def better_rows(column: str, ours: str = "SEKI") -> dict[str, float]:
+    """Rows of Table 4 but the oracle that print a better value than SEKI's: of the loss, a lower one."""
+    rows = {row["architecture"]: row[column] for row in paper_table(4) if row[column] != "-"}
+    sign = -1 if column == "room_layout" else 1
+    mine = float(rows[ours])
+    return {
+        name: float(text) for name, text in rows.items() if name != "Oracle Best" and sign * float(text) > sign * mine
+    }
+
+
+def above_oracle() -> list[tuple[str, str, float, float]]:
+    """(row, column, printed, oracle) wherever Table 4 prints a value that is better than its own oracle row."""
+    rows = {row["architecture"]: row for row in paper_table(4)}
+    oracle = rows.pop("Oracle Best")
+    found = []
+    for name, row in rows.items():
+        for column, best in oracle.items():
+            sign = -1 if column == "room_layout" else 1
+            if column not in ("architecture", "average_rank") and row[column] != "-":
+                printed, highest = float(row[column]), float(best)
+                if sign * printed > sign * highest:
+                    found.append((name, column, printed, highest))
+    return found
+
+
+def said(key: str) -> tuple[float, str, str]:
+    """(value, where, words) of a sentence of the paper, typed in `data/paper/text.csv`."""
+    row = next(row for row in typed("text") if row["key"] == key)
+    return float(row["value"]), row["where"], row["text"]

@@ -1,0 +1,181 @@
+"""What seeds can say: means with intervals, paired differences, and how many seeds a difference needs.
+
+    paired([94.2, 94.0, 94.1], [93.7, 93.9, 93.6])    # mean difference and its 95 % bootstrap interval
+    seeds_needed(sd=0.34, difference=0.25)             # 30 an arm at 80 % power; 182 for .1
+    smallest_p(4)                                      # 0.125: four pairs cannot reach 0.05, whatever they are
+
+All functions are deterministic: resamples are drawn with a fixed seed. τ of cells has a bootstrap of its own
+(`evaluators.agreement`), since evaluators know nothing of reports.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+RESAMPLES = 5000  # of the bootstrap
+FEWEST = 4  # values that are resampled: of fewer a bootstrap interval is far too narrow, and none is given
+Values = Sequence[float] | np.ndarray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, its 95 % interval and the number of seeds or pairs behind it; for fewer than FEWEST the ends are NaN."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    p: float | None = None  # of pairs: two-sided, see `p_value`
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the interval leaves zero out, and p < 0.05: that of the pairs, else the smallest that n can reach."""
+        p = smallest_p(self.n) if self.p is None else self.p
+        return bool(p < 0.05 and (self.low > 0 or self.high < 0))
+
+    def text(self, *, sign: bool = False, digits: int = 2) -> str:
+        """`value [low, high]`, the value alone where there is no interval."""
+        plus = "+" if sign else ""
+        ends = "" if np.isnan(self.low) else f" [{self.low:{plus}.{digits}f}, {self.high:{plus}.{digits}f}]"
+        return f"{self.value:{plus}.{digits}f}{ends}"
+
+
+def mean_std(values: Values, digits: int = 2) -> str:
+    """`mean±standard deviation` as the paper prints it (sample deviation, n - 1); the mean alone for one value."""
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return f"{mean}±{statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+
+
+def interval(values: Values, tests: int = 1) -> tuple[float, float]:
+    """The ends of the 95 % interval of a mean by t statistics; both NaN for fewer than two values.
+
+    tests: how many intervals are looked at together. Each is widened so that all of them hold at 95 % (Bonferroni).
+    """
+    if len(values) < 2:
+        return np.nan, np.nan
+    from scipy.stats import sem, t
+
+    half = t.ppf(1 - 0.025 / tests, len(values) - 1) * sem(values)
+    return float(np.mean(values) - half), float(np.mean(values) + half)
+
+
+def interval_text(values: Values, *, sign: bool = False, digits: int = 2) -> str:
+    """`mean ± half of the 95 % interval`, the mean alone for one value."""
+    low, high = interval(values)
+    half = "" if np.isnan(low) else f" ± {(high - low) / 2:.{digits}f}"
+    return f"{np.mean(values):{'+' if sign else ''}.{digits}f}{half}"
+
+
+def bootstrap(statistic: Callable[..., Any], *samples: Values) -> Estimate:
+    """A statistic of one or more independent samples with its 95 % percentile interval.
+
+    statistic: takes the samples and `axis`, as numpy's mean does. n is the size of the smallest sample. Few values make
+    the interval too narrow, and fewer than FEWEST give none: look at `smallest_p` too.
+    """
+    from scipy.stats import bootstrap as resampled
+
+    arrays = [np.asarray(sample, dtype=float) for sample in samples]
+    n, value = min(map(len, arrays)), float(statistic(*arrays, axis=-1))
+    if n < FEWEST:
+        return Estimate(value, np.nan, np.nan, n)
+    found = resampled(
+        arrays, statistic, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0), batch=500
+    ).confidence_interval
+    return Estimate(value, float(found.low), float(found.high), n)
+
+
+def mean(values: Values) -> Estimate:
+    """The mean of a sample."""
+    return bootstrap(np.mean, values)
+
+
+def paired(ours: Values, theirs: Values) -> Estimate:
+    """The mean of ours - theirs, seed by seed. Both (pairs,). Raises ValueError for samples of different length."""
+    if len(ours) != len(theirs):
+        raise ValueError(f"pairs are needed, not {len(ours)} values and {len(theirs)}")
+    differences = np.asarray(ours) - np.asarray(theirs)
+    return replace(mean(differences), p=p_value(differences))
+
+
+def unpaired(ours: Values, theirs: Values) -> Estimate:
+    """The difference of two means whose seeds have nothing in common."""
+    return bootstrap(_difference_of_means, ours, theirs)
+
+
+def _difference_of_means(ours: np.ndarray, theirs: np.ndarray, axis: int) -> Any:
+    return np.mean(ours, axis=axis) - np.mean(theirs, axis=axis)
+
+
+def probability_of_improvement(ours: Values, theirs: Values) -> Estimate:
+    """How likely a run of ours ends above one of theirs; a tie counts half (Agarwal et al. 2021, arXiv 2108.13264)."""
+    return bootstrap(_share_above, ours, theirs)
+
+
+def _share_above(ours: np.ndarray, theirs: np.ndarray, axis: int) -> Any:
+    """Of all pairs; by ranks, so that many resamples fit into memory."""
+    from scipy.stats import rankdata
+
+    n, m = ours.shape[-1], theirs.shape[-1]
+    ranks = rankdata(np.concatenate([ours, theirs], axis=-1), axis=-1)[..., :n]
+    return (ranks.sum(axis=-1) - n * (n + 1) / 2) / (n * m)
+
+
+def interquartile_mean(values: Values) -> Estimate:
+    """The mean of the middle half: outliers at both ends do not count (the same paper)."""
+    from scipy.stats import trim_mean
+
+    return bootstrap(lambda sample, axis: trim_mean(sample, 0.25, axis=axis), values)
+
+
+def smallest_p(pairs: int) -> float:
+    """The smallest two-sided p-value that so many pairs can reach, if every pair points the same way: 2 / 2ⁿ."""
+    return min(1.0, 2.0 ** (1 - pairs))
+
+
+def p_value(differences: Values) -> float:
+    """Two-sided, whether paired differences have a mean of zero: signs are flipped, all of them if there are few."""
+    from scipy.stats import permutation_test
+
+    if len(differences) < 2:
+        return 1.0
+    tested = permutation_test(
+        (np.asarray(differences, dtype=float),), np.mean, permutation_type="samples", n_resamples=9999,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+    return float(tested.pvalue)
+
+
+def seeds_needed(sd: float, difference: float, power: float = 0.8, level: float = 0.05) -> int:
+    """Seeds an arm that tell two means apart: 2 ((z₁ + z₂) sd / difference)², rounded up.
+
+    sd: of the seeds of one arm; of arms that are compared pair by pair give the sd of the differences divided by √2.
+    """
+    from scipy.stats import norm
+
+    z = norm.ppf(1 - level / 2) + norm.ppf(power)
+    return max(2, ceil(2 * float(z * sd / difference) ** 2))
+
+
+def resolvable(sd: float, seeds: int, power: float = 0.8, level: float = 0.05) -> float:
+    """The smallest difference that so many seeds an arm can tell: `seeds_needed` the other way round."""
+    from scipy.stats import norm
+
+    return float((norm.ppf(1 - level / 2) + norm.ppf(power)) * sd * (2 / seeds) ** 0.5)
+
+
+def regret_curves(scores: np.ndarray, best: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How far the best cell so far lies below the best one there is: mean, and the ends of its 95 % bootstrap band.
+
+    scores: (seeds, evaluations) in the order of evaluation. Each result is (evaluations,); below FEWEST
+    seeds there is no band.
+    """
+    regret = best - np.maximum.accumulate(scores, axis=1)
+    if len(regret) < FEWEST:
+        return regret.mean(axis=0), np.full(regret.shape[1], np.nan), np.full(regret.shape[1], np.nan)
+    drawn = np.random.default_rng(0).multinomial(len(regret), [1 / len(regret)] * len(regret), size=RESAMPLES)
+    low, high = np.quantile(drawn @ regret / len(regret), [0.025, 0.975], axis=0)
+    return regret.mean(axis=0), low, high

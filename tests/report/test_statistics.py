@@ -1,0 +1,80 @@
+"""What seeds can say, on numbers whose truth is known."""
+
+import numpy as np
+import pytest
+
+from seki_lib.report import statistics as stats
+
+
+def runs(mean, sd, n, seed=0):
+    return np.random.default_rng(seed).normal(mean, sd, n)
+
+
+@pytest.mark.parametrize(("difference", "seeds"), [(0.25, 30), (0.1, 182)])
+def test_the_planner_says_how_many_seeds_a_difference_needs(difference, seeds):
+    assert stats.seeds_needed(0.34, difference) == seeds
+    assert stats.resolvable(0.34, seeds) <= difference < stats.resolvable(0.34, seeds - 1)
+
+
+def test_so_many_seeds_find_the_difference_in_four_of_five_experiments():
+    """The planner is checked by what it plans: 400 experiments of 30 seeds an arm."""
+    from scipy.stats import ttest_ind
+
+    rng = np.random.default_rng(1)
+    ours, theirs = rng.normal(0.25, 0.34, (400, 30)), rng.normal(0, 0.34, (400, 30))
+    found = (ttest_ind(ours, theirs, axis=1).pvalue < 0.05).mean()
+    assert 0.74 < found < 0.86
+
+
+def test_few_pairs_cannot_reach_a_small_p_value():
+    assert [stats.smallest_p(n) for n in (0, 1, 4, 5, 6)] == [1, 1, 0.125, 0.0625, 0.03125]
+    assert stats.p_value([1.0, 1.1, 0.9, 1.2]) == pytest.approx(stats.smallest_p(4))
+    assert not stats.paired([2.0, 2.1, 1.9, 2.2], [1.0, 1.0, 1.0, 1.0]).is_decided
+    assert stats.paired(np.arange(6) + 2.0, np.arange(6.0)).is_decided
+
+
+def test_pairs_that_share_their_luck_are_compared_better_pair_by_pair():
+    luck = runs(0, 3, 30)
+    ours, theirs = luck + 0.5 + runs(0, 0.1, 30, 1), luck + runs(0, 0.1, 30, 2)
+    pairs, apart = stats.paired(ours, theirs), stats.unpaired(ours, theirs)
+    assert pairs.value == pytest.approx(apart.value)
+    assert pairs.is_decided and not apart.is_decided and 0.4 < pairs.low < 0.5 < pairs.high < 0.6
+    with pytest.raises(ValueError, match="pairs are needed"):
+        stats.paired(ours, theirs[1:])
+
+
+def test_a_bootstrap_interval_holds_the_truth_about_as_often_as_it_says(monkeypatch):
+    monkeypatch.setattr(stats, "RESAMPLES", 500)
+    held = [stats.mean(runs(1, 1, 40, seed)) for seed in range(100)]
+    assert 88 <= sum(each.low <= 1 <= each.high for each in held) <= 99
+
+
+def test_the_probability_of_improvement_counts_pairs_and_half_of_the_ties():
+    assert stats.probability_of_improvement([1, 2, 3], [1, 2, 3]).value == 0.5
+    assert stats.probability_of_improvement([4, 5], [1, 2, 3]).value == 1
+    one, other = runs(0.5, 1, 50), runs(0, 1, 40, 1)
+    brute = np.mean([a > b for a in one for b in other])
+    assert stats.probability_of_improvement(one, other).value == pytest.approx(brute)
+
+
+def test_an_outlier_moves_the_mean_and_not_the_interquartile_mean():
+    values = [93.0, 94.0, 94.1, 94.2, 94.3, 94.4, 94.5, 10.0]
+    assert 94 < stats.interquartile_mean(values).value < 94.3 and stats.mean(values).value < 84
+
+
+def test_one_value_has_no_interval_and_decides_nothing():
+    one = stats.mean([94.0])
+    assert one.text() == "94.00" and not one.is_decided and one.n == 1
+
+
+def test_regret_falls_and_its_band_holds_the_mean():
+    scores = np.random.default_rng(0).uniform(80, 91, (20, 30))
+    mean, low, high = stats.regret_curves(scores, 91.5)
+    assert mean.shape == (30,) and (np.diff(mean) <= 0).all()
+    assert (low <= mean).all() and (mean <= high).all() and mean[-1] > 0.5
+    alone, no_band, _ = stats.regret_curves(scores[:1], 91.5)
+    assert np.isnan(no_band).all() and alone[0] == 91.5 - scores[0, 0]
+
+
+def test_the_same_values_give_the_same_interval():
+    assert stats.mean(runs(0, 1, 12)) == stats.mean(runs(0, 1, 12))
