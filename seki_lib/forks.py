@@ -87,15 +87,13 @@ def first_questions(settings: Sequence[Setting], profile: Profile) -> tuple[int,
 def by_chance(
     kind: str, evaluator: Any, space: SearchSpace[Any], settings: Sequence[Setting], seeds: int
 ) -> dict[Setting, np.ndarray]:
-    """Setting -> (seeds,) test accuracies (%, of the table) of the cells that Algorithm 1 finds without an LLM.
+    """Setting -> (seeds,) scores of the cells that Algorithm 1 finds without an LLM.
 
     kind: of `seki_lib.llm.chance`, which answers in its place, at no cost: hundreds of seeds say what λ, k and ξ do to
-    the algorithm itself. All settings of a seed fork from its longest self-evolution, here in memory. A table of one
-    split knows no other value than the one that was searched: then it is that one, which flatters.
+    the algorithm itself. All settings of a seed fork from its longest self-evolution, here in memory.
     """
     llm = get_llm(f"chance:{kind}")
     prompts, settings = Prompts.load(llm.templates), list(dict.fromkeys([*settings, PAPER_BEST]))
-    column = f"{evaluator.metric.split('_')[0]}_test"
 
     def search(lam: int, k: int, xi: int, seed: int, shared: Sequence[Record] = ()) -> Search:
         config = SearchConfig(lam=lam, k=k, xi=xi, seed=seed, notation=llm.notation, strategy=llm.strategy)
@@ -108,5 +106,5 @@ def by_chance(
         for setting in settings:
             fork = search(setting.lam, setting.k, setting.xi, seed, origin.repository.records[: setting.lam + 1])
             deque(run(fork), maxlen=0)
-            found[setting].append(evaluator.final(space.parse(fork.repository.best().architecture))[column])
+            found[setting].append(fork.repository.best().score)
     return {setting: np.array(values) for setting, values in found.items()}

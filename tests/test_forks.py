@@ -88,8 +88,7 @@ def test_chance_forks_in_memory_as_an_llm_does_on_disk(table, tmp_path, kind):
     for seed in range(2):
         spec = dataclasses.replace(SPEC, llm=f"chance:{kind}", seed=seed)
         folder = search_run(spec, profile, tmp_path)
-        column = f"{evaluator.metric.split('_')[0]}_test"
-        assert found[settings[0]][seed] == json.loads((folder / "result.json").read_text())["final"][column]
+        assert found[settings[0]][seed] == json.loads((folder / "result.json").read_text())["score"]
         assert len({line["canonical"] for line in read_lines(folder / "history.jsonl")}) == 51
 
 
@@ -152,23 +151,23 @@ def finished(tmp_path):
 
 def test_tables_show_means_with_intervals_and_pair_the_seeds(finished):
     found = {PAPER_BEST: np.array([93.0, 94.0]), Setting(45, 16, 8): np.array([93.5, 94.5])}
-    truth = {"null": found, "random": found}
-    table = table5(SPEC, PROFILE, finished, truth, "a table")
+    chance = {"null": found, "random": found}
+    table = table5(SPEC, PROFILE, finished, chance, "a judge")
     rows = {label: (n, [cell.text for cell in cells]) for label, n, cells in table.rows}
     assert rows["λ = 4"] == ("2", ["", "", "", "41.00 ± 12.71", "–", "38.00 ± 12.71", "3.50 ± 0.00", "1.5 ± 0.0",
                                    *["not run"] * 7])  # fmt: skip
     assert rows["λ = 5"][1][4] == "+0.50 ± 6.35"
-    by_table = ["94.00 ± 6.35", "+0.50 ± 0.00"]
-    assert rows["λ = 45"] == ("0", ["85.35", "3.57", "24", *["not run"] * 8, *by_table, *by_table])
+    without = ["94.00 ± 6.35", "+0.50 ± 0.00"]
+    assert rows["λ = 45"] == ("0", ["85.35", "3.57", "24", *["not run"] * 8, *without, *without])
     assert {cell.provenance for _, _, cells in table.rows for cell in cells} == {"paper", "measured", "not run"}
     notes = " ".join(table.notes)
     assert "one standard error of 86.33 % on 512 images is 1.52 points" in notes
     assert "By f of the supernet on the DARTS space, fake:llm: undecided whether λ = 4 is the best setting" in notes
-    assert "By the table of NAS-Bench-201, chance:null: undecided whether λ = 35 is the best setting" in notes
+    assert "By the surrogate, chance:null in the LLM's place: undecided whether λ = 35 is the best setting" in notes
     assert not any(word in notes for word in ("support", "contradict"))
     assert "Seed 1: every setting ends with a cell of the first 4 rounds, which all share" in notes
     assert "The runs of this table made 16 LLM calls over 2 seeds" in notes  # 6 a trunk, 2 a fork
-    assert len(table6(SPEC, PROFILE, finished, truth, "a table").rows) == 16 + 4
+    assert len(table6(SPEC, PROFILE, finished, chance, "a judge").rows) == 16 + 4
 
 
 def test_only_seeds_that_ran_both_settings_are_compared(tmp_path):
@@ -208,4 +207,4 @@ def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path)
     )
     assert "not an accuracy. τ is so. 2 of 6 final cells hold one operation six times or more" in notes
     panels = differences(darts, PROFILE, tmp_path, {"null": found}, table=5)
-    assert [title.partition(":")[0] for title in panels] == ["DARTS, fake", "DARTS, fake", "NAS-Bench-201, chance"]
+    assert [title.partition(":")[0] for title in panels] == ["DARTS, fake", "DARTS, fake", "DARTS, chance"]

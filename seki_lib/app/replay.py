@@ -218,11 +218,7 @@ def _table4(edition: Edition, results: Path) -> Table:
 
 
 def _ablations(number: int, edition: Edition, results: Path) -> Table:
-    spec, seeds = RunSpec("darts", "cifar10", edition.llm, edition.name, 0), edition.profile.baseline_seeds // 20
-    settings, space = ablation_tables.paper_settings(number), get_space("nas201")
-    try:
-        table = get_evaluator("tabular", space="nas201", task="cifar10")
-    except AssetError:
-        return ablation_tables.ablation_table(number, spec, edition.profile, results, {}, "")
-    truth = {kind: by_chance(kind, table, space, settings, seeds) for kind in ("null", "random")}
-    return ablation_tables.ablation_table(number, spec, edition.profile, results, truth, table.source.sentence)
+    spec, settings = RunSpec("darts", "cifar10", edition.llm, edition.name, 0), ablation_tables.paper_settings(number)
+    judge = get_evaluator(edition.surrogate, space="darts", task="cifar10")
+    chance = {"null": by_chance("null", judge, get_space("darts"), settings, edition.profile.baseline_seeds // 40)}
+    return ablation_tables.ablation_table(number, spec, edition.profile, results, chance, judge.source.sentence)

@@ -51,6 +51,11 @@ class Edition:
         """Seeds of the searches of the DARTS space that are scored by the surrogate."""
         return tuple(dict.fromkeys([*self.profile.surrogate_seeds, *self.full_grid_seeds]))
 
+    @property
+    def chance_seeds(self) -> int:
+        """Seeds for which chance takes the LLM's place in all settings of Tables 5 and 6: a second each."""
+        return 200 if self.full_grid_seeds else self.profile.baseline_seeds // 40
+
     def at_hand(self, task: str) -> str:
         """The data set of a task, or what stands in for it."""
         return {"cifar10": self.images, "ptb": self.text}.get(task, self.photographs)

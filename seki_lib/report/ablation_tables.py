@@ -38,14 +38,6 @@ SURROGATE = {
     "surrogate_difference": "surrogate against the paper's best setting",
     "other_judge": "the same cells by the other judge (%)",
 }
-NAS201 = {
-    name: text
-    for kind in ("null", "random")
-    for name, text in (
-        (kind, f"nas201, chance:{kind}: test (%)"),
-        (f"{kind}_difference", f"chance:{kind} against the paper's best setting"),
-    )
-}
 PAPER_IMAGES = 512  # that the paper's f was read on: its values are multiples of 1/512
 
 
@@ -62,7 +54,7 @@ ABLATIONS = {
     5: Ablation("Rounds of self-evolution λ", "λ = {0.lam}", lambda_settings),
     6: Ablation("Examples kept k and shown ξ", "k = {0.k}, ξ = {0.xi}", k_xi_settings),
 }
-Truth = Mapping[str, Mapping[Setting, np.ndarray]]  # kind of chance -> setting -> (seeds,) test accuracies of nas201
+Chance = Mapping[str, Mapping[Setting, np.ndarray]]  # its kind -> setting -> (seeds,) scores without an LLM
 Outcomes = Mapping[Setting, Mapping[int, SearchResult]]  # setting -> seed -> finished run
 
 
@@ -85,8 +77,8 @@ def surrogate_outcomes(spec: RunSpec, profile: Profile, results: Path, settings:
     return {}
 
 
-def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, truth: Truth, source: str) -> Table:
-    """Table 5 or 6. truth: of nas201; source: where its accuracies come from."""
+def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, chance: Chance, source: str) -> Table:
+    """Table 5 or 6. chance: by the surrogate, from `forks.by_chance`; source: where its scores come from."""
     ablation = ABLATIONS[number]
     best, ours = Setting.of(profile), ablation.ours(profile)
     printed = dict(zip(paper_settings(number), paper_table(number), strict=True))
@@ -94,26 +86,26 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
     outcomes = read_outcomes(spec, profile, results, settings)
     surrogate = surrogate_outcomes(spec, profile, results, settings)
     title = f"Table {number}. {ablation.title}, DARTS space, profile {profile.name}"
-    table = Table(f"table{number}", title, PAPER_COLUMNS | OURS | SURROGATE | NAS201)
+    table = Table(f"table{number}", title, PAPER_COLUMNS | OURS | SURROGATE | (by_chance := _chance_columns(chance)))
     for setting in settings:
         runs = list(outcomes.get(setting, {}).values())
         cells = {column: Cell(printed.get(setting, {}).get(column, ""), "paper") for column in PAPER_COLUMNS}
         cells |= dict.fromkeys(OURS, not_run("seki ablations --full"))
         cells |= dict.fromkeys(SURROGATE, not_run("make ablations"))
-        cells |= dict.fromkeys(NAS201, not_run("not a setting of the paper"))
+        cells |= dict.fromkeys(by_chance, not_run("not a setting of the paper"))
         if runs:
             cells |= _measured(runs)
             cells["f_difference"] = _difference(paired(outcomes, setting, best), setting == best)
         if setting in surrogate:
             cells |= _predicted(list(surrogate[setting].values()))
             cells["surrogate_difference"] = _difference(paired(surrogate, setting, best), setting == best)
-        for kind, found in truth.items():
+        for kind, found in chance.items():
             if setting in found:
                 detail = f"{len(found[setting])} seeds, {source}"
                 cells[kind] = Cell(interval_text(found[setting]), "measured", detail)
                 cells[f"{kind}_difference"] = _difference(found[setting] - found[PAPER_BEST], setting == PAPER_BEST)
         table.add(ablation.label.format(setting), cells, len(runs), [run.result for run in runs])
-    table.notes = _notes(number, spec, outcomes, surrogate, truth, best)
+    table.notes = _notes(number, spec, outcomes, surrogate, chance, best)
     if left_out := sum(setting not in outcomes for setting in ours):
         table.notes.append(f"{left_out} settings of this profile have not been run yet: make reproduce.")
     return table
@@ -131,7 +123,7 @@ def paper_settings(number: int) -> list[Setting]:
 
 
 def differences(
-    spec: RunSpec, profile: Profile, results: Path, truth: Truth, *, table: int
+    spec: RunSpec, profile: Profile, results: Path, chance: Chance, *, table: int
 ) -> dict[str, tuple[Setting, dict[Setting, np.ndarray]]]:
     """For the figures: panel -> the setting compared with, and setting -> (seeds,) values minus those of that one."""
     best = Setting.of(profile)
@@ -140,7 +132,7 @@ def differences(
     panels = {f"DARTS, {spec.llm}: f of the supernet (points)": (best, _against(outcomes, best))}
     if surrogate := surrogate_outcomes(spec, profile, results, settings):
         panels[f"DARTS, {spec.llm}: surrogate (points)"] = (best, _against(surrogate, best))
-    panels["NAS-Bench-201, chance:null: test accuracy (points)"] = (PAPER_BEST, _true_against(truth["null"]))
+    panels["DARTS, chance:null: surrogate (points)"] = (PAPER_BEST, _by_chance_against(chance["null"]))
     return panels
 
 
@@ -231,8 +223,16 @@ def _against(outcomes: Outcomes, best: Setting) -> dict[Setting, np.ndarray]:
     return {setting: paired(outcomes, setting, best) for setting in outcomes if setting != best}
 
 
-def _true_against(truth: Mapping[Setting, np.ndarray]) -> dict[Setting, np.ndarray]:
-    return {setting: values - truth[PAPER_BEST] for setting, values in truth.items() if setting != PAPER_BEST}
+def _by_chance_against(found: Mapping[Setting, np.ndarray]) -> dict[Setting, np.ndarray]:
+    return {setting: values - found[PAPER_BEST] for setting, values in found.items() if setting != PAPER_BEST}
+
+
+def _chance_columns(chance: Chance) -> dict[str, str]:
+    columns = {}
+    for kind in chance:
+        columns[kind] = f"chance:{kind} in the LLM's place, surrogate (%)"
+        columns[f"{kind}_difference"] = f"chance:{kind} against the paper's best setting"
+    return columns
 
 
 def _caveats(surrogate: Outcomes) -> list[str]:
@@ -253,7 +253,7 @@ def _own_calls(run: SearchResult) -> int:
 
 
 def _notes(
-    number: int, spec: RunSpec, outcomes: Outcomes, surrogate: Outcomes, truth: Truth, best: Setting
+    number: int, spec: RunSpec, outcomes: Outcomes, surrogate: Outcomes, chance: Chance, best: Setting
 ) -> list[str]:
     label = ABLATIONS[number].label.format
     printed = [float(row["top1"]) for row in paper_table(number)]
@@ -265,11 +265,11 @@ def _notes(
         verdict(f"By f of the supernet on the DARTS space, {spec.llm}", label(best), _against(outcomes, best)),
         verdict(f"By the surrogate on the DARTS space, {spec.llm}", label(best), _against(surrogate, best)),
         *(
-            verdict(f"By the table of NAS-Bench-201, chance:{kind}", label(PAPER_BEST), _true_against(found))
-            for kind, found in truth.items()
+            verdict(f"By the surrogate, chance:{kind} in the LLM's place", label(PAPER_BEST), _by_chance_against(found))
+            for kind, found in chance.items()
         ),
-        "chance:null and chance:random answer in the LLM's place, so the two columns of NAS-Bench-201 say what the "
-        "settings do to the algorithm alone.",
+        "chance:null answers the LLM's questions by chance, and chance:random draws every cell from the whole space. "
+        "Their columns say what the settings do to the algorithm alone.",
         *_caveats(surrogate),
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seki_lib.evaluators import nas201_table
-from seki_lib.evaluators.table import Table
+from seki_lib.evaluators.table import BenchmarkTable
 from seki_lib.files.errors import AssetError
 from seki_lib.report import audit, audit_table
 from seki_lib.report.audit_table import FAILED, HELD, OPEN, Check
@@ -59,7 +59,7 @@ def test_the_oracle_row_is_the_maximum_of_each_column_but_one(entries):
 
 
 def test_a_source_without_all_six_columns_is_refused(entries):
-    lacking = Table(("cifar10_test",), {"a": (1.0,)}, {}, nas201_table.load().source)
+    lacking = BenchmarkTable(("cifar10_test",), {"a": (1.0,)}, {}, nas201_table.load().source)
     with pytest.raises(AssetError, match="seki data fetch nas201"):
         audit.Entries.of(lacking)
 
