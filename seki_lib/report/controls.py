@@ -174,9 +174,9 @@ def controls_table(arms: Mapping[str, Outcome], llm: str, profile: str, source: 
 
 
 NOTES = (
-    "Brackets are 95 % bootstrap intervals over seeds, of four seeds or more; differences are paired, "
-    "since a seed has the same α0 in all "
-    "arms. No row is marked as the best: two rows differ only where the interval of their difference leaves zero out.",
+    "Brackets are 95 % bootstrap intervals over seeds, of four seeds or more; differences are paired, since a seed has "
+    "the same α0 in all arms. No row is marked as the best: two rows differ only where the interval of their "
+    "difference leaves zero out.",
     "`without …` takes the best cell among those that the LLM's first replies gave, α0 included.",
     "Related work with controls of this kind: arXiv 2606.21641 (in LLM tuning the warm start wins, not the model), "
     "2603.24647 (CMA-ES and TPE beat LLM agents in a fixed space, hybrids win), 2602.16805 (simple baselines match "

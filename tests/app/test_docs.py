@@ -190,7 +190,9 @@ def test_the_table_of_tables_says_what_the_paper_module_declares(name):
 def test_the_table_of_tables_has_no_other_rows_and_a_column_for_each_profile():
     lines = text_of(ROOT / "docs" / "tables.md").splitlines()
     assert f"| report | notebook | tables | figures | {' | '.join(PROFILES)} |" in lines
-    assert sum(" · " in line or line.startswith("| setup ") for line in lines if line.startswith("| ")) == len(REPORTS)
+    assert sum(
+        " · " in line or line.startswith(("| setup ", "| audit ")) for line in lines if line.startswith("| ")
+    ) == len(REPORTS)
 
 
 def test_the_plan_in_the_docs_is_the_one_that_is_made_today(tmp_path, trans101_table):

@@ -196,3 +196,39 @@ def test_who_knows_the_table_remembers_all_of_it(table):
     assert all(one["rank"] == 1 for one in found["best"]) and set(found["accuracy"]) == {91.6}
     assert min(found["completions"]) > 0.99 and found["tau"]["names"] == [pytest.approx(1)] * 3
     assert max(found["tau"]["symbols"]) < 1
+
+
+def test_what_an_llm_remembers_is_asked_once_and_stands_in_the_table(tmp_path, table):
+    from seki_lib.app.commands import read
+
+    words = ["memory", "--llm", "chance:random", "--profile", "smoke", "--results", str(tmp_path)]
+    home = Home(tmp_path, "smoke")
+    read(words).run()
+    transcript = home.memory("nas201", "chance:random") / "transcript.jsonl"
+    lines = transcript.read_text()
+    read(words).run()
+    assert transcript.read_text() == lines and lines.count("\n") == 21  # 3 recalls, twice 9 choices
+    assert memory_ladder.remembered(home, "chance:random").keys() >= {"best", "tau_names", "tau_symbols"}
+    made = memory_ladder.ladder_table({"chance:random": {}}, [home], "smoke")
+    assert "[M]" in made.markdown() and memory_ladder.remembered(home, "other:llm") == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--arm", "null"], "the arm null asks no LLM"),
+        (["--arm", "iid", "--refine", "FILE"], "cannot be given with templates"),
+        (["--arm", "nope"], "unknown arm"),
+        (["--arm", "symbols", "--space", "trans101", "--task", "jigsaw"], "spells NAS-Bench-201 in other words"),
+        (["--evaluator", "analog", "--space", "trans101", "--task", "jigsaw"], "not of trans101"),
+    ],
+)
+def test_an_arm_that_cannot_be_run_is_refused_in_a_sentence(words, sentence, tmp_path, table, trans101_table):
+    from seki_lib.app.commands import read
+    from seki_lib.files.errors import SekiError
+
+    (tmp_path / "file.j2").write_text("Cell: {{ architecture }}")
+    words = [str(tmp_path / "file.j2") if word == "FILE" else word for word in words]
+    with pytest.raises(SekiError, match=sentence):
+        read(["search", *words, "--llm", "chance:null", "--profile", "smoke", "--results", str(tmp_path)]).run()
+    assert not (tmp_path / "smoke").exists()
