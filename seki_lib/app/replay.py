@@ -9,7 +9,7 @@ say so; one that today's code would not make again is left out, and its table sa
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..files.jsonl import read_json, write_json
 from ..forks import by_chance
 from ..llm.transcript import Recorder
 from ..paper import Edition, Search, needs_of
+from ..paper.settings import PAPER_BEST
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts
 from ..report import ablation_tables, searched
@@ -169,12 +170,14 @@ def _bring(folder: Path, kept: Path, home: Home) -> Replayed:
 
 def _makers(edition: Edition, results: Path) -> dict[str, Callable[[], Table]]:
     """Table -> what makes it from the searches in the folder."""
-    makers: dict[str, Callable[[], Table]] = {
+    truth = cache(partial(_by_chance, edition))  # both tables share it
+    return {
         "table3": partial(_table3, edition, results),
         "table4": partial(_table4, edition, results),
+        "table5": lambda: _ablations(5, edition, results, *truth()),
+        "table6": lambda: _ablations(6, edition, results, *truth()),
         "table7": partial(table7, results, edition.name),
     }
-    return makers | {f"table{number}": partial(_ablations, number, edition, results) for number in (5, 6)}
 
 
 def _made(name: str, make: Callable[[], Table], edition: Edition) -> Table:
@@ -215,12 +218,20 @@ def _table4(edition: Edition, results: Path) -> Table:
     return searched.table4(searched.searched_method(runs, evaluators), methods, evaluators, runs)
 
 
-def _ablations(number: int, edition: Edition, results: Path) -> Table:
-    spec, seeds = RunSpec("darts", "cifar10", edition.llm, edition.name, 0), edition.profile.baseline_seeds // 20
-    settings, space = ablation_tables.paper_settings(number), get_space("nas201")
+def _ablations(number: int, edition: Edition, results: Path, truth: ablation_tables.Truth, source: str) -> Table:
+    settings = {*ablation_tables.paper_settings(number), PAPER_BEST}
+    own = {kind: {setting: found[setting] for setting in found if setting in settings} for kind, found in truth.items()}
+    spec = RunSpec("darts", "cifar10", edition.llm, edition.name, 0)
+    return ablation_tables.ablation_table(number, spec, edition.profile, results, own, source)
+
+
+def _by_chance(edition: Edition) -> tuple[ablation_tables.Truth, str]:
+    """What Tables 5 and 6 say of NAS-Bench-201 without an LLM, and where it is from; nothing without its table."""
     try:
         table = get_evaluator("tabular", space="nas201", task="cifar10")
     except AssetError:
-        return ablation_tables.ablation_table(number, spec, edition.profile, results, {}, "")
+        return {}, ""
+    settings = [*ablation_tables.paper_settings(5), *ablation_tables.paper_settings(6)]
+    seeds, space = edition.profile.baseline_seeds // 20, get_space("nas201")
     truth = {kind: by_chance(kind, table, space, settings, seeds) for kind in ("null", "random")}
-    return ablation_tables.ablation_table(number, spec, edition.profile, results, truth, table.source.sentence)
+    return truth, table.source.sentence

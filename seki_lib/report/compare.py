@@ -119,7 +119,7 @@ def report(here: Path, there: Path) -> Iterator[str]:
     counts = Counter(one.judgement for one in differences)
     yield f"{equal} values are equal; {', '.join(f'{name} {n}' for name, n in sorted(counts.items())) or 'none differ'}"
     if changes := sum(counts[judgement] for judgement in REAL):
-        raise RunError(f"{changes} values of {here} and {there} really differ: see above.")
+        raise RunError(f"{changes} values of {there} are changed or missing in {here}: see above.")
 
 
 def spread(cell: Cell, n: str) -> Spread | None:
