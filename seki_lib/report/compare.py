@@ -197,9 +197,13 @@ def _by_spread(difference: Difference, a: Spread, b: Spread, tests: int) -> Diff
 
 
 def _cells(table: Table) -> dict[tuple[str, str], tuple[Cell, str]]:
-    """(row, column) -> the cell and the n of its row; without the row of differences, which says nothing of its own."""
+    """(row, column) -> the cell and the n of its row; without the row of differences, which says nothing of its own.
+
+    A label that several rows have, such as a judge of several spaces, is told apart by the row's first cell.
+    """
+    labels = Counter(label for label, *_ in table.rows)
     return {
-        (label.removesuffix(BY_CHANCE), heading): (cell, n)
+        (label.removesuffix(BY_CHANCE) + f" ({cells[0].text})" * (labels[label] > 1), heading): (cell, n)
         for label, n, cells in table.rows
         for heading, cell in zip(table.columns.values(), cells, strict=True)
         if MINUS not in label
