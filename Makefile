@@ -1,6 +1,10 @@
 # make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
+# make replay      Tables 3 to 7 once more from the kept searches, without a model: a minute or two
+# make page        results/<profile>/index.html once more: all of a profile's results as one file    PROFILE=
+# make compare     what differs between a profile's tables and the kept ones, and whether that is normal    PROFILE=
+# make evidence    whether the numbers in the tables of README.md and docs/ stand in kept files
 # make plan        what `make reproduce` would run now, by which command, and why
 # make ablations   the same, and all settings of Tables 5 and 6 by the surrogate for 10 seeds: some hours of one core  SEEDS=
 # make controls    the same, and all arms of notebook 21 for 20 seeds: did the LLM help, or remember?  SEEDS= JOBS=
@@ -19,10 +23,24 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce plan ablations controls trust test lint lab docs setup data preflight
+.PHONY: reproduce replay page compare evidence plan ablations controls trust test lint lab docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
+
+replay: setup
+	@$(BIN)/seki data need nas201
+	@$(BIN)/seki data need trans101 || echo "make: going on without it; Table 4 will read 'not run'"
+	@$(BIN)/seki replay
+
+page: setup
+	@$(BIN)/seki page --profile "$(PROFILE)"
+
+compare: setup
+	@$(BIN)/seki compare "results/$(PROFILE)" results/reference
+
+evidence: setup
+	@$(BIN)/python tools/evidence.py
 
 plan: data
 	@$(BIN)/seki reproduce --plan --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)"

@@ -9,7 +9,7 @@ say so; one that today's code would not make again is left out, and its table sa
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from ..evaluators.surrogate import Surrogate
 from ..evaluators.tabular import CALLED
 from ..evaluators.tabular import TASKS as TABULAR
 from ..evaluators.trans101_table import TASKS as TRANS101
+from ..files.assets import locate
 from ..files.errors import AssetError, RunError, SekiError
 from ..files.jsonl import read_json, write_json
 from ..forks import by_chance
 from ..llm.transcript import Recorder
 from ..paper import Edition, Search, needs_of
+from ..paper.settings import PAPER_BEST
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts
 from ..report import ablation_tables, benchmark_tables
@@ -169,12 +171,14 @@ def _bring(folder: Path, kept: Path, home: Home) -> Replayed:
 
 def _makers(edition: Edition, results: Path) -> dict[str, Callable[[], Table]]:
     """Table -> what makes it from the searches in the folder."""
-    makers: dict[str, Callable[[], Table]] = {
+    truth = cache(partial(_by_chance, edition))  # both tables share it
+    return {
         "table3": partial(_table3, edition, results),
         "table4": partial(_table4, edition, results),
+        "table5": lambda: _ablations(5, edition, results, *truth()),
+        "table6": lambda: _ablations(6, edition, results, *truth()),
         "table7": partial(table7, results, edition.name),
     }
-    return makers | {f"table{number}": partial(_ablations, number, edition, results) for number in (5, 6)}
 
 
 def _made(name: str, make: Callable[[], Table], edition: Edition) -> Table:
@@ -217,8 +221,18 @@ def _table4(edition: Edition, results: Path) -> Table:
     return benchmark_tables.table4(benchmark_tables.searched_method(runs, evaluators), methods, evaluators, runs)
 
 
-def _ablations(number: int, edition: Edition, results: Path) -> Table:
-    spec, settings = RunSpec("darts", "cifar10", edition.llm, edition.name, 0), ablation_tables.paper_settings(number)
-    judge = get_evaluator(edition.surrogate, space="darts", task="cifar10")
-    chance = {"null": by_chance("null", judge, get_space("darts"), settings, edition.profile.baseline_seeds // 40)}
-    return ablation_tables.ablation_table(number, spec, edition.profile, results, chance, judge.source.sentence)
+def _ablations(number: int, edition: Edition, results: Path, chance: ablation_tables.Chance, source: str) -> Table:
+    settings = {*ablation_tables.paper_settings(number), PAPER_BEST}
+    own = {
+        kind: {setting: found[setting] for setting in found if setting in settings} for kind, found in chance.items()
+    }
+    spec = RunSpec("darts", "cifar10", edition.llm, edition.name, 0)
+    return ablation_tables.ablation_table(number, spec, edition.profile, results, own, source)
+
+
+def _by_chance(edition: Edition) -> tuple[ablation_tables.Chance, str]:
+    """What Tables 5 and 6 say of searches without an LLM, and which judge scored them."""
+    name = edition.surrogate if locate("yahpo_nb301") else "surrogate:ridge"
+    judge, space = get_evaluator(name, space="darts", task="cifar10"), get_space("darts")
+    settings = [*ablation_tables.paper_settings(5), *ablation_tables.paper_settings(6)]
+    return {"null": by_chance("null", judge, space, settings, edition.chance_seeds)}, judge.source.sentence

@@ -119,7 +119,7 @@ def report(here: Path, there: Path) -> Iterator[str]:
     counts = Counter(one.judgement for one in differences)
     yield f"{equal} values are equal; {', '.join(f'{name} {n}' for name, n in sorted(counts.items())) or 'none differ'}"
     if changes := sum(counts[judgement] for judgement in REAL):
-        raise RunError(f"{changes} values of {here} and {there} really differ: see above.")
+        raise RunError(f"{changes} values of {there} are changed or missing in {here}: see above.")
 
 
 def spread(cell: Cell, n: str) -> Spread | None:
@@ -197,9 +197,13 @@ def _by_spread(difference: Difference, a: Spread, b: Spread, tests: int) -> Diff
 
 
 def _cells(table: Table) -> dict[tuple[str, str], tuple[Cell, str]]:
-    """(row, column) -> the cell and the n of its row; without the row of differences, which says nothing of its own."""
+    """(row, column) -> the cell and the n of its row; without the row of differences, which says nothing of its own.
+
+    A label that several rows have, such as a judge of several spaces, is told apart by the row's first cell.
+    """
+    labels = Counter(label for label, *_ in table.rows)
     return {
-        (label.removesuffix(BY_CHANCE), heading): (cell, n)
+        (label.removesuffix(BY_CHANCE) + f" ({cells[0].text})" * (labels[label] > 1), heading): (cell, n)
         for label, n, cells in table.rows
         for heading, cell in zip(table.columns.values(), cells, strict=True)
         if MINUS not in label

@@ -83,6 +83,16 @@ def test_times_are_not_compared_and_what_is_missing_is_a_change(tmp_path):
     assert judged(tmp_path, table(name="other"), table()) == [("", "new"), ("", "missing")]
 
 
+def test_rows_of_one_label_are_compared_each(tmp_path):
+    def judges(first):
+        written = Table("trust", "Trust", {"space": "space", "tau": "τ"})
+        for space, text in (("DARTS", first), ("NAS-Bench-201", "0.30")):
+            written.add("params", {"space": Cell(space, "measured"), "tau": Cell(text, "measured")})
+        return written
+
+    assert judged(tmp_path, judges("0.60"), judges("0.61")) == [("τ", "changed")]
+
+
 def test_a_folder_without_tables_is_said(tmp_path):
     with pytest.raises(RunError, match="holds no tables"):
         compare(tmp_path, REFERENCE)

@@ -192,6 +192,15 @@ def test_better_than_random_search_is_said_only_beyond_the_interval(ours, n, sai
     assert said in verdict(table3(ours, n=n))[-1]
 
 
+def test_a_table_beyond_the_paper_says_what_it_says_of_itself():
+    table = Table("surrogate", "T", {"a": "a judge, minus random search's of the same seed"})
+    table.add("SEKI, ours, x", {"a": Cell("+0.32 ± 0.48 (n = 4)", "measured")}, 4)
+    said = "x: a judge, minus random search's of the same seed: +0.32 ± 0.48 (n = 4)."
+    assert verdict(table) == [said, "Cells: 1 measured."]
+    table.notes = ["On DARTS f orders cells with τ 0.1."]
+    assert verdict(table) == table.notes
+
+
 def test_a_shorter_budget_gives_no_difference_to_the_paper():
     table = table3("94.03±0.32")
     assert verdict(table)[0].startswith("Run with fewer evaluations than the paper's, by x; the paper asks Qwen2.5-32B")

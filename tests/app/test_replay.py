@@ -1,0 +1,91 @@
+"""`seki replay`: kept searches give the LLM's tables again without a model, or say why they do not."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seki_lib.app.replay import TABLES, replay, walk
+from seki_lib.files.errors import RunError, SekiError
+from seki_lib.profiles import get_profile
+from seki_lib.report.compare import compare
+from seki_lib.report.tables import Table
+from seki_lib.runs import RunSpec, search_run
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+LAPTOP = replace(get_profile("laptop"), baseline_seeds=20)
+KEPT = "searches/nas201/cifar10/local-smollm2-135m/default/seed=8"
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory, table, trans101_table):
+    """The folder of a replay of the reference run, and what it said."""
+    said = []
+    return replay(REFERENCE, LAPTOP, tmp_path_factory.mktemp("replay"), said.append), said
+
+
+def test_every_search_that_a_table_needs_comes_out_of_its_transcript_round_by_round(replayed):
+    _, said = replayed
+    assert len(said) == len(set(said)) == 18
+    assert all(line.endswith("50 rounds are those of its transcript") for line in said)
+
+
+def test_the_tables_hold_the_kept_values_marked_as_replayed(replayed, table):
+    folder, _ = replayed
+    assert {path.stem for path in (folder / "tables").glob("*.csv")} == set(TABLES)
+    for name in ("table3", "table4", "table7"):
+        here, there = (Table.read(home / "tables" / f"{name}.csv") for home in (folder, REFERENCE))
+        kept = {label: cells for label, _, cells in there.rows}
+        for label, _, cells in here.rows:
+            if label == "SEKI, ours, local:smollm2-135m":
+                assert all(cell.provenance in ("replayed", "not run") for cell in cells if cell.text)
+                assert all(cell.detail.startswith("replayed from ") for cell in cells if cell.provenance == "replayed")
+                again = [a.text for a in cells if a.provenance == "replayed"]
+                assert len(again) > 5 and again == [
+                    b.text for a, b in zip(cells, kept[label], strict=True) if a.provenance == "replayed"
+                ]
+    for name in ("table5", "table6"):
+        rows = Table.read(folder / "tables" / f"{name}.csv").rows
+        assert {"replayed", "measured", "not run"} <= {cell.provenance for _, _, cells in rows for cell in cells}
+    changed = [one for one in compare(folder, REFERENCE)[0] if one.judgement == "changed"]
+    assert not [one for one in changed if one.table in ("table3", "table4") and "SEKI" in one.row]
+
+
+def test_the_page_of_a_replay_says_so(replayed):
+    assert "[R]" in (replayed[0] / "index.html").read_text()
+
+
+def test_a_changed_reply_is_noticed_and_its_search_left_out(tmp_path, table):
+    kept = tmp_path / "kept"
+    for seed in (8, 9, 10, 11):
+        place = KEPT.replace("seed=8", f"seed={seed}")
+        shutil.copytree(REFERENCE / place, kept / place)
+    path = kept / KEPT / "transcript.jsonl"
+    first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([json.dumps(json.loads(first) | {"reply": "edge 1 from large to pool"}), *rest]) + "\n")
+    with pytest.raises(SekiError):
+        walk(kept / KEPT)
+    said = []
+    folder = replay(kept, LAPTOP, tmp_path / "out", said.append)
+    assert sum("left out" in line for line in said) == 1
+    table3 = Table.read(folder / "tables" / "table3.csv")
+    ours = next(cells for label, _, cells in table3.rows if label == "SEKI, ours")
+    assert {cell.text for cell in ours} == {"not run"} and "is not finished" in ours[0].detail
+    assert any(note.startswith("Left out") and KEPT in note for note in table3.notes)
+    assert "not run" in (folder / "tables" / "table4.md").read_text()
+
+
+def test_a_search_of_todays_code_is_walked_as_it_was(fake, tmp_path):
+    smoke = replace(get_profile("smoke"), baseline_seeds=20)
+    walk(search_run(RunSpec("nas201", "cifar10", "fake:llm", "smoke", 8), smoke, tmp_path))
+
+
+def test_results_that_no_replay_made_are_never_replaced(tmp_path):
+    (tmp_path / "laptop" / "searches").mkdir(parents=True)
+    with pytest.raises(RunError, match="no replay made"):
+        replay(REFERENCE, LAPTOP, tmp_path)
+    with pytest.raises(RunError, match="can be replayed"):
+        replay(tmp_path, LAPTOP, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
