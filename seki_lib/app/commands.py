@@ -324,9 +324,15 @@ class Show:
     run_folder: Annotated[
         option.Folder, tyro.conf.arg(name="run"), Positional
     ]  # its folder, or the folder of all its seeds
+    html: bool = False  # print a search as one HTML page, round by round: prompts, replies, drawn cells
 
     def run(self) -> None:
-        print(describe(self.run_folder))
+        if not self.html:
+            print(describe(self.run_folder))
+            return
+        from ..report.run_page import run_page
+
+        print(run_page(self.run_folder))
 
 
 @dataclass(frozen=True, kw_only=True)

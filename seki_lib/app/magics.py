@@ -8,13 +8,15 @@
 
     for step in bench.rerun(3):
         print(step)
+    bench.beside(3, rounds=2)               # the same rounds before and after, each cell drawn
+    bench.compare(seeds=8)                  # whole searches with both, seed by seed: what tells whether it helped
 
 `--save [FILE]` also writes the template to a file, which `seki search --critique FILE` and papermill's parameter
 `critique` take. Nothing is asked of the LLM, and nothing paid, before `rerun`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from IPython.core.error import UsageError
@@ -22,6 +24,7 @@ from IPython.core.getipython import get_ipython
 from IPython.core.magic_arguments import MagicArgumentParser
 
 from ..files.errors import SekiError, look_up
+from ..files.jsonl import read_json
 from ..llm import get_llm
 from ..llm.base import Message, Question
 from ..llm.budget import Limits
@@ -29,8 +32,10 @@ from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts, as_text
+from ..report.intervals import interval
+from ..report.run_page import BeforeAfter
 from ..results import RunSpec
-from ..runs import first_rounds, kept_prompts, rerun, walk
+from ..runs import first_rounds, kept_prompts, rerun, search_run, walk, with_prompts
 from ..search import Repository, Step, questions
 from ..spaces import ReplySchema
 
@@ -48,6 +53,25 @@ class Preview:
     def __str__(self) -> str:
         changed = f"Changed against the default:\n{self.diff}" if self.diff else "This is the default template."
         return f"{self.title}\n{'-' * 60}\n{as_text(self.messages)}\n\n{changed}"
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Best scores of whole searches, a pair a seed: before, and after a change."""
+
+    scores: tuple[tuple[float, float], ...]
+
+    def __str__(self) -> str:
+        differences = [after - before for before, after in self.scores]
+        low, high = interval(differences)
+        wins, n = sum(d > 0 for d in differences), len(differences)
+        mean = f"{sum(differences) / n:+.2f} points, higher in {wins} of {n} seeds"
+        if n < 2:
+            return f"{mean}. One seed has no interval: it proves nothing."
+        told = "The interval holds 0: no difference is shown." if low <= 0 <= high else "The interval excludes 0."
+        return f"{mean}; 95 % interval of the mean [{low:+.2f}, {high:+.2f}]. {told}"
+
+    __repr__ = __str__
 
 
 class Bench:
@@ -80,6 +104,31 @@ class Bench:
         """
         edited = self.prompts if self.prompts != self.default else None
         return rerun(self.spec, self.profile, self.results, round=round, rounds=rounds, prompts=edited)
+
+    def beside(self, round: int, rounds: int) -> BeforeAfter:
+        """Some rounds from one on: as the run has them, and as they come out with the prompts as they are now."""
+        after = [step.record for step in self.rerun(round, rounds)]
+        before = first_rounds(self.spec, self.profile, self.results, round + len(after))[round:]
+        return BeforeAfter(self.spec.space, before, after)
+
+    def compare(self, seeds: int = 8) -> Paired:
+        """Whole searches with the run's prompts and with those of now, for this many seeds from the run's own on.
+
+        A line a seed as it ends. Stopped and called again, it goes on where it was, and asks nothing twice.
+        """
+        scores: list[tuple[float, float]] = []
+        for seed in range(self.spec.seed, self.spec.seed + seeds):
+            pair = [self._best(seed, prompts) for prompts in (self.default, self.prompts)]
+            scores.append((pair[0], pair[1]))
+            print(f"seed {seed}: best {pair[0]:.2f} before, {pair[1]:.2f} with your words", flush=True)
+        return Paired(tuple(scores))
+
+    def _best(self, seed: int, prompts: Prompts) -> float:
+        """The score of the best cell of a whole search, which is run or gone on with if it is not finished."""
+        usual = Prompts.load(self._llm.templates)
+        spec = with_prompts(replace(self.spec, seed=seed, variant="default"), None if prompts == usual else prompts)
+        folder = search_run(spec, self.profile, self.results, prompts=None if prompts == usual else prompts)
+        return float(read_json(folder / "result.json")["score"])
 
     def cell_magic(self, line: str, cell: str) -> None:
         """`%%prompt`: check the template, put it in place, show it. A mistake is one sentence, without a traceback."""

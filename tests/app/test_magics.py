@@ -149,3 +149,37 @@ def test_a_run_with_its_own_prompts_can_be_edited_further_and_forks_do_not_colli
     assert same[0].record.round == 2
     forks = [path.name for path in spec.folder(tmp_path).parents[1].iterdir() if path.name.endswith(",from=2")]
     assert len(forks) == 3 and all(name.startswith(f"prompts={mine.hash},") for name in forks)
+
+
+def test_a_rerun_stands_beside_the_same_rounds_of_the_run_with_their_cells_drawn(bench):
+    history = [line["score"] for line in read_lines(bench.spec.folder(bench.results) / "history.jsonl")]
+    bench.edit("critique", EDITED)
+    beside = bench.beside(3, rounds=2)
+    assert [record.score for record in beside.before] == history[3:5]
+    assert [record.round for record in beside.after] == [3, 4]
+    assert f"round 3: {history[3]:.2f} before" in str(beside) and "prove nothing" in str(beside)
+    page = beside._repr_html_()
+    assert page.count("<img") == 4 and "prove nothing" in page
+
+
+def test_prompts_are_compared_by_whole_searches_of_the_same_seeds_and_nothing_is_asked_twice(bench, fake, capsys):
+    bench.edit("critique", EDITED)
+    found = bench.compare(seeds=3)
+    assert len(found.scores) == 3 and capsys.readouterr().out.count("with your words") == 3
+    asked = len(fake.calls)
+    assert bench.compare(seeds=3) == found and len(fake.calls) == asked
+    assert "of 3 seeds; 95 % interval" in str(found)
+    bench.prompts = bench.default
+    assert {after - before for before, after in bench.compare(seeds=2).scores} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("scores", "sentence"),
+    [
+        (((90.0, 91.0),), "proves nothing"),
+        (((90.0, 91.0), (90.0, 89.0)), "no difference is shown"),
+        (((90.0, 91.0), (90.0, 91.01), (90.0, 91.0)), "excludes 0"),
+    ],
+)
+def test_a_comparison_says_what_it_shows(scores, sentence):
+    assert sentence in str(magics.Paired(scores))
