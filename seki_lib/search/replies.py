@@ -38,10 +38,11 @@ class Answer:
 
 
 def ask(search: Search, question: Question, exchanges: list[Exchange]) -> str:
-    """The LLM's reply, noted among the exchanges. A reply to a choice is that choice, if it names one."""
+    """The LLM's reply, noted among the exchanges. A reply to a mere choice is that choice, if it names one."""
     completion = search.llm.complete(question)
     exchanges.append(Exchange(question.stage, question.messages, completion.text, completion))
-    choice = question.schema.choice(completion.text) if isinstance(question.schema, ReplySchema) else None
+    schema = question.schema
+    choice = schema.choice(completion.text) if isinstance(schema, ReplySchema) and not schema.called else None
     return completion.text if choice is None else choice
 
 
@@ -82,8 +83,10 @@ def resample(search: Search, question: Question, attempt: int) -> Question:
 
 def choose_one_change(search: Search, question: Question, known: Any, exchanges: list[Exchange]) -> Answer | None:
     """Have the LLM pick a single change of a known cell; None if it picks none."""
-    reply = ask(search, questions.one_change(search, question.round, known), exchanges)
-    architecture = search.new_edits(known).get(reply)
+    asked = questions.one_change(search, question.round, known)
+    reply = ask(search, asked, exchanges)
+    change = asked.schema.choice(reply) if isinstance(asked.schema, ReplySchema) else None
+    architecture = search.new_edits(known).get(change or reply)
     if architecture is None:
         return None
     return Answer(architecture, "duplicate" if search.is_known(architecture) else "edited", exchanges)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..files.errors import InvalidArchitecture, look_up
-from .reading import LONGEST_READ, Form, Run, last, simple
+from .reading import LONGEST_READ, Form, Run, last, plain, simple
 
 __all__ = [
     "LONGEST_READ",
@@ -39,18 +39,19 @@ class Notation:
     """How a prompt spells the operations of a space: one text per operation, in the space's order.
 
     Large models do well with the field's own `names`. A small model does far better with `words` that are one
-    token each (docs/embedded_llm.md).
+    token each (docs/embedded_llm.md); one in between names the `edges` beside them (docs/llms.md).
     """
 
     name: str
     spelling: tuple[str, ...]
+    labelled: bool = False  # each operation stands beside its edge, where the space's text in words would leave it out
 
     def permuted(self, rng: RandomSource) -> "Notation":
         """The same texts with their meanings shuffled: the control for what the words themselves suggest."""
         left, shuffled = list(self.spelling), []
         while left:
             shuffled.append(left.pop(below(rng, len(left))))
-        return Notation(f"{self.name}-permuted", tuple(shuffled))
+        return Notation(f"{self.name}-permuted", tuple(shuffled), self.labelled)
 
 
 class ReplySchema(dict[str, Any]):
@@ -65,6 +66,8 @@ class ReplySchema(dict[str, Any]):
         super().__init__(schema)
         self.grammar = grammar
         self.draw = draw
+        self.called = ""  # how the answer's line begins, where the reply has others
+        self.choices: Sequence[str] = schema.get("enum", ())
 
     @classmethod
     def one_of(cls, choices: Sequence[str]) -> "ReplySchema":
@@ -74,14 +77,37 @@ class ReplySchema(dict[str, Any]):
         schema, grammar = {"type": "string", "enum": list(choices)}, f"root ::= {choice_of(choices)}"
         return cls(schema, grammar, lambda rng, shown: rng.choice(choices))
 
+    @classmethod
+    def reasoned(cls, answer: "ReplySchema", called: str, before: str = "", after: str = "") -> "ReplySchema":
+        """The answer on a line of its own, and a sentence in free words before it, after it or both.
+
+        called, before, after: how these lines begin. The grammar holds nothing but this form and a sentence's length.
+        """
+        lines = [(name, name == called) for name in (before, called, after) if name]
+        root = ' "\\n" '.join(f'"{name}: " ' + ("answer" if asked else "sentence") for name, asked in lines)
+        grammar = f"root ::= {root}\n{SENTENCE}\nanswer{answer.grammar.removeprefix('root')}"
+        fields = {name: dict(answer) if asked else {"type": "string"} for name, asked in lines}
+        schema = cls(record(fields), grammar, lambda rng, shown: f"{called}: {answer.draw(rng, shown)}")
+        schema.called, schema.choices = called, answer.choices
+        return schema
+
     def choice(self, reply: str) -> str | None:
-        """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
-        if reply in self.get("enum", ()):
+        """The choice that a reply names, the longest of those that begin alike, or None. Thoughts name none.
+
+        It is the last one; where the form has a line for it, the last one of what follows that line's beginning.
+        """
+        if reply in self.choices:
             return reply
-        choices = {simple(choice): choice for choice in self.get("enum", ())}
+        choices, text = {simple(choice): choice for choice in self.choices}, simple(reply)
+        line = self.called and re.search(rf"\b{self.called}\W+(.*?)(?:\n|\"\s*[,}}]|$)", plain(reply), re.IGNORECASE)
         texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
-        named = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
+        pattern = re.compile(rf"(?<!\w)(?:{texts})(?!\w)")
+        named = (line and pattern.findall(simple(line[1]))) or pattern.findall(text) if choices else []
         return choices[named[-1]] if named else None
+
+
+SENTENCE = 'sentence ::= [A-Z] ([^\\n.] | "." [0-9]){10,120} "."'
+"""GBNF of one sentence; a point before a digit ends none."""
 
 
 def record(properties: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +163,8 @@ class SearchSpace(ABC, Generic[Architecture]):
     def notations(self) -> dict[str, Notation]:
         """How prompts may spell them."""
         words = tuple(word for word, _ in self.glossary.values())
-        return {"names": Notation("names", self.operations), "words": Notation("words", words)}
+        edges = Notation("edges", words, labelled=True)
+        return {"names": Notation("names", self.operations), "words": Notation("words", words), "edges": edges}
 
     def notation(self, notation: str | Notation) -> Notation:
         """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
