@@ -11,11 +11,9 @@ the system message: its state is computed once, saved, and restored before each 
 state whatever was asked before it.
 """
 
-import json
 import os
 import secrets
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +21,7 @@ from typing import Any
 
 from ..files.assets import fetch, get_asset
 from ..files.errors import LLMError, look_up
-from ..spaces.base import ReplySchema
+from ..spaces.base import ReplySchema, grouped
 from .base import LLM, Completion, Message, Question
 from .gguf import GGUFS, fetch_gguf, gigabytes
 from .response import error_words, read_reply
@@ -153,18 +151,6 @@ class LocalLLM(LLM):
         reply = read_reply(body)
         text = reply.text if schema is None else reply.text.strip()
         return replace(reply, text=text, model=Path(reply.model).name)
-
-
-def grouped(choices: Sequence[str]) -> str:
-    """A grammar of these texts, put together by what stands before their last words.
-
-    llama.cpp tries every alternative at every token: of a DARTS cell's 120 single changes 16 are left to try.
-    """
-    last_words: dict[str, list[str]] = {}
-    for choice in choices:
-        before, space, word = choice.rpartition(" ")
-        last_words.setdefault(json.dumps(before + space), []).append(json.dumps(word))  # JSON's strings are GBNF's too
-    return "root ::= " + " | ".join(f"{before} ({' | '.join(words)})" for before, words in last_words.items())
 
 
 def after_space(grammar: str) -> str:

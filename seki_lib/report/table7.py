@@ -21,7 +21,7 @@ from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
 from ..results import Home, SearchResult, by_llm
 from ..spaces import get_space
-from ..spaces.base import ReplySchema
+from ..spaces.base import ReplySchema, SearchSpace
 from ..spaces.six_edges import SixEdgeCell
 from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
 from .how import how_notes, words
@@ -52,6 +52,7 @@ EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5
     f"local:{name}" for name in reversed(GGUFS) if name != "qwen2.5-32b"
 ))  # fmt: skip
 """LLMs that stand in the table even without a search: the paper's two first."""
+Asked = Mapping[str, Any]  # a line of a transcript or a history, or the settings of a search
 KEPT = Home(Path(__file__).resolve().parents[2] / "results", "reference")  # searches that came with a checkout
 SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that no table counts them
 
@@ -76,7 +77,7 @@ def reply_counts(folder: Path) -> dict[str, float]:
             continue
         seen = {record["canonical"] for record in history[: call["round"]]}
         try:
-            arch = space.read(call["reply"], notation)
+            arch = _read(space, config["search"], history[max(0, call["round"] - 1)], call)
         except InvalidArchitecture:
             counts["unreadable"] += 1
             continue
@@ -92,6 +93,15 @@ def reply_counts(folder: Path) -> dict[str, float]:
     replies = {"first_valid": first, "unreadable": counts["unreadable"], "known": counts["known"]}
     replies["obeyed"] = 100 * counts["obeyed"] / counts["strategies"] if counts["strategies"] else nan
     return replies | {how: came[how] for how in SHOWN}
+
+
+def _read(
+    space: SearchSpace[Any], search: Mapping[str, Any], before: Mapping[str, Any], call: Mapping[str, Any]
+) -> Any:
+    """The architecture of a reply, as the search read it. before: the record of the round before."""
+    if call["stage"] == "refine" and search.get("strategy") == "reasoned":
+        return space.changed(space.parse(before["architecture"]), call["reply"], search["notation"])
+    return space.read(call["reply"], search["notation"])
 
 
 def named_change(strategy: str, edits: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ class SearchConfig:
     notation: str = "names"  # how prompts spell operations
     permute_words: bool = False  # control: shuffle what the words mean, by the seed
     strategy: str = "free"  # OS_i in free words; "edit": one single change, chosen by constrained decoding; "reasoned":
-    # the problem and the reason in words, and between them one single change; E then names a pattern before its cell
+    # the problem and a remedy in words, then one single change; D answers by changes, and E names a pattern first
     novelty: bool = True  # a cell of a class seen before is asked for again (the paper does not say)
     repairs: int = 2  # times an unreadable reply is asked for again, with the error
     samples: int = 1  # how many known cells the LLM may answer with before it is asked for one single change

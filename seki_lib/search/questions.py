@@ -28,9 +28,14 @@ def refine(search: Search, i: int, strategy: str) -> Question:
 
     It also holds T, Ω and f(α(i-1)), which Eq. 3 leaves out. strategy: OS(i), what the LLM answered to prompt C.
     """
-    parent = _cell(search, search.repository.records[i - 1])
+    record = search.repository.records[i - 1]
+    parent = _cell(search, record)
     messages = search.prompts.refine(**parent, strategy=strategy)
-    return _for_an_architecture(search, i, "refine", messages, parent["architecture"])
+    question = _for_an_architecture(search, i, "refine", messages, parent["architecture"])
+    if search.config.strategy != "reasoned":
+        return question
+    changes = search.space.change_schema(search.space.parse(record.architecture), search.notation)
+    return replace(question, schema=changes)
 
 
 def inspire(search: Search, i: int) -> Question:
@@ -42,7 +47,7 @@ def inspire(search: Search, i: int) -> Question:
     question = _for_an_architecture(search, i, "inspire", messages, *(example.architecture for example in examples))
     if search.config.strategy != "reasoned":
         return question
-    schema = ReplySchema.reasoned(search.space.reply_schema(search.notation), "New cell", before="Pattern")
+    schema = ReplySchema.reasoned(search.space.reply_schema(search.notation), "Pattern", "New cell")
     return replace(question, schema=schema)
 
 
@@ -70,11 +75,11 @@ def _shown(search: Search, text: str) -> str:
 
 
 def _for_a_change(search: Search, edits: list[str]) -> ReplySchema:
-    """One of these changes, with the problem and the reason in words where the strategy is "reasoned"."""
+    """One of these changes, after the problem and a remedy in words where the strategy is "reasoned"."""
     change = ReplySchema.one_of(edits)
     if search.config.strategy != "reasoned":
         return change
-    return ReplySchema.reasoned(change, "Change", before="Problem", after="Why")
+    return ReplySchema.reasoned(change, "Problem", "Remedy", "Change")
 
 
 def _for_an_architecture(search: Search, i: int, stage: str, messages: Any, *shown: str) -> Question:

@@ -53,7 +53,7 @@ def ask_architecture(search: Search, question: Question, parent: Any, exchanges:
     while repairs <= config.repairs and len(known) < config.samples:
         reply = ask(search, next_question, exchanges)
         try:
-            architecture = search.space.read(reply, search.notation)
+            architecture = read(search, question.stage, reply, parent)
         except InvalidArchitecture as error:
             repairs += 1
             next_question = repair(search, question, reply, error, repairs + len(known))
@@ -67,6 +67,13 @@ def ask_architecture(search: Search, question: Question, parent: Any, exchanges:
     if known and (chosen := choose_one_change(search, question, known[-1], exchanges)):
         return chosen
     return fall_back(search, question, known[-1] if known else parent, exchanges)
+
+
+def read(search: Search, stage: str, reply: str, parent: Any) -> Any:
+    """The architecture of a reply. A "reasoned" D says what changes in its parent. Raises InvalidArchitecture."""
+    if stage == "refine" and search.config.strategy == "reasoned":
+        return search.space.changed(parent, reply, search.notation)
+    return search.space.read(reply, search.notation)
 
 
 def repair(search: Search, question: Question, reply: str, error: InvalidArchitecture, attempt: int) -> Question:

@@ -1,5 +1,6 @@
 """What may be searched. A space knows its architectures as values and as text, and nothing of LLMs or scores."""
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,7 +67,7 @@ class ReplySchema(dict[str, Any]):
         super().__init__(schema)
         self.grammar = grammar
         self.draw = draw
-        self.called = ""  # how the answer's line begins, where the reply has others
+        self.called = ""  # how the answer's line begins, where it has one
         self.choices: Sequence[str] = schema.get("enum", ())
 
     @classmethod
@@ -78,35 +79,37 @@ class ReplySchema(dict[str, Any]):
         return cls(schema, grammar, lambda rng, shown: rng.choice(choices))
 
     @classmethod
-    def reasoned(cls, answer: "ReplySchema", called: str, before: str = "", after: str = "") -> "ReplySchema":
-        """The answer on a line of its own, and a sentence in free words before it, after it or both.
+    def reasoned(cls, answer: "ReplySchema", *lines: str) -> "ReplySchema":
+        """The answer on the last of these lines, and a sentence in free words on each line before it.
 
-        called, before, after: how these lines begin. The grammar holds nothing but this form and a sentence's length.
+        lines: how they begin. The grammar holds nothing but this form and the length of a sentence.
         """
-        lines = [(name, name == called) for name in (before, called, after) if name]
-        root = ' "\\n" '.join(f'"{name}: " ' + ("answer" if asked else "sentence") for name, asked in lines)
-        grammar = f"root ::= {root}\n{SENTENCE}\nanswer{answer.grammar.removeprefix('root')}"
-        fields = {name: dict(answer) if asked else {"type": "string"} for name, asked in lines}
+        *sentences, called = lines
+        before = "".join(f'"{line}: " sentence "\\n" ' for line in sentences)
+        grammar = f'root ::= {before}"{called}: " answer\n{SENTENCE}\nanswer{answer.grammar.removeprefix("root")}'
+        fields = {line: {"type": "string"} for line in sentences} | {called: dict(answer)}
         schema = cls(record(fields), grammar, lambda rng, shown: f"{called}: {answer.draw(rng, shown)}")
         schema.called, schema.choices = called, answer.choices
         return schema
 
     def choice(self, reply: str) -> str | None:
-        """The choice that a reply names, the longest of those that begin alike, or None. Thoughts name none.
-
-        It is the last one; where the form has a line for it, the last one of what follows that line's beginning.
-        """
-        if reply in self.choices:
-            return reply
-        choices, text = {simple(choice): choice for choice in self.choices}, simple(reply)
+        """The choice that a reply names last, or None. Where the form has a line for it, only that line counts."""
         line = self.called and re.search(rf"\b{self.called}\W+(.*?)(?:\n|\"\s*[,}}]|$)", plain(reply), re.IGNORECASE)
+        named = (line and self.named(line[1])) or self.named(reply)
+        return named[-1] if named else None
+
+    def named(self, reply: str) -> list[str]:
+        """All choices that a reply names, the longest of those that begin alike. Thoughts name none."""
+        if reply in self.choices:
+            return [reply]
+        choices = {simple(choice): choice for choice in self.choices}
         texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
-        pattern = re.compile(rf"(?<!\w)(?:{texts})(?!\w)")
-        named = (line and pattern.findall(simple(line[1]))) or pattern.findall(text) if choices else []
-        return choices[named[-1]] if named else None
+        found = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
+        return [choices[text] for text in found]
 
 
-SENTENCE = 'sentence ::= [A-Z] ([^\\n.] | "." [0-9]){10,120} "."'
+MOST_CHANGES = 3  # that a strategy is carried out by
+SENTENCE = 'sentence ::= [A-Z] ([^\\n.] | "." [0-9]){10,100} "."'
 """GBNF of one sentence; a point before a digit ends none."""
 
 
@@ -119,6 +122,18 @@ def record(properties: dict[str, Any]) -> dict[str, Any]:
 def gbnf_literal(text: str) -> str:
     """A text as a GBNF string literal."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def grouped(choices: Sequence[str]) -> str:
+    """A grammar of these texts, put together by what stands before their last words.
+
+    llama.cpp tries every alternative at every token: of a DARTS cell's 120 single changes 16 are left to try.
+    """
+    last_words: dict[str, list[str]] = {}
+    for choice in choices:
+        before, space, word = choice.rpartition(" ")
+        last_words.setdefault(json.dumps(before + space), []).append(json.dumps(word))  # JSON's strings are GBNF's too
+    return "root ::= " + " | ".join(f"{before} ({' | '.join(words)})" for before, words in last_words.items())
 
 
 def choice_of(texts: Iterable[str]) -> str:
@@ -216,6 +231,29 @@ class SearchSpace(ABC, Generic[Architecture]):
     @abstractmethod
     def built(self, cells: list[Run]) -> Architecture:
         """The architecture of cells that were found complete in a reply. Raises InvalidArchitecture."""
+
+    def changed(self, arch: Architecture, reply: str, notation: str | Notation) -> Architecture:
+        """The architecture after the single changes that a reply names, one after another; or the whole one in it.
+
+        Raises InvalidArchitecture where it names neither.
+        """
+        found = ReplySchema.one_of(list(self.edits(arch, notation))).named(reply)
+        if not found:
+            return self.read(reply, notation)
+        for change in found:
+            edits = self.edits(arch, notation)
+            if change not in edits:
+                raise InvalidArchitecture(f"{self.name}: {change!r} does not fit the changes before it")
+            arch = edits[change]
+        return arch
+
+    def change_schema(self, arch: Architecture, notation: str | Notation) -> ReplySchema:
+        """A reply that names single changes of an architecture, one to MOST_CHANGES, that make it another one."""
+        edits = list(self.edits(arch, notation))
+        schema = {"type": "array", "items": {"type": "string", "enum": edits}, "minItems": 1, "maxItems": MOST_CHANGES}
+        more = f'("; " change){{0,{MOST_CHANGES - 1}}}'
+        grammar = f"root ::= change {more}\nchange{grouped(edits).removeprefix('root')}"
+        return ReplySchema(schema, grammar, lambda rng, shown: rng.choice(edits))
 
     @abstractmethod
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:

@@ -191,14 +191,16 @@ def test_kept_searches_of_an_llm_that_has_not_searched_here_are_shown_as_replaye
 
 def test_a_strategy_is_obeyed_where_the_first_reply_has_the_change_that_it_names(tmp_path, space):
     parent = space.parse(CELLS[0])
-    change, child = next(iter(space.edits(parent, "edges").items()))
+    change = next(iter(space.edits(parent, "edges")))
     history = [{"round": i, "canonical": "", "how": "llm", "architecture": CELLS[0]} for i in range(3)]
-    write_json(tmp_path / "config.json", {"run": {"space": "nas201"}, "search": {"notation": "edges"}})
+    settings = {"notation": "edges", "strategy": "reasoned"}
+    write_json(tmp_path / "config.json", {"run": {"space": "nas201"}, "search": settings})
     took = {"key": "k", "usage": {}, "seconds": 0.0, "messages": [], "attempt": 0}
     calls = []
-    for i, cell in enumerate((child, parent), start=1):
-        calls.append({"round": i, "stage": "critique", "reply": f"Problem: P.\nChange: {change}\nWhy: W.", **took})
-        calls.append({"round": i, "stage": "refine", "reply": space.show(cell, "edges"), **took})
+    other = list(space.edits(parent, "edges"))[-1]
+    for i, reply in enumerate((change, other), start=1):
+        calls.append({"round": i, "stage": "critique", "reply": f"Problem: P.\nRemedy: R.\nChange: {change}", **took})
+        calls.append({"round": i, "stage": "refine", "reply": reply, **took})
     for name, lines in (("history", history), ("transcript", calls)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert reply_counts(tmp_path)["obeyed"] == 50

@@ -17,26 +17,17 @@ class Critic(FakeLLM):
 
     notation, templates, strategy = "edges", "short", "reasoned"
 
-    def __init__(self, space):
-        super().__init__()
-        self.cells = space
-
     def answer(self, question):
         schema, prompt = question.schema, question.messages[-1]["content"]
-        self.calls.append((question.stage, schema, prompt))
-        lines = {name: "It is so." for name in schema.get("properties", {}) if name in ("Problem", "Why", "Pattern")}
         if question.stage == "refine":
-            parent = self.cells.read(prompt.partition("Optimisation")[0], "edges")
-            edits = self.cells.edits(parent, "edges")
-            change = prompt.partition("Change: ")[2].partition("\n")[0]
-            return Completion(self.cells.show(edits[change], "edges"))
-        drawn = schema.draw(Random(question.seed), question.shown)
-        before = "".join(f"{name}: {text}\n" for name, text in lines.items() if name != "Why")
-        return Completion(f"{before}{drawn}" + ("\nWhy: It is so." if "Why" in lines else ""))
+            return Completion(prompt.partition("Change: ")[2].partition("\n")[0])
+        lines = {"critique": ("Problem", "Remedy"), "edit": ("Problem", "Remedy"), "inspire": ("Pattern",)}
+        before = "".join(f"{name}: It is so.\n" for name in lines[question.stage])
+        return Completion(before + schema.draw(Random(question.seed), question.shown))
 
 
 def make(space, evaluator):
-    return Search(space, evaluator, Critic(space), Prompts.load("short"), Repository(), CONFIG)
+    return Search(space, evaluator, Critic(), Prompts.load("short"), Repository(), CONFIG)
 
 
 def test_the_words_of_the_critique_reach_the_refine_prompt_and_its_change_is_carried_out(space, evaluator):
@@ -44,7 +35,7 @@ def test_the_words_of_the_critique_reach_the_refine_prompt_and_its_change_is_car
     steps = list(run(search))
     for before, step in pairwise(steps[:9]):
         critique, refine = step.exchanges[:2]
-        assert critique.reply.startswith("Problem: It is so.\nChange: ") and critique.reply.endswith("Why: It is so.")
+        assert critique.reply.startswith("Problem: It is so.\nRemedy: It is so.\nChange: ")
         assert critique.reply in refine.messages[-1]["content"]
         parent = space.parse(before.record.architecture)
         change = critique.reply.partition("Change: ")[2].partition("\n")[0]
