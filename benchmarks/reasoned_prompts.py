@@ -4,9 +4,10 @@
     python benchmarks/reasoned_prompts.py refine   --model ...       # a strategy in words is carried out: is it obeyed?
     python benchmarks/reasoned_prompts.py inspire  --model ...       # 8 of the 16 best of 36 random cells are shown
 
-One thread, no GPU, NAS-Bench-201. A row a format goes to benchmarks/results/reasoned_prompts.csv, and every reply to
-reasoned_prompts_replies.jsonl beside it. Parents and histories are drawn here and are no search's. Several replies to
-one prompt keep it in the model's cache, so single replies may differ elsewhere.
+One thread, no GPU, NAS-Bench-201; seconds are processor seconds a reply. A row a format goes to
+benchmarks/results/reasoned_prompts.csv, and every reply to reasoned_prompts_replies.jsonl beside it. Parents and
+histories are drawn here and are no search's. Several replies to one prompt keep it in the model's cache, so single
+replies may differ elsewhere.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import re
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -39,17 +41,20 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Format:
-    """One way to ask. form: the lines of the reply, `*` marks the one that is no free sentence."""
+    """One way to ask.
+
+    form: how the lines of the reply begin, the answer's the last; nothing for the answer alone. reply: how D answers,
+    a key of REPLIES. change: how the strategy spells a change, from {edge}, {old} and {new}.
+    """
 
     template: str
-    form: tuple[str, ...] = ("*",)
+    form: tuple[str, ...] = ()
     notation: str = "edges"
     temperature: float = 0.7
     chat: bool = True
-    before: bool = False  # the cell before it and two good ones are shown too
     letters: bool = False  # edges are called A to F
-    from_to: bool = False  # a change is `0->1 from skip to large`, not `0->1 large, not skip`
-    first: bool = False  # the new cell may begin with any edge, and the others follow in their order
+    reply: str = "cell"
+    change: str = "{edge} {new}, not {old}"
 
     @property
     def space(self) -> NasBench201:
@@ -98,83 +103,74 @@ SPELLINGS: dict[str, Notation] = {
     "plain edges": Notation("plain", ("none", "skip", "conv1x1", "conv3x3", "pool3x3"), labelled=True),
 }
 SYSTEM = "<system>\nTask T: {{ task }}.\nSearch space Ω: {{ space }}\n</system>\n"
-CELL = "Cell α: {{ architecture }}\nf(α) = {{ '%.2f'|format(score) }} % {{ metric }}\n"
+PLAIN = "Task T: {{ task }}.\nSearch space Ω: {{ space }}\n\n"
+CELL = "Cell α: {{ architecture }}\nf(α) = {{ '%.2f'|format(score) }}\n"
 ASK = (
-    "\nCriticise this cell. Reply in three lines:\nProblem: what in it limits the {{ metric }}, in one sentence\n"
-    "Change: the single change that should help most\nWhy: the reason, in one sentence"
+    "\nCriticise this cell. Reply in three lines:\nProblem: what in it limits the {{ metric }}, in one short sentence\n"
+    "Remedy: what would help and why, in one short sentence\nChange: the single change that does this"
 )
-C_FORM = ("Problem", "*Change", "Why")
+C_FORM = ("Problem", "Remedy", "Change")
 LOOP = "{% for e in examples %}\n{{ e.architecture }}: {{ '%.2f'|format(e.score) }}\n{% endfor %}\n"
-COMPARE = "Cells and their {{ metric }}:\n" + LOOP + "\n"
 CRITIQUE: dict[str, Format] = {
-    "problem, change, why": Format(SYSTEM + CELL + ASK, C_FORM),
-    "problem, change, why; plain": Format(SYSTEM + CELL + ASK, C_FORM, "plain edges"),
-    "change, why": Format(
-        SYSTEM + CELL + "\nWhich single change of this cell should raise the {{ metric }} most? Reply in two lines:\n"
-        "Change: the change\nWhy: the reason, in one sentence",
-        ("*Change", "Why"),
+    "problem, remedy, change": Format(SYSTEM + CELL + ASK, C_FORM),
+    "conv3x3 and conv1x1": Format(SYSTEM + CELL + ASK, C_FORM, "plain edges"),
+    "letters": Format(SYSTEM + CELL + ASK, C_FORM, letters=True),
+    "temperature 1": Format(SYSTEM + CELL + ASK, C_FORM, temperature=1.0),
+    "three scored cells beside it": Format(
+        SYSTEM + "Cells and their {{ metric }}:\n" + LOOP + "\n" + CELL + ASK, C_FORM
     ),
-    "problem, change, why; temperature 1": Format(SYSTEM + CELL + ASK, C_FORM, temperature=1.0),
-    "compared with others": Format(SYSTEM + COMPARE + CELL + ASK, C_FORM, before=True),
-    "continued": Format(
-        "Task T: {{ task }}.\nSearch space Ω: {{ space }}\n\n" + CELL + "Critique of this cell, in three lines.\n",
-        C_FORM, chat=False,
-    ),
-}  # fmt: skip
+    "change only": Format(SYSTEM + CELL + "\nWhich single change of this cell should raise the {{ metric }} most?"),
+    "continued": Format(PLAIN + CELL + "Critique of this cell, in three lines.\n", C_FORM, chat=False),
+}
 OBEY = "Optimisation strategy OS:\n{{ strategy }}\n\n"
 WHOLE = "Carry out OS. Reply with the whole new cell, all other edges as they are."
-WORKED = (
-    "Example. Cell: 0->1 v, 0->2 w, 1->2 x, 0->3 y, 1->3 z, 2->3 v. Change: 1->2 z, not x. "
-    "New cell: 0->1 v, 0->2 w, 1->2 z, 0->3 y, 1->3 z, 2->3 v\n\n"
-)
+ARROW = "{edge} {old} -> {new}"
 REFINE: dict[str, Format] = {
-    "from x to y": Format(SYSTEM + CELL + OBEY + WHOLE, temperature=0.3, from_to=True),
-    "y, not x": Format(SYSTEM + CELL + OBEY + WHOLE, temperature=0.3),
-    "y, not x; temperature 0.7": Format(SYSTEM + CELL + OBEY + WHOLE),
-    "letters": Format(SYSTEM + CELL + OBEY + WHOLE, temperature=0.3, letters=True),
-    "worked example": Format(SYSTEM + WORKED + CELL + OBEY + WHOLE, temperature=0.3),
-    "continued": Format(
-        "Task T: {{ task }}.\nSearch space Ω: {{ space }}\n\n" + CELL + OBEY + "New cell:", temperature=0.3, chat=False
+    "whole cell, from x to y": Format(
+        SYSTEM + CELL + OBEY + WHOLE, temperature=0.3, change="{edge} from {old} to {new}"
     ),
-    "letters, continued": Format(
-        "Task T: {{ task }}.\nSearch space Ω: {{ space }}\n\n" + CELL + OBEY + "New cell:", temperature=0.3, chat=False,
-        letters=True,
+    "whole cell": Format(SYSTEM + CELL + OBEY + WHOLE, temperature=0.3),
+    "whole cell, letters": Format(SYSTEM + CELL + OBEY + WHOLE, temperature=0.3, letters=True),
+    "whole cell, letters, continued": Format(
+        PLAIN + CELL + OBEY + "New cell:", temperature=0.3, letters=True, chat=False
     ),
-    "words": Format(SYSTEM + CELL + OBEY + WHOLE, notation="words", temperature=0.3),
-    "letters, changed edge first": Format(
+    "change repeated, then the whole cell, letters": Format(
+        SYSTEM + CELL + OBEY + "Carry out OS. Reply with its change, then the new cell.", temperature=0.3, letters=True,
+        reply="repeated",
+    ),
+    "changed edge first, letters": Format(
         SYSTEM + CELL + OBEY + "Carry out OS. Reply with the new cell: the changed edge first, then all other edges as "
-        "they are.", temperature=0.3, letters=True, first=True,
+        "they are.", temperature=0.3, letters=True, reply="any first",
     ),
-    "letters, changed edge first, temperature 0.7": Format(
-        SYSTEM + CELL + OBEY + "Carry out OS. Reply with the new cell: the changed edge first, then all other edges as "
-        "they are.", letters=True, first=True,
+    "each edge before -> after, letters": Format(
+        SYSTEM + CELL + OBEY + "Carry out OS. Reply with every edge of α, its operation in α and in the new cell.",
+        temperature=0.3, letters=True, reply="arrows", change=ARROW,
     ),
-    "letters, changed edge first, continued": Format(
-        "Task T: {{ task }}.\nSearch space Ω: {{ space }}\n\n" + CELL + OBEY
-        + "The new cell, its changed edge first, all other edges as they are:", temperature=0.3, letters=True,
-        first=True, chat=False,
+    "each edge stays or -> after, letters": Format(
+        SYSTEM + CELL + OBEY + "Carry out OS and nothing else. Reply with every edge of α and what becomes of it, such "
+        "as: A v stays, B w stays, C x -> y, D v stays, E z stays, F w stays", temperature=0.3, letters=True,
+        reply="stays", change=ARROW,
+    ),
+    "changes": Format(
+        SYSTEM + CELL + OBEY + "Carry out OS on α. Reply with what changes; everything else stays as it is.",
+        reply="changes",
     ),
 }  # fmt: skip
 E_ASK = (
     "\nWhich pattern do the better cells share that the worse ones lack? Draw one new cell from it, which is not in "
     "the list and should do better. Reply in two lines:\nPattern: in one sentence\nNew cell: all its edges"
 )
-BEST_FIRST = (
-    "{{ examples|length }} good cells, best first, and their {{ metric }}:\n{% for e in examples %}\n"
-    "{{ e.architecture }}: {{ '%.2f'|format(e.score) }}\n{% endfor %}\n"
-)
+BEST_FIRST = "{{ examples|length }} good cells α, best first, and their f(α):\n" + LOOP
 BEST_LAST = BEST_FIRST.replace("best first", "best last").replace("in examples", "in examples|reverse")
-E_FORM = ("Pattern", "*New cell")
+E_FORM = ("Pattern", "New cell")
 INSPIRE: dict[str, Format] = {
-    "best first": Format(SYSTEM + BEST_FIRST + E_ASK, E_FORM),
     "best last": Format(SYSTEM + BEST_LAST + E_ASK, E_FORM),
+    "best first": Format(SYSTEM + BEST_FIRST + E_ASK, E_FORM),
     "best last, temperature 1": Format(SYSTEM + BEST_LAST + E_ASK, E_FORM, temperature=1.0),
-    "best last, no pattern": Format(
-        SYSTEM + BEST_LAST + "\nReply with one new cell that should do better.", ("*",)
-    ),
+    "best last, letters": Format(SYSTEM + BEST_LAST + E_ASK, E_FORM, letters=True),
+    "best last, no pattern": Format(SYSTEM + BEST_LAST + "\nReply with one new cell that should do better."),
     "best last, continued": Format(
-        "Task T: {{ task }}.\nSearch space Ω: {{ space }}\n\n" + BEST_LAST
-        + "What the best of them share, in one sentence, and a new cell that does better.\n",
+        PLAIN + BEST_LAST + "What the best of them share, in one sentence, and a new cell that does better.\n",
         E_FORM, chat=False,
     ),
 }  # fmt: skip
@@ -187,13 +183,33 @@ def score(cell: NasBench201Cell) -> float:
 
 
 def schema_of(asked: Format, answer: ReplySchema) -> ReplySchema:
-    """The answer in the lines that the format asks for."""
-    at = next(i for i, line in enumerate(asked.form) if line.startswith("*"))
-    called = asked.form[at][1:]
-    if not called:
-        return answer
-    before, after = asked.form[:at], asked.form[at + 1 :]
-    return ReplySchema.reasoned(answer, called, "".join(before), "".join(after))
+    """The answer, after the lines that the format asks for."""
+    return ReplySchema.reasoned(answer, *asked.form) if asked.form else answer
+
+
+def edge_by_edge(notation: Notation, one: str) -> str:
+    """A grammar of six edges. one: what stands behind an edge's letter."""
+    words = " | ".join(f'"{word}"' for word in notation.spelling)
+    edges = ' ", " '.join(f'"{letter} " {one}' for letter in LETTERS)
+    return f"root ::= {edges}\nword ::= {words}"
+
+
+def any_first(notation: Notation) -> str:
+    """The grammar of a cell in letters: any edge, then the others in their order."""
+    orders = [[first, *(letter for letter in LETTERS if letter != first)] for first in LETTERS]
+    roots = ['"' + ' word " '.join(f'{letter} "' for letter in order) + " word" for order in orders]
+    return f"root ::= {' | '.join(roots)}\nword ::= " + " | ".join(f'"{word}"' for word in notation.spelling)
+
+
+REPLIES: dict[str, Callable[[Notation], str]] = {
+    "repeated": lambda n: (
+        'root ::= "Change: " [A-F] " " word "\\nNew cell: " cell\ncell' + LETTERED.reply_grammar(n).removeprefix("root")
+    ),
+    "any first": any_first,
+    "arrows": lambda n: edge_by_edge(n, 'word " -> " word'),
+    "stays": lambda n: edge_by_edge(n, 'word (" stays" | " -> " word)'),
+}
+"""Grammars of D's replies that no space has."""
 
 
 class Asker:
@@ -283,42 +299,38 @@ def screen_critique(ask: Asker, asked: Format, permute: bool, count: int, note: 
         others = sorted([rng.choice(list(edits.values())), *(SPACE.random(rng) for _ in range(2))], key=score)
         examples = [Example(asked.space.show(cell, notation), score(cell)) for cell in others]
         messages = fill(
-            asked, notation, architecture=asked.space.show(parent, notation), score=score(parent), edits=list(edits),
-            examples=examples,
+            asked, notation, architecture=asked.space.show(parent, notation), score=score(parent), examples=examples,
+            edits=list(edits),
         )  # fmt: skip
         schema = schema_of(asked, ReplySchema.one_of(list(edits)))
         for attempt in range(2):
             reply, sent, got = ask(messages, schema, asked, CallSeed(context, 0, "critique", attempt))
-            change = schema.choice(reply)
             note(context, reply)
-            if change:
-                child = edits[change]
-                tally.add(better=score(child) > score(parent), mean=score(child), prompt_tokens=sent, reply_tokens=got)
+            child = edits[schema.choice(reply) or ""]
+            tally.add(better=score(child) > score(parent), mean=score(child), prompt_tokens=sent, reply_tokens=got)
     return tally
 
 
 def strategies(parent: NasBench201Cell, notation: Notation, rng: Random, asked: Format) -> tuple[str, NasBench201Cell]:
     """A strategy in words as a critique gives it, about a random single change, and the cell that carries it out."""
-    at = rng.randrange(24)
-    change, child = list(asked.space.edits(parent, notation).items())[at]
+    child = rng.choice(list(SPACE.neighbors(parent)))
     edge = next(e for e in range(6) if child.edges[e] != parent.edges[e])
     old, new = (notation.spelling[SPACE.operations.index(cell.edges[edge])] for cell in (parent, child))
     name = LETTERS[edge] if asked.letters else EDGE_NAMES[edge]
-    lines = [
-        f"Problem: The {old} operation on {name} limits what reaches the output.",
-        f"Change: {f'{name} from {old} to {new}' if asked.from_to else change}",
-        f"Why: A {new} operation there lets the cell use its other edges better than {old}.",
-    ]
-    if asked.first:  # the change last, so that the reply begins where the strategy ends
-        lines = [lines[0], lines[2], lines[1]]
-    return "\n".join(lines), child
+    return (
+        f"Problem: The {old} operation on {name} limits what reaches the output.\n"
+        f"Remedy: A {new} operation there lets the cell use its other edges better.\n"
+        f"Change: {asked.change.format(edge=name, old=old, new=new)}"
+    ), child
 
 
-def any_edge_first(notation: Notation) -> str:
-    """The grammar of a cell in letters: any edge, then the others in their order."""
-    orders = [[first, *(letter for letter in LETTERS if letter != first)] for first in LETTERS]
-    roots = ['"' + ' word " '.join(f'{letter} "' for letter in order) + " word" for order in orders]
-    return f"root ::= {' | '.join(roots)}\nword ::= " + " | ".join(f'"{word}"' for word in notation.spelling)
+def refined(parent: NasBench201Cell, reply: str, notation: Notation, asked: Format) -> NasBench201Cell:
+    """The cell of a reply to D."""
+    if asked.reply == "changes":
+        return asked.space.changed(parent, reply, notation)
+    if asked.reply in ("arrows", "stays"):
+        reply = re.sub(r"(\w+) stays", r"\1", re.sub(r"\w+ -> (\w+)", r"\1", reply))
+    return asked.space.read(reply, notation)
 
 
 def screen_refine(ask: Asker, asked: Format, permute: bool, count: int, note: Any) -> Tally:
@@ -326,18 +338,18 @@ def screen_refine(ask: Asker, asked: Format, permute: bool, count: int, note: An
     tally = Tally()
     for context, parent in enumerate(parents(count)):
         notation, rng = notation_of(asked, context, permute), Random(context)
+        schema = asked.space.reply_schema(notation)
+        if asked.reply == "changes":
+            schema = asked.space.change_schema(parent, notation)
+        elif asked.reply != "cell":
+            schema = ReplySchema(dict(schema), REPLIES[asked.reply](notation), schema.draw)
         for attempt in range(2):
             strategy, target = strategies(parent, notation, rng, asked)
-            messages = fill(
-                asked, notation, architecture=asked.space.show(parent, notation), score=score(parent),
-                strategy=strategy,
-            )  # fmt: skip
-            schema = schema_of(asked, asked.space.reply_schema(notation))
-            if asked.first:
-                schema = ReplySchema(dict(schema), any_edge_first(notation), schema.draw)
+            shown = asked.space.show(parent, notation)
+            messages = fill(asked, notation, architecture=shown, score=score(parent), strategy=strategy)
             reply, sent, got = ask(messages, schema, asked, CallSeed(context, 0, "refine", attempt))
-            note(context, f"{strategy}\n-> {reply}")
-            child = asked.space.read(reply, notation)
+            note(context, f"{strategy}\n=> {reply}")
+            child = refined(parent, reply, notation, asked)
             edge = next(e for e in range(6) if target.edges[e] != parent.edges[e])
             tally.add(
                 better=score(child) > score(parent), mean=score(child), obeyed=child.edges[edge] == target.edges[edge],

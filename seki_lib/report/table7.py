@@ -82,7 +82,7 @@ def reply_counts(folder: Path) -> dict[str, float]:
             counts["unreadable"] += 1
             continue
         counts["first"] += call["attempt"] == 0
-        if call["stage"] == "refine" and call["attempt"] == 0:
+        if strategy and call["stage"] == "refine" and call["attempt"] == 0:
             parent = space.parse(history[call["round"] - 1]["architecture"])
             wanted = named_change(strategy, space.edits(parent, notation))
             counts["strategies"] += wanted is not None
