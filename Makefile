@@ -8,6 +8,7 @@
 # make plan        what `make reproduce` would run now, by which command, and why
 # make ablations   the same, and all settings of Tables 5 and 6 by the surrogate for 10 seeds: some hours of one core  SEEDS=
 # make controls    the same, and all arms of notebook 21 for 20 seeds: did the LLM help, or remember?  SEEDS= JOBS=
+# make ladder      searches of NAS-Bench-201 by two models of 0.5 and 1.5 B parameters, after 1.6 GB of download: hours of one core  SEEDS=
 # make trust       how far f(α) can be trusted, over three supernets (notebook 01)       PROFILE= SEEDS=
 # make test        set up, then run all tests
 # make lint        ruff, mypy, and notebooks without outputs
@@ -23,7 +24,7 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce replay page compare evidence plan ablations controls trust test lint lab docs setup data preflight
+.PHONY: reproduce replay page compare evidence plan ablations controls ladder trust test lint lab docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
@@ -50,6 +51,13 @@ ablations: data
 
 controls: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --controls "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)" --jobs "$(or $(JOBS),0)"
+
+ladder: data
+	@for llm in local:qwen2.5-coder-0.5b local:qwen2.5-coder-1.5b; do \
+	  for seed in $(or $(SEEDS),8 9 10 11 12 13 14 15); do \
+	    $(BIN)/seki search --llm $$llm --profile "$(PROFILE)" --seed $$seed || exit 1; \
+	  done; \
+	done
 
 trust: data
 	@$(BIN)/seki notebook 01_supernet_training --parameter "profile=$(PROFILE)" --parameter "seeds=$(or $(SEEDS),0,1,2)"

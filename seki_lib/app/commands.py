@@ -107,7 +107,7 @@ class SearchCommand(Searched):
     k: option.MaybePositive = None  # best cells that inspiration draws from
     xi: option.MaybePositive = None  # ξ, cells shown to the LLM a round
     notation: str = ""  # how prompts spell operations
-    strategy: str = ""  # OS in "free" words, or one single "edit"
+    strategy: str = ""  # OS in "free" words, one single "edit", or one that is "reasoned" in words
     novelty: bool | None = None  # whether a cell that was seen before is asked for again
     permute_words: bool | None = None  # control: shuffle what the words mean
     critique: option.MaybePath = None  # file with the template in place of prompt C

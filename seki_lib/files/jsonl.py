@@ -5,6 +5,7 @@ cannot be a folder is one sentence wherever it happens (`on_disk`).
 """
 
 import json
+import lzma
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -91,19 +92,35 @@ def _object(content: bytes) -> dict[str, Any]:
     return value
 
 
+def _packed(path: Path) -> Path:
+    return path.with_name(f"{path.name}.xz")
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        return lzma.decompress(_packed(path).read_bytes())
+    except lzma.LZMAError as error:
+        raise OSError(f"{_packed(path).name} is damaged: {error}") from None
+
+
+def is_there(path: Path) -> bool:
+    """Whether `read_lines` finds the file, packed or not."""
+    return path.exists() or _packed(path).is_file()
+
+
 def read_lines(
     path: Path, read: Callable[[dict[str, Any]], Any] = lambda line: line, advice: str = "Remove that line"
 ) -> Iterator[Any]:
     """What `read` makes of the records of a file, oldest first; nothing if there is no file.
 
-    A last line without its newline was being written when the process died: it is passed over. Raises RunError that
-    names a damaged line and ends in `advice`: one that is no JSON object, or that `read` refuses with a ValueError,
-    TypeError, KeyError or AttributeError.
+    A kept file may be packed, as `<name>.xz`. A last line without its newline was being written when the process died:
+    it is passed over. Raises RunError that names a damaged line and ends in `advice`: one that is no JSON object, or
+    that `read` refuses with a ValueError, TypeError, KeyError or AttributeError.
     """
     with on_disk(path):
-        if not path.exists():
+        if not is_there(path):
             return
-        *lines, _unfinished = path.read_bytes().split(b"\n")
+        *lines, _unfinished = (path.read_bytes() if path.exists() else _unpacked(path)).split(b"\n")
     for number, line in enumerate(lines, start=1):
         try:
             found = read(_object(line))

@@ -6,13 +6,14 @@ GGUF file: `local:/models/mine.gguf`. Where llama.cpp finds a GPU, the layers go
 SmolLM2-135M-Instruct on one thread of a 2-core machine: about 0.4 s to load, 6 ms a prompt token, 13 ms a reply token.
 
 One thread and no prompt cache: the same seed and messages then give the same reply in any order of calls
-(benchmarks/determinism.py). llama.cpp promises no such thing with the cache or with more threads.
+(benchmarks/determinism.py). llama.cpp promises no such thing with the cache or with more threads. What may be kept is
+the system message: its state is computed once, saved, and restored before each call, so that a call finds the same
+state whatever was asked before it.
 """
 
-import json
 import os
 import secrets
-from collections.abc import Sequence
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from ..files.assets import fetch, get_asset
 from ..files.errors import LLMError, look_up
-from ..spaces.base import ReplySchema
+from ..spaces.base import ReplySchema, grouped
 from .base import LLM, Completion, Message, Question
 from .gguf import GGUFS, fetch_gguf, gigabytes
 from .response import error_words, read_reply
@@ -39,6 +40,7 @@ class LocalModel:
     chat: bool = True  # through the chat template, or as plain text to continue
     temperature: float = 1.0
     threads: int = 0  # 0: one a core, for models too slow otherwise; then only the transcript makes a run repeatable
+    keeps_system: bool = False  # whether the state after the system message is restored, not computed in each call
 
     @property
     def is_file(self) -> bool:
@@ -46,10 +48,14 @@ class LocalModel:
         return self.asset.lower().endswith(".gguf")
 
 
+SMALL = LocalModel("", 4096, "edges", "short", "reasoned", temperature=0.7, threads=1, keeps_system=True)
+"""How models of 0.5 to 1.5 B parameters are asked (docs/llms.md)."""
 MODELS: dict[str, LocalModel] = {
     "smollm2-135m": LocalModel("smollm2-135m", 2048, "words", "compact", "edit", chat=False, threads=1),
     **{name: LocalModel(name) for name in GGUFS},
+    **{name: replace(SMALL, asset=name) for name in GGUFS if "-coder-" in name},
 }
+MARK = "<here>"  # stands for a user's message where only what comes before it is wanted
 MARGIN = 1.15  # memory that a loaded model takes, as a multiple of its file: its context and llama.cpp's buffers
 
 
@@ -59,15 +65,23 @@ class LocalLLM(LLM):
     def __init__(self, name: str, model: LocalModel):
         self.name = f"local:{name}"
         self.notation, self.templates, self.strategy = model.notation, model.templates, model.strategy
-        self.settings = {"chat": model.chat, "temperature": model.temperature, **_identity(model)}
+        kept = {"keeps_system": True} if model.keeps_system else {}
+        self.settings = {"chat": model.chat, "temperature": model.temperature, **kept, **_identity(model)}
         self.room = Room() if model.is_file else Room(most=0)  # none of the registry's models thinks
         self._model = model
         self._key = secrets.token_urlsafe(32)
+        self._states: dict[str, str] = {}  # system message -> the file of llama.cpp's state after it
+
+    @cached_property
+    def _scratch(self) -> Path:
+        """A folder for states; it goes with the process."""
+        self._folder = tempfile.TemporaryDirectory(prefix="seki-")
+        return Path(self._folder.name)
 
     @cached_property
     def _server(self) -> Any:
         """Started when first asked: a run that is replayed or finished needs no model."""
-        return _start(self._file(), self._model, self._key)
+        return _start(self._file(), self._model, self._key, self._scratch if self._model.keeps_system else None)
 
     def load(self) -> None:
         """Fetch the model and start the server, before a request is counted. Raises LLMError or AssetError."""
@@ -92,6 +106,24 @@ class LocalLLM(LLM):
         address = self._server.listening_address + path
         return httpx2.post(address, json=body, headers=headers, timeout=None, trust_env=False).json()
 
+    def _restore(self, system: str) -> None:
+        """Bring llama.cpp into its state after a system message, which is computed once and read back every time."""
+        if system not in self._states:
+            messages = [_said("system", system), _said("user", MARK)]
+            before, _, _ = self._post("/apply-template", {"messages": messages})["prompt"].partition(MARK)
+            request = {"prompt": before, "n_predict": 0, "cache_prompt": False}
+            self._slot(f"state{len(self._states)}", "save", request)
+            self._states[system] = f"state{len(self._states)}"
+        self._slot(self._states[system], "restore")
+
+    def _slot(self, filename: str, action: str, request: dict[str, Any] | None = None) -> None:
+        """Save or restore the state of the only slot. Raises LLMError if llama.cpp does not."""
+        answers = [self._post("/completion", request)] if request else []
+        answers.append(self._post(f"/slots/0?action={action}", {"filename": filename}))
+        for answer in answers:
+            if "error" in answer:
+                raise LLMError(f"{self.name}: {error_words(answer)}")
+
     def answer(self, question: Question) -> Completion:
         """The reply. A schema with a grammar constrains decoding to it. Raises LLMError when llama.cpp refuses."""
         schema = question.schema
@@ -106,6 +138,10 @@ class LocalLLM(LLM):
             given = schema.grammar if isinstance(schema, ReplySchema) else None
             grammar = grouped(schema["enum"]) if "enum" in schema else given
             request |= {"grammar": after_space(grammar)} if grammar else {"json_schema": dict(schema)}
+        first = question.messages[0]
+        if self._model.keeps_system and first["role"] == "system":
+            self._restore(first["content"])
+            request["cache_prompt"] = True
         if self._model.chat:
             body = self._server.handle_chat_completions(request | {"messages": question.messages})
         else:
@@ -117,21 +153,13 @@ class LocalLLM(LLM):
         return replace(reply, text=text, model=Path(reply.model).name)
 
 
-def grouped(choices: Sequence[str]) -> str:
-    """A grammar of these texts, put together by what stands before their last words.
-
-    llama.cpp tries every alternative at every token: of a DARTS cell's 120 single changes 16 are left to try.
-    """
-    last_words: dict[str, list[str]] = {}
-    for choice in choices:
-        before, space, word = choice.rpartition(" ")
-        last_words.setdefault(json.dumps(before + space), []).append(json.dumps(word))  # JSON's strings are GBNF's too
-    return "root ::= " + " | ".join(f"{before} ({' | '.join(words)})" for before, words in last_words.items())
-
-
 def after_space(grammar: str) -> str:
     """The same replies, with or without a space before: most words of the model are tokens that begin with one."""
     return 'root ::= " "? reply\nreply' + grammar.removeprefix("root")
+
+
+def _said(role: str, content: str) -> Message:
+    return {"role": role, "content": content}
 
 
 def _plain(messages: list[Message]) -> str:
@@ -195,7 +223,7 @@ def _gpu_memory(devices: list[dict[str, Any]]) -> int:
     return max((int(d["memory_free"]) for d in devices if "GPU" in str(d["type"])), default=0)
 
 
-def _start(path: Path, model: LocalModel, key: str) -> Any:
+def _start(path: Path, model: LocalModel, key: str, states: Path | None) -> Any:
     import xllamacpp
 
     size = GGUFS[model.asset].size if model.asset in GGUFS else path.stat().st_size
@@ -210,6 +238,8 @@ def _start(path: Path, model: LocalModel, key: str) -> Any:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = model.threads or os.cpu_count() or 1
     params.fit_params = gpu > 0  # which layers fit: a question that takes 0.3 s, and has one answer without a GPU
     params.cache_ram_mib = 0
+    if states:
+        params.slot_save_path = f"{states}/"
     params.verbosity = -1  # llama.cpp's chatter stays out of notebooks
     params.api_keys = [key]
     try:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..files.errors import LLMError
-from ..files.jsonl import read_json
+from ..files.jsonl import is_there, read_json
 from .transcript import Recorder
 
 
@@ -13,7 +13,7 @@ class Replay(Recorder):
     def __init__(self, folder: str):
         run = Path(folder)
         for path in (run / "transcript.jsonl", run / "config.json"):
-            if not path.is_file():
+            if not is_there(path):
                 raise LLMError(
                     f"{path} does not exist: `replay:` takes a run folder, results/<profile>/searches/…/seed=<n>"
                 )

@@ -1,7 +1,8 @@
 """The three prompt templates of the paper: critique C (Eq. 1), refine D (Eq. 3), inspire E (§4.2).
 
-Templates are Jinja2 files. A variable that does not exist is an error that lists those that do. Two sets: `full` for
-large models, in the words of Figures 3 and 4, and `compact` for small ones (docs/embedded_llm.md).
+Templates are Jinja2 files. A variable that does not exist is an error that lists those that do. Three sets: `full` for
+large models, in the words of Figures 3 and 4, `short` for those of about a billion parameters (docs/llms.md), and
+`compact` for smaller ones (docs/embedded_llm.md).
 
 A template may begin with a part between `<system>` and `</system>`: it becomes the system message. What stands there
 should be the same in every round, so that a provider's prompt cache can keep it.
@@ -22,7 +23,7 @@ from ..files.errors import SekiError, look_up
 from ..llm import Message, get_llm
 
 HERE = Path(__file__).parent
-TEMPLATES: dict[str, Path] = {"full": HERE / "full", "compact": HERE / "compact"}
+TEMPLATES: dict[str, Path] = {name: HERE / name for name in ("full", "short", "compact")}
 
 _SUBJECT = {
     "task": "T: what is searched for, the metric and its direction",

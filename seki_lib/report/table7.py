@@ -6,10 +6,13 @@ replies were like and what a search took.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
+from ..baseline_runs import BaselineRuns
 from ..files.errors import InvalidArchitecture
 from ..files.jsonl import read_json, read_lines
 from ..llm.gguf import GGUFS, gigabytes
@@ -18,9 +21,12 @@ from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
 from ..results import Home, SearchResult, by_llm
 from ..spaces import get_space
+from ..spaces.base import ReplySchema, SearchSpace
+from ..spaces.six_edges import SixEdgeCell
 from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
+from .benchmark_tables import BASELINE_LABELS
 from .how import how_notes, words
-from .statistics import mean_std
+from .statistics import interval_text, mean_std
 from .tables import Cell, Table, not_run
 
 PAPER_COLUMNS = {
@@ -30,9 +36,13 @@ PAPER_COLUMNS = {
 }
 SHORT = "short: DARTS, test"  # the same cells by the short protocol of a profile that is not `paper`
 SHOWN = ("llm", "repaired", "resampled", "edited", "fallback")  # keys of HOW, a column each
+FINALS = {"nas201": "cifar10_test", "cifar100": "cifar100_test", "imagenet16": "imagenet16_test"}
 OURS = {
     "nas201": "NAS-Bench-201: CIFAR-10 test",
+    "cifar100": "CIFAR-100 test",
+    "imagenet16": "ImageNet16-120 test",
     "first_valid": "valid at first try",
+    "obeyed": "strategy obeyed",
     "unreadable": "unreadable replies",
     "known": "known cells",
     **{name: name for name in (*SHOWN, "calls", "tokens", "seconds", "dollars")},
@@ -42,34 +52,69 @@ EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5
     f"local:{name}" for name in reversed(GGUFS) if name != "qwen2.5-32b"
 ))  # fmt: skip
 """LLMs that stand in the table even without a search: the paper's two first."""
+Asked = Mapping[str, Any]  # a line of a transcript or a history, or the settings of a search
+KEPT = Home(Path(__file__).resolve().parents[2] / "results", "reference")  # searches that came with a checkout
+SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that no table counts them
 
 
 def reply_counts(folder: Path) -> dict[str, float]:
     """What the LLM's architecture replies of a run were like.
 
     first_valid: share of rounds whose first reply could be read, in %; unreadable: replies that could not; known:
-    readable ones of a class that was evaluated in an earlier round. Then the rounds by how their cell came about, in
-    the words of HOW.
+    readable ones of a class that was evaluated in an earlier round. obeyed: of the strategies that name one change,
+    the share that the first reply to prompt D carried out, in %; NaN where none does. Then the rounds by how their cell
+    came about, in the words of HOW.
     """
     config = read_json(folder / "config.json")
     space, notation = get_space(config["run"]["space"]), config["search"]["notation"]
     history = list(read_lines(folder / "history.jsonl"))
     counts: Counter[str] = Counter()
+    strategy = ""
     for call in recorded_calls(folder / "transcript.jsonl"):
+        if call["stage"] == "critique":
+            strategy = call["reply"]
         if call["stage"] not in ("refine", "inspire"):
             continue
         seen = {record["canonical"] for record in history[: call["round"]]}
         try:
-            arch = space.read(call["reply"], notation)
+            arch = _read(space, config["search"], history[max(0, call["round"] - 1)], call)
         except InvalidArchitecture:
             counts["unreadable"] += 1
             continue
         counts["first"] += call["attempt"] == 0
+        if strategy and call["stage"] == "refine" and call["attempt"] == 0:
+            parent = space.parse(history[call["round"] - 1]["architecture"])
+            wanted = named_change(strategy, space.edits(parent, notation))
+            counts["strategies"] += wanted is not None
+            counts["obeyed"] += wanted is not None and carries_out(arch, parent, wanted)
         counts["known"] += space.format(space.canonical(arch)) in seen
     first = 100 * counts["first"] / (len(history) - 1)
     came = Counter(how for _, how in words(folder))
     replies = {"first_valid": first, "unreadable": counts["unreadable"], "known": counts["known"]}
+    replies["obeyed"] = 100 * counts["obeyed"] / counts["strategies"] if counts["strategies"] else nan
     return replies | {how: came[how] for how in SHOWN}
+
+
+def _read(
+    space: SearchSpace[Any], search: Mapping[str, Any], before: Mapping[str, Any], call: Mapping[str, Any]
+) -> Any:
+    """The architecture of a reply, as the search read it. before: the record of the round before."""
+    if call["stage"] == "refine" and search.get("strategy") == "reasoned":
+        return space.changed(space.parse(before["architecture"]), call["reply"], search["notation"])
+    return space.read(call["reply"], search["notation"])
+
+
+def named_change(strategy: str, edits: Mapping[str, Any]) -> Any:
+    """The cell that a strategy's change leads to, or None where it names no single change."""
+    change = ReplySchema.one_of(list(edits))
+    change.called = "Change"
+    return edits.get(change.choice(strategy) or "")
+
+
+def carries_out(arch: SixEdgeCell, parent: SixEdgeCell, wanted: SixEdgeCell) -> bool:
+    """Whether a cell has the one operation in which the wanted one differs from its parent."""
+    edges = zip(arch.edges, parent.edges, wanted.edges, strict=True)
+    return all(mine == new for mine, old, new in edges if old != new)
 
 
 def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
@@ -85,10 +130,14 @@ def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
     return f"{KEYS[provider]}, see docs/cost.md" if provider in KEYS else "an LLM that answers"
 
 
-def table7(results: Path, profile: str) -> Table:
-    """The table of a profile's finished searches."""
+def table7(results: Path, profile: str, baselines: BaselineRuns | None = None) -> Table:
+    """The table of a profile's finished searches, and of kept ones of LLMs that have not searched here.
+
+    baselines: at the same budget and from the same starts, for the differences below the table.
+    """
     home = Home(results, profile)
     nas201, darts = (by_llm(home.finished_searches(space, "cifar10")) for space in ("nas201", "darts"))
+    nas201 |= {llm: kept for llm, kept in kept_searches(profile).items() if llm not in nas201}
     trained = dict(zip(PAPER_COLUMNS, ("cifar10", "cifar100", "imagenet"), strict=True))
     short = {} if profile == "paper" else {"short": SHORT}
     if short:
@@ -132,8 +181,28 @@ def table7(results: Path, profile: str) -> Table:
         f"Dollars by the prices of {as_of()}. What a search would cost elsewhere is taken from the tokens of a search "
         "here that was asked with the same templates, if there is one; docs/cost.md has such a measurement.",
         *map(_note, nas201.values()),
+        *(_differences(found, baselines) for found in nas201.values() if baselines),
     ]
     return table
+
+
+def kept_searches(profile: str) -> dict[str, list[SearchResult]]:
+    """Searches of this profile that came with the checkout, by LLM."""
+    kept = [search for search in KEPT.finished_searches("nas201", "cifar10") if search.seed not in SELECTION_SEEDS]
+    return by_llm(search for search in kept if search.config["run"]["profile"] == profile)
+
+
+def _differences(searches: Sequence[SearchResult], baselines: BaselineRuns) -> str:
+    """One LLM's final cells minus those of each baseline, seed by seed."""
+    texts = []
+    for name, label in BASELINE_LABELS.items():
+        finals, gaps = baselines.finals(name), []
+        for search in searches:
+            if search.seed < len(finals) and "cifar10_test" in search.result["final"]:
+                gaps.append(search.result["final"]["cifar10_test"] - finals[search.seed]["cifar10_test"])
+        if gaps:
+            texts.append(f"{interval_text(gaps, sign=True)} against {label.removesuffix(', ours').lower()}")
+    return f"{searches[0].llm}, CIFAR-10 test, paired by seed, 95 % intervals, n = {len(searches)}: {', '.join(texts)}."
 
 
 def _trained(results: Path, profile: str, llm: str, dataset: str) -> Cell:
@@ -160,22 +229,29 @@ def _measured(searches: Sequence[SearchResult]) -> dict[str, Cell]:
     took = [totals(search.folder / "transcript.jsonl") for search in searches]
     texts = {kind: f"{fmean(count[kind] for count in counts):.1f}" for kind in ("unreadable", "known", *SHOWN)}
     texts |= {
-        "first_valid": f"{fmean(count['first_valid'] for count in counts):.0f} %",
+        **{kind: _percent([count[kind] for count in counts]) for kind in ("first_valid", "obeyed")},
         "calls": f"{fmean(t['calls'] for t in took):.1f}",
         "tokens": f"{sum(_tokens(searches).values()):.0f}",
         "seconds": f"{fmean(t['llm_seconds'] for t in took):.0f}",
     }
     dollars = [t["dollars"] for t in took]
     texts["dollars"] = "price not known" if None in dollars else f"{fmean(dollars):.4f}"
-    tests = [result["final"].get("cifar10_test") for result in results]
-    if None not in tests:
-        texts["nas201"] = mean_std(tests)
-    provenance = "replayed" if searches[0].llm.startswith("replay:") else "measured"
+    for column, final in FINALS.items():
+        tests = [result["final"].get(final) for result in results]
+        if None not in tests:
+            texts[column] = mean_std(tests)
+    kept = searches[0].folder.is_relative_to(KEPT.folder)
+    provenance = "replayed" if kept or searches[0].llm.startswith("replay:") else "measured"
     seeds = ", ".join(str(search.seed) for search in searches)
     detail = f"{len(searches)} searches (seeds {seeds}) of {results[0]['evaluations']} evaluations; "
     detail += config["data"]["sentence"]
-    lacking = {"nas201": not_run("the table on this machine has no such column")}
+    detail += "; kept in results/reference" if kept else ""
+    lacking = dict.fromkeys(FINALS, not_run("the table on this machine has no such column"))
     return lacking | {kind: Cell(text, provenance, detail) for kind, text in texts.items()}
+
+
+def _percent(shares: Sequence[float]) -> str:
+    return "–" if any(map(isnan, shares)) else f"{fmean(shares):.0f} %"
 
 
 def _tokens(searches: Sequence[SearchResult]) -> dict[str, float]:

@@ -17,7 +17,8 @@ class SearchConfig:
     alpha0: str = "random"  # "random": by the seed; all-3x3, all-skip or a cell's text (the paper gives none)
     notation: str = "names"  # how prompts spell operations
     permute_words: bool = False  # control: shuffle what the words mean, by the seed
-    strategy: str = "free"  # OS_i in free words, or "edit": one single change, chosen by constrained decoding
+    strategy: str = "free"  # OS_i in free words; "edit": one single change, chosen by constrained decoding; "reasoned":
+    # the problem and a remedy in words, then one single change; D answers by changes, and E names a pattern first
     novelty: bool = True  # a cell of a class seen before is asked for again (the paper does not say)
     repairs: int = 2  # times an unreadable reply is asked for again, with the error
     samples: int = 1  # how many known cells the LLM may answer with before it is asked for one single change
@@ -29,7 +30,7 @@ class SearchConfig:
             raise SettingError(f"xi must lie between 1 and k = {self.k}, not {self.xi}")
         if not 0 <= self.lam <= self.rounds:
             raise SettingError(f"lam must lie between 0 and rounds = {self.rounds}, not {self.lam}")
-        if self.strategy not in ("free", "edit"):
-            raise SettingError(f"strategy must be 'free' or 'edit', not {self.strategy!r}")
+        if self.strategy not in ("free", "edit", "reasoned"):
+            raise SettingError(f"strategy must be 'free', 'edit' or 'reasoned', not {self.strategy!r}")
         if self.repairs < 0 or self.samples < 1:
             raise SettingError("repairs must be at least 0 and samples at least 1")

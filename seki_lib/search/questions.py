@@ -4,6 +4,7 @@ A question depends on the repository, the config and the round, and on nothing t
 the question of any round before it is asked.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ..llm.base import Question
@@ -17,7 +18,7 @@ def critique(search: Search, i: int) -> Question:
     """Prompt C of round i, Eq. 1: what is wrong with α(i-1), and what should change?"""
     previous = search.repository.records[i - 1]
     edits = list(search.new_edits(search.space.parse(previous.architecture)))
-    schema = ReplySchema.one_of(edits) if search.config.strategy == "edit" else None
+    schema = None if search.config.strategy == "free" else _for_a_change(search, edits)
     messages = search.prompts.critique(**_cell(search, previous), edits=edits)
     return Question(messages, schema, search.seed(i, "critique"), search.config.critique_tokens)
 
@@ -27,9 +28,14 @@ def refine(search: Search, i: int, strategy: str) -> Question:
 
     It also holds T, Ω and f(α(i-1)), which Eq. 3 leaves out. strategy: OS(i), what the LLM answered to prompt C.
     """
-    parent = _cell(search, search.repository.records[i - 1])
+    record = search.repository.records[i - 1]
+    parent = _cell(search, record)
     messages = search.prompts.refine(**parent, strategy=strategy)
-    return _for_an_architecture(search, i, "refine", messages, parent["architecture"])
+    question = _for_an_architecture(search, i, "refine", messages, parent["architecture"])
+    if search.config.strategy != "reasoned":
+        return question
+    changes = search.space.change_schema(search.space.parse(record.architecture), search.notation)
+    return replace(question, schema=changes)
 
 
 def inspire(search: Search, i: int) -> Question:
@@ -38,7 +44,11 @@ def inspire(search: Search, i: int) -> Question:
     drawn = search.random(i, "examples").sample(range(len(top)), min(search.config.xi, len(top)))
     examples = [Example(_shown(search, top[rank].architecture), top[rank].score) for rank in sorted(drawn)]
     messages = search.prompts.inspire(**_subject(search), examples=examples)
-    return _for_an_architecture(search, i, "inspire", messages, *(example.architecture for example in examples))
+    question = _for_an_architecture(search, i, "inspire", messages, *(example.architecture for example in examples))
+    if search.config.strategy != "reasoned":
+        return question
+    schema = ReplySchema.reasoned(search.space.reply_schema(search.notation), "Pattern", "New cell")
+    return replace(question, schema=schema)
 
 
 def one_change(search: Search, i: int, known: Any) -> Question:
@@ -47,7 +57,7 @@ def one_change(search: Search, i: int, known: Any) -> Question:
     edits = list(search.new_edits(known))
     shown = search.space.show(known, search.notation)
     messages = search.prompts.critique(**_subject(search), architecture=shown, score=record.score, edits=edits)
-    return Question(messages, ReplySchema.one_of(edits), search.seed(i, "edit"), search.config.reply_tokens)
+    return Question(messages, _for_a_change(search, edits), search.seed(i, "edit"), search.config.reply_tokens)
 
 
 def _subject(search: Search) -> dict[str, Any]:
@@ -62,6 +72,14 @@ def _cell(search: Search, record: Record) -> dict[str, Any]:
 
 def _shown(search: Search, text: str) -> str:
     return search.space.show(search.space.parse(text), search.notation)
+
+
+def _for_a_change(search: Search, edits: list[str]) -> ReplySchema:
+    """One of these changes, after the problem and a remedy in words where the strategy is "reasoned"."""
+    change = ReplySchema.one_of(edits)
+    if search.config.strategy != "reasoned":
+        return change
+    return ReplySchema.reasoned(change, "Problem", "Remedy", "Change")
 
 
 def _for_an_architecture(search: Search, i: int, stage: str, messages: Any, *shown: str) -> Question:

@@ -38,10 +38,11 @@ class Answer:
 
 
 def ask(search: Search, question: Question, exchanges: list[Exchange]) -> str:
-    """The LLM's reply, noted among the exchanges. A reply to a choice is that choice, if it names one."""
+    """The LLM's reply, noted among the exchanges. A reply to a mere choice is that choice, if it names one."""
     completion = search.llm.complete(question)
     exchanges.append(Exchange(question.stage, question.messages, completion.text, completion))
-    choice = question.schema.choice(completion.text) if isinstance(question.schema, ReplySchema) else None
+    schema = question.schema
+    choice = schema.choice(completion.text) if isinstance(schema, ReplySchema) and not schema.called else None
     return completion.text if choice is None else choice
 
 
@@ -52,7 +53,7 @@ def ask_architecture(search: Search, question: Question, parent: Any, exchanges:
     while repairs <= config.repairs and len(known) < config.samples:
         reply = ask(search, next_question, exchanges)
         try:
-            architecture = search.space.read(reply, search.notation)
+            architecture = read(search, question.stage, reply, parent)
         except InvalidArchitecture as error:
             repairs += 1
             next_question = repair(search, question, reply, error, repairs + len(known))
@@ -66,6 +67,13 @@ def ask_architecture(search: Search, question: Question, parent: Any, exchanges:
     if known and (chosen := choose_one_change(search, question, known[-1], exchanges)):
         return chosen
     return fall_back(search, question, known[-1] if known else parent, exchanges)
+
+
+def read(search: Search, stage: str, reply: str, parent: Any) -> Any:
+    """The architecture of a reply. A "reasoned" D says what changes in its parent. Raises InvalidArchitecture."""
+    if stage == "refine" and search.config.strategy == "reasoned":
+        return search.space.changed(parent, reply, search.notation)
+    return search.space.read(reply, search.notation)
 
 
 def repair(search: Search, question: Question, reply: str, error: InvalidArchitecture, attempt: int) -> Question:
@@ -82,8 +90,10 @@ def resample(search: Search, question: Question, attempt: int) -> Question:
 
 def choose_one_change(search: Search, question: Question, known: Any, exchanges: list[Exchange]) -> Answer | None:
     """Have the LLM pick a single change of a known cell; None if it picks none."""
-    reply = ask(search, questions.one_change(search, question.round, known), exchanges)
-    architecture = search.new_edits(known).get(reply)
+    asked = questions.one_change(search, question.round, known)
+    reply = ask(search, asked, exchanges)
+    change = asked.schema.choice(reply) if isinstance(asked.schema, ReplySchema) else None
+    architecture = search.new_edits(known).get(change or reply)
     if architecture is None:
         return None
     return Answer(architecture, "duplicate" if search.is_known(architecture) else "edited", exchanges)

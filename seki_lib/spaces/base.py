@@ -1,5 +1,6 @@
 """What may be searched. A space knows its architectures as values and as text, and nothing of LLMs or scores."""
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..files.errors import InvalidArchitecture, look_up
-from .reading import LONGEST_READ, Form, Run, last, simple
+from .reading import LONGEST_READ, Form, Run, last, plain, simple
 
 __all__ = [
     "LONGEST_READ",
@@ -39,18 +40,19 @@ class Notation:
     """How a prompt spells the operations of a space: one text per operation, in the space's order.
 
     Large models do well with the field's own `names`. A small model does far better with `words` that are one
-    token each (docs/embedded_llm.md).
+    token each (docs/embedded_llm.md); one in between names the `edges` beside them (docs/llms.md).
     """
 
     name: str
     spelling: tuple[str, ...]
+    labelled: bool = False  # each operation stands beside its edge, where the space's text in words would leave it out
 
     def permuted(self, rng: RandomSource) -> "Notation":
         """The same texts with their meanings shuffled: the control for what the words themselves suggest."""
         left, shuffled = list(self.spelling), []
         while left:
             shuffled.append(left.pop(below(rng, len(left))))
-        return Notation(f"{self.name}-permuted", tuple(shuffled))
+        return Notation(f"{self.name}-permuted", tuple(shuffled), self.labelled)
 
 
 class ReplySchema(dict[str, Any]):
@@ -65,6 +67,8 @@ class ReplySchema(dict[str, Any]):
         super().__init__(schema)
         self.grammar = grammar
         self.draw = draw
+        self.called = ""  # how the answer's line begins, where it has one
+        self.choices: Sequence[str] = schema.get("enum", ())
 
     @classmethod
     def one_of(cls, choices: Sequence[str]) -> "ReplySchema":
@@ -74,20 +78,57 @@ class ReplySchema(dict[str, Any]):
         schema, grammar = {"type": "string", "enum": list(choices)}, f"root ::= {choice_of(choices)}"
         return cls(schema, grammar, lambda rng, shown: rng.choice(choices))
 
+    @classmethod
+    def reasoned(cls, answer: "ReplySchema", *lines: str) -> "ReplySchema":
+        """The answer on the last of these lines, and a sentence in free words on each line before it.
+
+        lines: how they begin. The grammar holds nothing but this form and the length of a sentence.
+        """
+        *sentences, called = lines
+        before = "".join(f'"{line}: " sentence "\\n" ' for line in sentences)
+        grammar = f'root ::= {before}"{called}: " answer\n{SENTENCE}\nanswer{answer.grammar.removeprefix("root")}'
+        fields = {line: {"type": "string"} for line in sentences} | {called: dict(answer)}
+        schema = cls(record(fields), grammar, lambda rng, shown: f"{called}: {answer.draw(rng, shown)}")
+        schema.called, schema.choices = called, answer.choices
+        return schema
+
     def choice(self, reply: str) -> str | None:
-        """The choice that a reply names last, the longest of those that begin alike, or None. Thoughts name none."""
-        if reply in self.get("enum", ()):
-            return reply
-        choices = {simple(choice): choice for choice in self.get("enum", ())}
+        """The choice that a reply names last, or None. Where the form has a line for it, only that line counts."""
+        line = self.called and re.search(rf"\b{self.called}\W+(.*?)(?:\n|\"\s*[,}}]|$)", plain(reply), re.IGNORECASE)
+        named = (line and self.named(line[1])) or self.named(reply)
+        return named[-1] if named else None
+
+    def named(self, reply: str) -> list[str]:
+        """All choices that a reply names, the longest of those that begin alike. Thoughts name none."""
+        if reply in self.choices:
+            return [reply]
+        choices = {simple(choice): choice for choice in self.choices}
         texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
-        named = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
-        return choices[named[-1]] if named else None
+        found = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
+        return [choices[text] for text in found]
+
+
+MOST_CHANGES = 3  # that a strategy is carried out by
+SENTENCE = 'sentence ::= [A-Z] ([^\\n.] | "." [0-9]){10,100} "."'
+"""GBNF of one sentence; a point before a digit ends none."""
 
 
 def record(properties: dict[str, Any]) -> dict[str, Any]:
     """JSON Schema of an object with all of these properties and no other."""
     required = list(properties)
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def grouped(choices: Sequence[str]) -> str:
+    """A grammar of these texts, put together by what stands before their last words.
+
+    llama.cpp tries every alternative at every token: of a DARTS cell's 120 single changes 16 are left to try.
+    """
+    last_words: dict[str, list[str]] = {}
+    for choice in choices:
+        before, space, word = choice.rpartition(" ")
+        last_words.setdefault(json.dumps(before + space), []).append(json.dumps(word))  # JSON's strings are GBNF's too
+    return "root ::= " + " | ".join(f"{before} ({' | '.join(words)})" for before, words in last_words.items())
 
 
 def choice_of(texts: Iterable[str]) -> str:
@@ -134,7 +175,8 @@ class SearchSpace(ABC, Generic[Architecture]):
     def notations(self) -> dict[str, Notation]:
         """How prompts may spell them."""
         words = tuple(word for word, _ in self.glossary.values())
-        return {"names": Notation("names", self.operations), "words": Notation("words", words)}
+        edges = Notation("edges", words, labelled=True)
+        return {"names": Notation("names", self.operations), "words": Notation("words", words), "edges": edges}
 
     def notation(self, notation: str | Notation) -> Notation:
         """A notation by name; a Notation is handed back as it is. Raises UnknownName."""
@@ -186,6 +228,29 @@ class SearchSpace(ABC, Generic[Architecture]):
     @abstractmethod
     def built(self, cells: list[Run]) -> Architecture:
         """The architecture of cells that were found complete in a reply. Raises InvalidArchitecture."""
+
+    def changed(self, arch: Architecture, reply: str, notation: str | Notation) -> Architecture:
+        """The architecture after the single changes that a reply names, one after another; or the whole one in it.
+
+        Raises InvalidArchitecture where it names neither.
+        """
+        found = ReplySchema.one_of(list(self.edits(arch, notation))).named(reply)
+        if not found:
+            return self.read(reply, notation)
+        for change in found:
+            edits = self.edits(arch, notation)
+            if change not in edits:
+                raise InvalidArchitecture(f"{self.name}: {change!r} does not fit the changes before it")
+            arch = edits[change]
+        return arch
+
+    def change_schema(self, arch: Architecture, notation: str | Notation) -> ReplySchema:
+        """A reply that names single changes of an architecture, one to MOST_CHANGES, that make it another one."""
+        edits = list(self.edits(arch, notation))
+        schema = {"type": "array", "items": {"type": "string", "enum": edits}, "minItems": 1, "maxItems": MOST_CHANGES}
+        more = f'("; " change){{0,{MOST_CHANGES - 1}}}'
+        grammar = f"root ::= change {more}\nchange{grouped(edits).removeprefix('root')}"
+        return ReplySchema(schema, grammar, lambda rng, shown: rng.choice(edits))
 
     @abstractmethod
     def edits(self, arch: Architecture, notation: str | Notation) -> dict[str, Architecture]:

@@ -83,7 +83,10 @@ class SixEdgeSpace(SearchSpace[AnyCell]):
         n = self.notation(notation)
         if n.name == "names":
             return self.format(arch)
-        return " ".join(n.spelling[self.operations.index(operation)] for operation in arch.edges)
+        words = [n.spelling[self.operations.index(operation)] for operation in arch.edges]
+        if n.labelled:
+            return ", ".join(f"{edge} {word}" for edge, word in zip(EDGE_NAMES, words, strict=True))
+        return " ".join(words)
 
     def built(self, cells: list[Run]) -> AnyCell:
         (run,) = cells
@@ -99,7 +102,8 @@ class SixEdgeSpace(SearchSpace[AnyCell]):
         for neighbor in self.neighbors(arch):
             edge = next(e for e in range(len(EDGES)) if arch.edges[e] != neighbor.edges[e])
             before, after = word_of[arch.edges[edge]], word_of[neighbor.edges[edge]]
-            edits[f"edge {edge + 1} from {before} to {after}"] = neighbor
+            named = f"{EDGE_NAMES[edge]} {after}, not {before}"  # as a cell spells that edge: small models copy it
+            edits[named if n.labelled else f"edge {edge + 1} from {before} to {after}"] = neighbor
         return edits
 
     def reply_fields(self, word: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +113,10 @@ class SixEdgeSpace(SearchSpace[AnyCell]):
         n = self.notation(notation)
         if n.name == "names":
             return self.field_grammar()
-        return 'root ::= word " " word " " word " " word " " word " " word\nword ::= ' + choice_of(n.spelling)
+        word = "\nword ::= " + choice_of(n.spelling)
+        if n.labelled:
+            return 'root ::= "' + ' word ", '.join(f'{edge} "' for edge in EDGE_NAMES) + " word" + word
+        return 'root ::= word " " word " " word " " word " " word " " word' + word
 
     @abstractmethod
     def field_grammar(self) -> str:

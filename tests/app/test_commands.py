@@ -180,7 +180,7 @@ def test_a_home_that_no_shell_expanded_is_the_home(text, monkeypatch, tmp_path):
     ("words", "sentence"),
     [
         (["--notation", "foo"], "unknown notation of nas201 'foo'; valid: names, words"),
-        (["--strategy", "foo"], "strategy must be 'free' or 'edit'"),
+        (["--strategy", "foo"], "strategy must be 'free', 'edit' or 'reasoned'"),
         (["--alpha0", "foo"], "nas201: 3 nodes joined by '+' expected"),
         (["--bn", "accumulated"], "--bn only with the evaluator oneshot. Leave it out."),
         (["--supernet", "darts"], "--supernet works where a supernet gives the score"),

@@ -1,6 +1,7 @@
 """What is written is on disk, and what cannot be written or read is one sentence."""
 
 import json
+import lzma
 import os
 import resource
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from seki_lib.files.errors import RunError
 from seki_lib.files.jsonl import (
     append_line,
+    is_there,
     make_folder,
     on_disk,
     read_if_whole,
@@ -192,3 +194,12 @@ def test_a_lone_surrogate_is_written_and_comes_back(tmp_path):
 def test_a_reader_of_the_printed_lines_who_has_gone_is_no_trouble_of_the_disk(tmp_path):
     with pytest.raises(BrokenPipeError), on_disk(tmp_path):
         raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_kept_file_may_be_packed_and_the_plain_one_counts_where_both_are(tmp_path):
+    path = tmp_path / "transcript.jsonl"
+    path.with_name("transcript.jsonl.xz").write_bytes(lzma.compress(b'{"a": 1}\n{"a": 2}\n'))
+    assert is_there(path) and not is_there(tmp_path / "history.jsonl")
+    assert [line["a"] for line in read_lines(path)] == [1, 2]
+    path.write_bytes(b'{"a": 3}\n')
+    assert [line["a"] for line in read_lines(path)] == [3]

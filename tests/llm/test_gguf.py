@@ -75,7 +75,8 @@ def hub(monkeypatch, tmp_path):
     hub = Hub()
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("SEKI_DATA", raising=False)
+    for variable in ("SEKI_DATA", "SEKI_MIRROR", gguf.CAP):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(gguf, "time", SimpleNamespace(sleep=hub.waits.append))
     yield hub
     hub.close()
@@ -84,7 +85,8 @@ def hub(monkeypatch, tmp_path):
 def test_a_model_of_several_files_arrives_whole_and_is_named_by_its_first(hub):
     path = fetch_gguf(TINY)
     assert path.name == "tiny-00001-of-00002.gguf"
-    assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == CONTENT
+    assert {p.name: p.read_bytes() for p in path.parent.glob("*.gguf")} == CONTENT
+    assert not list(path.parent.glob("*.part"))
     assert locate_gguf(TINY) == path
     asked = len(hub.asked)
     assert fetch_gguf(TINY) == path and len(hub.asked) == asked  # what is here is not asked for
@@ -156,7 +158,8 @@ def test_too_little_disk_is_said_before_anything_is_downloaded(hub, monkeypatch)
 
 
 def test_the_ladder_is_the_papers_family_with_licence_size_and_hashes():
-    assert list(GGUFS) == [f"qwen2.5-{size}b" for size in ("0.5", "1.5", "3", "7", "14", "32")]
+    sizes = ("0.5", "coder-0.5", "1.5", "coder-1.5", "3", "7", "14", "32")
+    assert list(GGUFS) == [f"qwen2.5-{size}b" for size in sizes]
     sizes = [model.size for model in GGUFS.values()]
     assert sizes == sorted(sizes) and sizes[0] > 0.4e9 and sizes[-1] < 20e9
     assert all(re.fullmatch(r"[0-9a-f]{64}", part.sha256) for model in GGUFS.values() for part in model.parts)

@@ -9,8 +9,9 @@ import pytest
 from seki_lib import get_llm
 from seki_lib.files.errors import LLMError, UnknownName
 from seki_lib.llm import CallSeed
-from seki_lib.llm.local import after_space, grouped
+from seki_lib.llm.local import after_space
 from seki_lib.spaces import ReplySchema, get_space
+from seki_lib.spaces.base import grouped
 
 
 def ask(llm, text, **options):

@@ -4,10 +4,12 @@ import pytest
 from fakes import FakeLLM
 
 from seki_lib import runs
+from seki_lib.baseline_runs import baseline_runs
 from seki_lib.files.jsonl import read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
+from seki_lib.report import table7 as module
 from seki_lib.report.prompting import changed_edges, parts
 from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, reply_counts, table7, what_it_takes
 from seki_lib.report.tables import paper_table
@@ -152,7 +154,7 @@ def test_an_llm_without_a_search_says_what_it_takes(results):
     assert what_it_takes("openai:gpt-4o-mini", tokens) == "OPENAI_API_KEY, about $0.013 a search"
 
 
-@pytest.mark.parametrize("templates", ["full", "compact"])
+@pytest.mark.parametrize("templates", ["full", "short", "compact"])
 @pytest.mark.parametrize("stage", VARIABLES)
 def test_the_frameworks_show_every_word_of_the_template(templates, stage):
     prompts = Prompts.load(templates)
@@ -173,3 +175,41 @@ def test_changed_edges_are_those_with_another_operation(space):
     b = space.parse("|none~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|avg_pool_3x3~2|")
     assert changed_edges(a, b) == [(1, 2), (2, 3)]
     assert changed_edges(a, a) == []
+
+
+def test_kept_searches_of_an_llm_that_has_not_searched_here_are_shown_as_replayed(results, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "KEPT", Home(results, "smoke"))
+    for seed in (0, 1):  # of which prompts were chosen
+        folder = Home(results, "smoke").search("nas201", "cifar10", "fake:llm", seed=seed)
+        folder.rename(folder.with_name(f"seed={seed + 8}"))
+    here = tmp_path / "here"
+    cells = row(table7(here, "smoke"), "SEKI, ours, fake:llm")
+    assert cells["NAS-Bench-201: CIFAR-10 test"].provenance == "replayed"
+    assert "kept in results/reference" in cells["calls"].detail
+    assert "SEKI, ours, fake:llm" not in {label for label, _, _ in table7(here, "laptop").rows}  # other settings
+
+
+def test_a_strategy_is_obeyed_where_the_first_reply_has_the_change_that_it_names(tmp_path, space):
+    parent = space.parse(CELLS[0])
+    change = next(iter(space.edits(parent, "edges")))
+    history = [{"round": i, "canonical": "", "how": "llm", "architecture": CELLS[0]} for i in range(3)]
+    settings = {"notation": "edges", "strategy": "reasoned"}
+    write_json(tmp_path / "config.json", {"run": {"space": "nas201"}, "search": settings})
+    took = {"key": "k", "usage": {}, "seconds": 0.0, "messages": [], "attempt": 0}
+    calls = []
+    other = list(space.edits(parent, "edges"))[-1]
+    for i, reply in enumerate((change, other), start=1):
+        calls.append({"round": i, "stage": "critique", "reply": f"Problem: P.\nRemedy: R.\nChange: {change}", **took})
+        calls.append({"round": i, "stage": "refine", "reply": reply, **took})
+    for name, lines in (("history", history), ("transcript", calls)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert reply_counts(tmp_path)["obeyed"] == 50
+
+
+def test_differences_to_the_baselines_are_paired_by_seed(results, table):
+    baselines = baseline_runs("nas201", "cifar10", Profile("smoke", baseline_seeds=3), results, evaluations=9)
+    note = next(n for n in table7(results, "smoke", baselines).notes if "paired by seed" in n)
+    finals = [s.result["final"]["cifar10_test"] for s in Home(results, "smoke").finished_searches("nas201")]
+    others = [final["cifar10_test"] for final in baselines.finals("random_search")]
+    mean = sum(mine - other for mine, other in zip(finals, others, strict=False)) / len(finals)
+    assert f"{mean:+.2f}" in note and "against random search" in note and "n = 2" in note
