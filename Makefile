@@ -5,8 +5,9 @@
 # make ablations   the same, and all settings of Tables 5 and 6 by the surrogate for 10 seeds: some hours of one core  SEEDS=
 # make trust       how far f(α) can be trusted, over three supernets (notebook 01)       PROFILE= SEEDS=
 # make test        set up, then run all tests
-# make lint        ruff, mypy, and notebooks without outputs
+# make lint        ruff, mypy, and report notebooks without outputs
 # make lab         JupyterLab on the notebooks
+# make lessons     run the course in notebooks/learn anew and keep its outputs: some minutes
 # make docs        the site, in site/: pages, notebooks (executed, after `make reproduce`), API; every link is checked
 # Python 3.11 or newer and a package index are all it takes. Every target is safe to stop and to call again.
 PYTHON ?= python3
@@ -18,7 +19,7 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce plan ablations trust test lint lab docs setup data preflight
+.PHONY: reproduce plan ablations trust test lint lab lessons docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
@@ -40,6 +41,9 @@ lint: setup
 
 lab: data
 	@$(BIN)/seki lab
+
+lessons: data
+	@$(BIN)/python tools/lessons.py
 
 docs: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]" || \
