@@ -11,8 +11,9 @@
 # make ladder      searches of NAS-Bench-201 by two models of 0.5 and 1.5 B parameters, after 1.6 GB of download: hours of one core  SEEDS=
 # make trust       how far f(α) can be trusted, over three supernets (notebook 01)       PROFILE= SEEDS=
 # make test        set up, then run all tests
-# make lint        ruff, mypy, and notebooks without outputs
+# make lint        ruff, mypy, and report notebooks without outputs
 # make lab         JupyterLab on the notebooks
+# make lessons     run the course in notebooks/learn anew and keep its outputs: some minutes
 # make docs        the site, in site/: pages, notebooks (executed, after `make reproduce`), API; every link is checked
 # Python 3.11 or newer and a package index are all it takes. Every target is safe to stop and to call again.
 PYTHON ?= python3
@@ -24,7 +25,7 @@ BIN := .venv/bin
 
 export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
 
-.PHONY: reproduce replay page compare evidence plan ablations controls ladder trust test lint lab docs setup data preflight
+.PHONY: reproduce replay page compare evidence plan ablations controls ladder trust test lint lab lessons docs setup data preflight
 
 reproduce: data
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
@@ -70,6 +71,9 @@ lint: setup
 
 lab: data
 	@$(BIN)/seki lab
+
+lessons: data
+	@$(BIN)/python tools/lessons.py
 
 docs: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]" || \

@@ -12,7 +12,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("*.md", "*.cff", "LICENSE", "docs/*.md", "notebooks/*.ipynb", "benchmarks/results/*", "data/*.md",
+PAGES = ("*.md", "*.cff", "LICENSE", "docs/*.md", "notebooks/**/*.ipynb", "benchmarks/results/*", "data/*.md",
          "results/reference/*.md", "results/reference/figures/*.png")  # fmt: skip
 EXECUTED = ROOT / "results" / "laptop"
 
