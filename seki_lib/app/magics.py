@@ -32,8 +32,8 @@ from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts, as_text
-from ..report.statistics import interval
 from ..report.run_page import BeforeAfter
+from ..report.statistics import interval
 from ..results import RunSpec
 from ..runs import first_rounds, kept_prompts, rerun, search_run, walk, with_prompts
 from ..search import Repository, Step, questions
