@@ -60,10 +60,8 @@ def audited(entries):
     print(f"- Largest sd of four values: {entries.largest_sd(means).round(2).tolist()}; printed {sds.tolist()}.")
     print(f"- Column maxima: {entries.maxima().round(2).tolist()}; printed {audit.row3('Oracle Best')[0].tolist()}.")
     for number in (5, 6):
-        found = audit.grid(number)
-        values = (
-            f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in found.items()
-        )
+        found = audit.grid(number).items()
+        values = [f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in found]
         print(f"- Table {number}: {', '.join(values)}.")
     low, high = audit.range_of(1, 3.92)
     print(
