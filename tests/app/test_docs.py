@@ -58,7 +58,7 @@ def test_a_placeholder_is_seen(text):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_what_a_notebook_imports_is_there(path):
     for module, names in re.findall(r"^ *from (seki_lib[\w.]*) import ([\w, ]+)$", text_of(path), re.MULTILINE):
-        for imported in names.split(", "):
+        for imported in re.sub(r" as \w+", "", names).split(", "):
             there = hasattr(import_module(module), imported) or find_spec(f"{module}.{imported}")
             assert there, f"{module} has no {imported}"
 
