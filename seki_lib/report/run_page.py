@@ -28,7 +28,7 @@ from .cells import draw_cell
 from .plots import draw_cell as draw_six_edges
 from .tables import describe_cost
 
-DPI = 45  # of the drawn cells: a whole search stays below a megabyte
+DPI = 70  # of the drawn cells: a page of a whole search takes about a megabyte
 
 
 def run_page(folder: Path, *, drawn: bool = True) -> str:
@@ -77,8 +77,8 @@ class BeforeAfter:
     def caution(self) -> str:
         """What so few rounds can say."""
         return (
-            f"{len(self.after)} round(s) of one seed prove nothing: scores of single cells scatter far more than "
-            "prompts differ. Compare whole searches of many seeds."
+            f"A few rounds of one seed ({len(self.after)} here) prove nothing: scores of single cells scatter far more "
+            "than prompts differ. Compare whole searches of many seeds."
         )
 
     def __str__(self) -> str:
