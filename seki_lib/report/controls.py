@@ -119,6 +119,14 @@ def of_runs(runs: BaselineRuns, name: str) -> Outcome:
     return Outcome(dict(enumerate(map(float, tests))), runs.scores[name])
 
 
+def own_shares(asked: Mapping[str, Outcome]) -> tuple[str, list[list[float]]]:
+    """(where from, shares) of the LLM's operations: of samples that saw no cell and no score, else of SEKI's."""
+    for name, where in (("iid", "iid, which saw no score"), ("seki", "SEKI, which had seen scores")):
+        if name in asked and (shares := reply_shares(asked[name].searches)):
+            return where, shares
+    return "nowhere", []
+
+
 def reply_shares(searches: Sequence[SearchResult]) -> list[list[float]]:
     """(edges, operations): how often the LLM put each operation on each edge, in all architectures that it replied."""
     space = get_space("nas201")
@@ -177,6 +185,8 @@ NOTES = (
     "Brackets are 95 % bootstrap intervals over seeds, of four seeds or more; differences are paired, since a seed has "
     "the same α0 in all arms. No row is marked as the best: two rows differ only where the interval of their "
     "difference leaves zero out.",
+    "`frequencies` draws by the LLM's replies in the arm iid, if that was run, else by those in SEKI, which follow the "
+    "scores that it saw; its interval is over draws, not over searches of the LLM.",
     "`without …` takes the best cell among those that the LLM's first replies gave, α0 included.",
     "Related work with controls of this kind: arXiv 2606.21641 (in LLM tuning the warm start wins, not the model), "
     "2603.24647 (CMA-ES and TPE beat LLM agents in a fixed space, hybrids win), 2602.16805 (simple baselines match "

@@ -191,7 +191,7 @@ ARMS: dict[str, Arm] = {
     ),
     "random": Arm("chance in the LLM's place: every cell alike, and any single change", llm="chance:random"),
     "frequencies": Arm(
-        "each edge is drawn as often as the LLM put each operation there in all its replies", proposer="frequencies"
+        "each edge by itself, drawn as often as the LLM's replies put each operation there", proposer="frequencies"
     ),
     "random_search": Arm("random search", proposer="random_search"),
     "random_search_novel": Arm("random search that repeats no class", proposer="random_search", novel=True),

@@ -123,7 +123,8 @@ def test_an_arm_takes_over_the_answers_that_it_shares_with_seki(results, monkeyp
 
 def test_the_table_has_a_row_for_every_arm_and_says_what_was_not_run(results):
     arms = arms_of(results)
-    shares = controls.reply_shares(arms["seki"].searches)
+    where, shares = controls.own_shares(arms)
+    assert where == "SEKI, which had seen scores" and controls.own_shares({}) == ("nowhere", [])
     assert len(shares) == 6 and all(sum(edge) == pytest.approx(1) for edge in shares)
     arms |= controls.free_arms(SMOKE, results, shares)
     table = controls.controls_table(arms, LLM, "smoke", "here")
