@@ -1,7 +1,7 @@
 # make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
-# make replay      Tables 3 to 7 once more from the kept searches, without a model: a minute or two
+# make replay      the tables of LLMs once more from the kept searches, without a model: a minute or two
 # make page        results/<profile>/index.html once more: all of a profile's results as one file    PROFILE=
 # make compare     what differs between a profile's tables and the kept ones, and whether that is normal    PROFILE=
 # make evidence    whether the numbers in the tables of README.md and docs/ stand in kept files

@@ -29,11 +29,11 @@ from ..paper import Edition, Search, needs_of
 from ..paper.settings import PAPER_BEST
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts
-from ..report import ablation_tables, benchmark_tables
+from ..report import ablation_tables, benchmark_tables, by_surrogate
 from ..report.page import write_page
 from ..report.table7 import table7
 from ..report.tables import Table, not_run
-from ..results import Home, RunSpec, SearchResult, is_finished
+from ..results import Home, RunSpec, SearchResult, by_llm, is_finished
 from ..search import Repository, SearchConfig, run
 from ..search import Search as Walk
 from ..search.repository import Record, read_history
@@ -46,6 +46,7 @@ TABLES = {  # -> the spaces whose searches stand in it
     "table5": ("darts",),
     "table6": ("darts",),
     "table7": ("nas201", "darts"),
+    "darts_by_surrogate": ("darts",),
 }
 MARK = "replay.json"  # of a folder that replays write, so that no other results are ever replaced
 
@@ -85,7 +86,7 @@ class Replayed:
 
 
 def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], None] = print) -> Path:
-    """Make Tables 3 to 7 of a kept folder anew in `<results>/<profile>`, with the page; returns that folder.
+    """Make the tables of a kept folder's searches anew in `<results>/<profile>`, with the page; returns that folder.
 
     Raises RunError if that folder holds results that no replay made, or the kept one no search.
     """
@@ -102,7 +103,11 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
         say(str(one))
     lacking = {one.place: one.why for one in found if one.why}
     for name, make in _makers(edition, results).items():
-        table = _made(name, make, edition)
+        try:
+            table = _made(name, make, edition)
+        except AssetError as error:
+            say(f"{name}: not run: {error}")
+            continue
         mark_replayed(table, {one.place: one.walked for one in found if not one.why}, str(kept))
         if lacking:
             table.notes.append(f"Left out, since today's code does not make them again: {'; '.join(lacking)}.")
@@ -171,18 +176,21 @@ def _bring(folder: Path, kept: Path, home: Home) -> Replayed:
 
 def _makers(edition: Edition, results: Path) -> dict[str, Callable[[], Table]]:
     """Table -> what makes it from the searches in the folder."""
-    truth = cache(partial(_by_chance, edition))  # both tables share it
-    return {
+    chance = cache(partial(_by_chance, edition))  # both tables share it
+    variant = f"evaluator={edition.surrogate}"
+    by_llms = by_llm(Home(results, edition.name).finished_searches("darts", "cifar10", variant=variant))
+    more = {"darts_by_surrogate": partial(_by_surrogate, edition, results, by_llms)} if by_llms else {}
+    return more | {
         "table3": partial(_table3, edition, results),
         "table4": partial(_table4, edition, results),
-        "table5": lambda: _ablations(5, edition, results, *truth()),
-        "table6": lambda: _ablations(6, edition, results, *truth()),
+        "table5": lambda: _ablations(5, edition, results, *chance()),
+        "table6": lambda: _ablations(6, edition, results, *chance()),
         "table7": partial(table7, results, edition.name),
     }
 
 
 def _made(name: str, make: Callable[[], Table], edition: Edition) -> Table:
-    """A table, or the paper's rows with the reason why there are none of ours."""
+    """A table; of Tables 3 and 4, the paper's rows with the reason if there are none of ours."""
     try:
         return make()
     except (AssetError, RunError) as error:
@@ -219,6 +227,13 @@ def _table4(edition: Edition, results: Path) -> Table:
     }
     methods = benchmark_tables.baseline_methods(baselines, evaluators)
     return benchmark_tables.table4(benchmark_tables.searched_method(runs, evaluators), methods, evaluators, runs)
+
+
+def _by_surrogate(edition: Edition, results: Path, searches: dict[str, list[SearchResult]]) -> Table:
+    profile, seeds = edition.profile, by_surrogate.baseline_seeds(edition.profile)
+    where, evaluations = ("darts", "cifar10", profile, results), profile.rounds + 1
+    baselines = baseline_runs(*where, evaluations=evaluations, evaluator=edition.surrogate, seeds=seeds)
+    return by_surrogate.surrogate_table(searches, baselines, profile.name)
 
 
 def _ablations(number: int, edition: Edition, results: Path, chance: ablation_tables.Chance, source: str) -> Table:

@@ -207,11 +207,14 @@ _SMOKE = SupernetConfig(
 )  # fmt: skip
 _LAPTOP = SupernetConfig(
     channels=4, layers=3, epochs=8, batch=32, lr=0.025, resolution=16, threads=1, stand_in=True
-)  # what else was tried: benchmarks/results/supernet.md
+)  # what else was tried: benchmarks/results/supernet.md and supernet_tries.md
 _NAS201 = SupernetConfig(layers=5, epochs=100, batch=64, lr=0.025, lr_end=0.001)  # §5.1.2: as β-DARTS's code has it
 SUPERNETS: dict[str, dict[str, Any]] = {
     "smoke": {"darts": _SMOKE, "nas201": replace(_SMOKE, layers=1)},
-    "laptop": {"darts": _LAPTOP, "nas201": replace(_LAPTOP, channels=8, layers=1, epochs=4, batch=64, lr=0.05)},
+    "laptop": {
+        "darts": _LAPTOP,
+        "nas201": replace(_LAPTOP, channels=8, layers=1, epochs=30, batch=64, lr=0.05, resolution=8),
+    },
     "workstation": {"darts": SupernetConfig(precision="bf16"), "nas201": replace(_NAS201, precision="bf16")},
     "paper": {"darts": SupernetConfig(), "nas201": _NAS201},
 }

@@ -28,13 +28,15 @@ def replayed(tmp_path_factory, table, trans101_table):
 
 def test_every_search_that_a_table_needs_comes_out_of_its_transcript_round_by_round(replayed):
     _, said = replayed
-    assert len(said) == len(set(said)) == 18
+    assert len(said) == len(set(said)) >= 18
     assert all(line.endswith("50 rounds are those of its transcript") for line in said)
 
 
 def test_the_tables_hold_the_kept_values_marked_as_replayed(replayed, table):
     folder, _ = replayed
-    assert {path.stem for path in (folder / "tables").glob("*.csv")} == set(TABLES)
+    by_surrogate = any((REFERENCE / "searches" / "darts" / "cifar10").glob("*/evaluator=surrogate/seed=*"))
+    made = {path.stem for path in (folder / "tables").glob("*.csv")}
+    assert made == {name for name in TABLES if by_surrogate or name != "darts_by_surrogate"}
     for name in ("table3", "table4", "table7"):
         here, there = (Table.read(home / "tables" / f"{name}.csv") for home in (folder, REFERENCE))
         kept = {label: cells for label, _, cells in there.rows}
