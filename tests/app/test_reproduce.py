@@ -64,6 +64,8 @@ def output_of(results, name):
 
 def test_one_command_makes_every_table_figure_and_notebook_of_the_profile(results, table):
     assert "Table 3. NAS-Bench-201" in (results / "printed.txt").read_text()
+    page = results / "smoke" / "index.html"
+    assert "Table 3. NAS-Bench-201" in page.read_text() and page.stat().st_size <= 6_000_000
     assert our_row(results)["n"] == "1"
     assert our_row(results)["CIFAR-10 test provenance"].startswith(
         "measured: local:smollm2-135m, seeds [0], 7 evaluations"
