@@ -14,7 +14,7 @@ from ..evaluators.tabular import Tabular, tabular
 from ..evaluators.trans101_table import TASKS
 from . import audit
 from .benchmark_tables import COLUMNS3, paper_ranks
-from .tables import Cell, Table, paper_table
+from .tables import REMARK, Cell, Table, paper_table
 
 ROUNDED = 3 * audit.HALF  # that two digits of a deviation and of a mean of four can make up, in points
 HELD, FAILED, OPEN = "held", "did not hold", "cannot be decided here"
@@ -69,7 +69,7 @@ def audit_table(checks: Sequence[Check], profile: str) -> Table:
             "question": " ".join(dict.fromkeys(check.question for check in led if check.question)) or "–",
         }
         marks = {"verdict": "measured", "why": "measured"}
-        cells = {name: Cell(text, marks.get(name, "remark")) for name, text in texts.items()}
+        cells = {name: Cell(text, marks.get(name, REMARK)) for name, text in texts.items()}
         table.add(f"Table {number}: {claim}", cells, len(own))
     table.notes = [
         "n is the number of checks. `held`: the printed numbers agree with the data. `did not hold`: at least one "

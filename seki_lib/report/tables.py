@@ -16,6 +16,7 @@ from ..files.errors import RunError
 from ..files.jsonl import on_disk
 
 LETTERS = {"paper": "P", "measured": "M", "replayed": "R", "not run": "–"}
+REMARK = "remark"  # the provenance of words that are no result
 LEGEND = {
     "paper": "quoted from the paper, digit by digit",
     "measured": "measured by this kit",
@@ -44,7 +45,7 @@ def typed(name: str) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as text, its provenance (a key of LETTERS, or `remark`), and what else a reader should know of it."""
+    """One value as text, its provenance (a key of LETTERS, or REMARK), and what else a reader should know of it."""
 
     text: str
     provenance: str
@@ -102,7 +103,7 @@ class Table:
             if len(row) != len(head):
                 raise RunError(f"{path} is damaged: a row has {len(row)} fields, its head has {len(head)}.")
             origins = [origin.partition(": ") for origin in row[3::2]]
-            if unknown := {origin[0] for origin in origins} - LETTERS.keys():
+            if unknown := {origin[0] for origin in origins} - {*LETTERS, REMARK}:
                 raise RunError(f"{path} is damaged: a cell says that it is {', '.join(sorted(unknown))}.")
             cells = [Cell(text, origin[0], origin[2]) for text, origin in zip(row[2::2], origins, strict=True)]
             table.rows.append((row[0], row[1], cells))

@@ -10,7 +10,7 @@ from PIL import Image
 from seki_lib.files.errors import RunError
 from seki_lib.report import page as module
 from seki_lib.report.page import LIMIT, page, write_page
-from seki_lib.report.tables import Cell, Table, not_run
+from seki_lib.report.tables import REMARK, Cell, Table, not_run
 from seki_lib.report.verdicts import beside_paper, machines, verdict
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -163,7 +163,7 @@ def test_a_folder_without_tables_says_what_comes_next(tmp_path):
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
     table = Table("t", "A title", {"a": "acc", "l": "loss"}, notes=["a note", "[not a legend] but a note"])
-    table.add("theirs", {"a": Cell("1.0", "paper")})
+    table.add("theirs", {"a": Cell("1.0", "paper"), "l": Cell("in words", REMARK)})
     table.add("ours", {"a": Cell("2.0", "replayed", "4 seeds: 8"), "l": not_run("a GPU")}, 4, [{"mostly_fallback": 1}])
     read = Table.read(table.write(tmp_path)[0])
     assert (read.name, read.title, read.rows, read.notes) == (table.name, table.title, table.rows, table.notes)
