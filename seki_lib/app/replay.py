@@ -164,7 +164,7 @@ def _edition(kept: Path, profile: Profile) -> Edition:
 def _bring(folder: Path, kept: Path, home: Home) -> Replayed:
     """Copy a kept search and walk it; one that does not come out again is taken away."""
     place = folder.relative_to(kept).as_posix()
-    rounds, walked = len(read_history(folder / "history.jsonl")) - 1, (folder / "transcript.jsonl").is_file()
+    rounds, walked = len(read_history(folder / "history.jsonl")) - 1, any(folder.glob("transcript.jsonl*"))
     if walked:
         try:
             walk(folder)

@@ -135,7 +135,7 @@ def test_tokens_and_dollars_of_counted_prompts_are_the_sums_by_hand(fresh):
 
 def test_tokens_and_seconds_of_the_embedded_llm_are_those_of_the_committed_searches(tmp_path):
     known = asking("local:smollm2-135m", "nas201", Home(tmp_path, "paper"))
-    folders = sorted((ROOT / "results/reference/searches/nas201").glob("*/*/default/seed=*"))
+    folders = sorted((ROOT / "results/reference/searches/nas201").glob("*/local-smollm2*/default/seed=*"))
     results = [json.loads((folder / "result.json").read_text()) for folder in folders]
     assert known.source.startswith(f"{len(results)} finished searches")
     rounds = len(results) * 35, len(results) * 15

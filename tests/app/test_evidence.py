@@ -10,11 +10,13 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 from evidence import check, is_among, numbers_in  # noqa: E402
 
+QWEN = "results/reference/searches/nas201/cifar10/local-qwen2.5-coder-0.5b/default/seed=8"
+
 
 @pytest.fixture
 def copy(tmp_path):
     """README, docs and what they are proved by, to be changed."""
-    for name in ("docs", "tools", "benchmarks/results", "results/reference/tables"):
+    for name in ("docs", "tools", "benchmarks/results", "results/reference/tables", QWEN):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "README.md", tmp_path)
     return tmp_path
@@ -29,14 +31,15 @@ def plant(path, was, becomes):
 def test_every_number_of_the_tables_stands_in_a_kept_file():
     wrong, owed, proved = check()
     assert not wrong, "\n".join(wrong)
-    assert proved > 400 and len(owed) < 30
+    assert proved > 400 and len(owed) < 35
 
 
 @pytest.mark.parametrize(
     ("page", "was", "becomes"),
     [("README.md", "94.03 ± 0.32", "94.13 ± 0.32"), ("README.md", "93.59 ± 0.65", "93.59 ± 0.56"),
-     ("README.md", "rank 65.1", "rank 56.1"), ("README.md", "to 38.9 %", "to 39.9 %"),
-     ("README.md", "0.14 with", "0.41 with"), ("docs/judges.md", "0.65 [0.62, 0.69]", "0.65 [0.62, 0.96]"),
+     ("README.md", "rank 65.1", "rank 56.1"), ("README.md", "95.39 ± 0.05", "95.93 ± 0.05"),
+     ("README.md", "0.31 [0.23, 0.39]", "0.31 [0.23, 0.93]"),
+     ("docs/judges.md", "0.65 [0.62, 0.69]", "0.65 [0.62, 0.96]"),
      ("docs/embedded_llm.md", "| 94.07 ± 0.32 | 91.18", "| 94.70 ± 0.32 | 91.18")],
 )  # fmt: skip
 def test_a_planted_number_is_found_missing(copy, page, was, becomes):
@@ -46,8 +49,8 @@ def test_a_planted_number_is_found_missing(copy, page, was, becomes):
 
 
 def test_a_changed_kept_file_is_seen(copy):
-    plant(copy / "results" / "reference" / "tables" / "trust.csv", "0.14 [0.08, 0.19]", "0.15 [0.08, 0.19]")
-    assert [sentence for sentence in check(copy)[0] if sentence.startswith("README.md") and "0.14" in sentence]
+    plant(copy / "results" / "reference" / "tables" / "darts_by_surrogate.csv", "95.67 ± 0.49", "95.68 ± 0.49")
+    assert [sentence for sentence in check(copy)[0] if sentence.startswith("README.md") and "95.67" in sentence]
 
 
 def test_a_new_row_of_measurements_needs_an_entry_and_an_entry_needs_a_row(copy):
