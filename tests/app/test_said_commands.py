@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 OTHERS = {  # options that texts mention of other programs, and of %%prompt
     "--nproc_per_node", "--user", "--no-deps", "--quiet", "--dest", "--snakefile", "--directory", "--configfile",
     "--cores", "--rerun-incomplete", "--rerun-triggers", "--nolock", "--config", "--notebook-dir", "--help",
+    "--disable-pip-version-check", "--only-binary", "--no-cache-dir",  # pip's
     "--round", "--save", "--dry-run", "--printshellcmds",
 }  # fmt: skip
 
@@ -58,7 +59,7 @@ def commands_in(text):
     """(command, its options) of every `seki <command> …` up to the end of its line, its quotes or its parentheses."""
     for found in re.finditer(r"(?:\bseki|seki_lib\.app\.cli|\{SEKI\}|/seki) +([a-z][a-z-]*)([^\n`;|#)]*)", text):
         rest = re.split(r"(?:, then|\bseki\b|then:)", found[2])[0]
-        yield found[1], re.findall(r"(?<![\w-])--[a-z][a-z_-]*", rest)
+        yield found[1], re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", rest)
 
 
 SAID = [pytest.param(*said, id=f"{number}-{said[0]}") for number, said in enumerate(texts())]
@@ -73,7 +74,7 @@ def test_what_a_text_advises_exists(where, text):
         unknown = set(options) - spelt(COMMANDS[command])
         assert not unknown, f"{where}: seki {command} has no {', '.join(unknown)}"
     if where.suffix == ".py" or "notebooks" in where.parts:
-        said = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", text)) - OTHERS
+        said = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]+", text)) - OTHERS
         assert not said - EVERY, f"{where}: no command has {', '.join(said - EVERY)}"
 
 
