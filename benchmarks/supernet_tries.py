@@ -47,11 +47,9 @@ class Try(SupernetTraining):
                     norm.bias.requires_grad_(False)
         if "plain-images" in self.changes:
             self.images.views = lambda images, generator, place: normalise(images, *self.images.statistics)
-        if "half-decay" in self.changes:
-            self.optimizer.param_groups[0]["weight_decay"] = 5e-5
 
     def train_step(self):
-        """One batch through one cell or several, whose gradients are averaged."""
+        """One batch through one cell, or through all of a fair step, whose gradients are averaged."""
         images, labels = next(self.batches)
         cells = self.cells()
         self.optimizer.zero_grad(set_to_none=True)
@@ -66,16 +64,15 @@ class Try(SupernetTraining):
     def cells(self):
         """The cells of this step."""
         rng = Random(self.seed_of(f"path/{self.step}"))
-        count = next((int(name[5:]) for name in self.changes if name.startswith("cells")), 1)
         if "fair" in self.changes:  # every operation of every edge once a step (FairNAS)
             return fair(self.space, rng)
-        cells = [self.space.random(rng) for _ in range(count)]
+        cell = self.space.random(rng)
         if "canonical" in self.changes:
-            cells = [self.space.canonical(cell) for cell in cells]
+            cell = self.space.canonical(cell)
         if "connected" in self.changes:  # and nothing that is cut off
-            while any(set(self.space.signature(cell.edges).split("+")) == {"#"} for cell in cells):
-                cells = [self.space.canonical(self.space.random(rng)) for _ in range(count)]
-        return cells
+            while set(self.space.signature(cell.edges).split("+")) == {"#"}:
+                cell = self.space.canonical(self.space.random(rng))
+        return [cell]
 
 
 def fair(space, rng):
@@ -86,6 +83,10 @@ def fair(space, rng):
 
 
 LAPTOP = SUPERNETS["laptop"]
+BASE = {  # what the kit trained before: the settings that each try differs from
+    "darts": LAPTOP["darts"],
+    "nas201": replace(LAPTOP["nas201"], epochs=4, resolution=16),
+}
 CANONICAL = ("canonical",)
 TRIES = {  # name -> (settings, changes)
     "base": ({}, ()),
@@ -132,7 +133,7 @@ def readings(network, images, arch, config):
 def one_try(space, name, seed):
     """Rows of one training: reading, images, τ and its interval, τ in the best fifth, seconds."""
     settings, changes = TRIES[name]
-    config = replace(LAPTOP[space], **settings)
+    config = replace(BASE[space], **settings)
     images = search_images(config)
     data = images.load("cifar10")
     started = time.process_time()

@@ -4,14 +4,13 @@ The comment beside a field is its help. None, or an empty text, stands for what 
 """
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 from tyro.conf import Positional
@@ -37,9 +36,8 @@ from ..spaces import get_space
 from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture, training_protocol
 from . import options as option
 from .data import ACTIONS
-from .finished import Compare, Page, Replay
+from .finished import Compare, Cost, Page, Replay, Show
 from .notebook import ROOT, execute, find_notebook, read_parameters
-from .show import describe, prices_of
 
 SEEDS_A_SET = 200  # seeds of a profile's baselines for one ranking of cells: 10 in the laptop, 1 in smoke
 
@@ -315,50 +313,6 @@ class SupernetCommand(Trained):
         result = self.train(trainer.run_supernet, spec, config, self.space)
         took = f"{result['params_m']:.2f} M parameters, {result['seconds']:.0f} s"
         self.say(f"{self.space}  {took}; done: {spec.folder(self.results)}")
-
-
-@dataclass(frozen=True)
-class Show:
-    """One search, training or supernet: its settings, how far it is, what came of it, what the LLM cost."""
-
-    run_folder: Annotated[
-        option.Folder, tyro.conf.arg(name="run"), Positional
-    ]  # its folder, or the folder of all its seeds
-    html: bool = False  # print a search as one HTML page, round by round: prompts, replies, drawn cells
-
-    def run(self) -> None:
-        if not self.html:
-            print(describe(self.run_folder))
-            return
-        from ..report.run_page import run_page
-
-        print(run_page(self.run_folder))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost(Command):
-    """What the paper's tables will take: GPU-hours, tokens, dollars, LLM-hours. Finished work is not counted.
-
-    With RUN: what the calls of that run would cost on every LLM with a known price, from the tokens it was measured to
-    take (tokenizers differ).
-    """
-
-    run_folder: Annotated[option.MaybePath, tyro.conf.arg(name="run"), Positional] = None  # a search
-    profile: str = "paper"  # or workstation
-    card: str = "a100"  # the GPU
-    gpus: option.Cards = 1  # how many
-    llm: str = "openai:gpt-4o-mini"  # provider:model
-    precision: str = ""  # fp32 or bf16
-    json: bool = False  # as data
-
-    def run(self) -> None:
-        if self.run_folder is not None:
-            print("\n".join(prices_of(self.run_folder)))
-            return
-        from .cost import plan
-
-        planned = plan(self.profile, self.card, self.gpus, self.llm, self.results, self.precision)
-        print(json.dumps(planned.as_data(), indent=1, ensure_ascii=False) if self.json else planned)
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,6 @@ def _digits(wanted: Sequence[slice]) -> Dataset:
     labels = torch.from_numpy(digits.target.astype(np.int64))
     halves = slice(TRAIN_IMAGES["digits"]), slice(TRAIN_IMAGES["digits"], None)
     train, test = (Images(images[half][part], labels[half][part]) for half, part in zip(halves, wanted, strict=True))
-    sentence = "scikit-learn's 8x8 digits, enlarged: no CIFAR was at hand"
+    sentence = "scikit-learn's 8x8 digits, enlarged: no CIFAR is on this machine"
     source = DataSource("digits", sentence, "BSD-3-Clause (scikit-learn)", "")
     return Dataset("digits", CLASSES["digits"], train, test, source)

@@ -109,5 +109,7 @@ def _pydoc_topics() -> tuple[Lines, DataSource]:
         for split, part in lines.items()
     }
     digest = hashlib.sha256(repr(lines).encode()).hexdigest()
-    sentence = f"the documentation of Python {platform.python_version()} (pydoc_data.topics): no Penn Treebank at hand"
+    sentence = (
+        f"the documentation of Python {platform.python_version()} (pydoc_data.topics): no Penn Treebank on this machine"
+    )
     return known, DataSource("pydoc_topics", sentence, "PSF-2.0 (Python)", digest)

@@ -1,6 +1,6 @@
 """What all evaluators by a supernet share: they find it, ask it about canonical forms only, and ask nothing twice.
 
-Isomorphic texts would use different weights of the supernet: hence the canonical form.
+Isomorphic texts would use different weights of the supernet, so a cell is always read in its canonical form.
 """
 
 import time

@@ -32,7 +32,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def get_llm(name: str = DEFAULT_LLM, **options: Any) -> LLM:
-    """An LLM by its name. Raises UnknownName, or LLMError if it cannot be had."""
+    """An LLM by its name. Raises UnknownName, or LLMError if it cannot be made."""
     provider, model = split_name(name)
     module, _, made_by = PROVIDERS[provider].partition(":")
     llm: LLM = getattr(import_module(f".{module}", __name__), made_by)(model, **options)

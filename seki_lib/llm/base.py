@@ -75,7 +75,7 @@ class LLM(ABC):
     ) -> Completion:
         """The reply to a question, or to these messages; see Question for schema, seed and max_tokens.
 
-        The text holds the reply only: thoughts stand apart. Raises LLMError when no answer can be had, and when the
+        The text holds the reply only: thoughts stand apart. Raises LLMError when there is no answer, and when the
         token limit was reached before the answer began.
         """
         return self.ask(question if isinstance(question, Question) else Question(question, schema, seed, max_tokens))

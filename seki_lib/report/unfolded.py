@@ -10,7 +10,7 @@ from typing import Any
 
 from ..files.jsonl import read_json, read_lines
 from ..llm.transcript import recorded_calls
-from ..results import is_finished
+from ..results import Result, is_finished
 from ..search.repository import HOW
 from .how import ASKED_AGAIN, STAGES, how_of
 
@@ -36,10 +36,9 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Unfolded:
-    """A finished search. folder: of the run; home: `<results>/<profile>`, which its name is given without."""
+class Unfolded(Result):
+    """A finished search. home: `<results>/<profile>`, which its name is given without."""
 
-    folder: Path
     home: Path
 
     @property
@@ -51,16 +50,6 @@ class Unfolded:
     def anchor(self) -> str:
         """An id for the page."""
         return re.sub(r"[^a-z0-9]+", "-", self.place.lower()).strip("-")
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """What decided it."""
-        return read_json(self.folder / "config.json")
-
-    @cached_property
-    def result(self) -> dict[str, Any]:
-        """What came of it."""
-        return read_json(self.folder / "result.json")
 
     @cached_property
     def fork(self) -> dict[str, Any] | None:

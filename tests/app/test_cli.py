@@ -136,7 +136,7 @@ def test_a_recurrent_cell_is_trained_from_the_command_line_on_what_is_there(tmp_
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "ptb is not on this machine: pydoc_topics take its place (seki data fetch ptb)"
-    assert "unigram model" in lines[-2] and "no Penn Treebank at hand" in lines[-2]
+    assert "unigram model" in lines[-2] and "no Penn Treebank on this machine" in lines[-2]
     folder = Path(lines[-1].partition("done: ")[2])
     assert folder == tmp_path / "smoke" / "trainings" / "darts_rnn" / "pydoc_topics" / "DARTS_V2" / "seed=0"
     wrong = seki(*command, "--dataset", "cifar10", **place)
