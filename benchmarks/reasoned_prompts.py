@@ -155,6 +155,10 @@ REFINE: dict[str, Format] = {
         SYSTEM + CELL + OBEY + "Carry out OS on α. Reply with what changes; everything else stays as it is.",
         reply="changes",
     ),
+    "changes, temperature 0.3": Format(
+        SYSTEM + CELL + OBEY + "Carry out OS on α. Reply with what changes; everything else stays as it is.",
+        reply="changes", temperature=0.3,
+    ),
 }  # fmt: skip
 E_ASK = (
     "\nWhich pattern do the better cells share that the worse ones lack? Draw one new cell from it, which is not in "
