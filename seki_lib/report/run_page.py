@@ -7,10 +7,8 @@ The page needs nothing beside it: no script, no other file, no network. What an 
 
 import base64
 import io
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,14 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ..files.errors import RunError
-from ..files.jsonl import read_json, read_lines
 from ..llm.transcript import totals
-from ..search.repository import HOW, Record, read_history
-from ..spaces import DartsGenotype, get_space
+from ..search.repository import Record
+from ..spaces import DartsGenotype, SearchSpace, get_space
 from ..spaces.six_edges import EDGES, SixEdgeCell
 from .cells import draw_cell
 from .plots import draw_cell as draw_six_edges
 from .tables import describe_cost
+from .unfolded import Unfolded
 
 DPI = 70  # of the drawn cells: a page of a whole search takes about a megabyte
 
@@ -38,31 +36,14 @@ def run_page(folder: Path, *, drawn: bool = True) -> str:
     """
     if not (folder / "history.jsonl").is_file():
         raise RunError(f"{folder} holds no search: a page is made of its history.jsonl and transcript.jsonl.")
-    config, history = read_json(folder / "config.json"), read_history(folder / "history.jsonl")
-    calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for call in read_lines(folder / "transcript.jsonl"):
-        calls[call["round"] or 0].append(call)
-    fork = read_json(folder / "fork.json") if (folder / "fork.json").is_file() else None
+    search = Unfolded(folder, folder)
+    space, rounds = get_space(search.config["run"]["space"]), list(search.rounds())
+    pictures = {r.number: _pictures(space, r.cell, r.parent) if drawn else [] for r in rounds}
     return _page(
-        "run_page.html.j2", config=config, rounds=_rounds(config["run"]["space"], history, calls, drawn), fork=fork,
-        how=HOW, best=max(history, key=lambda record: record.score, default=None),
+        "run_page.html.j2", search=search, rounds=rounds, pictures=pictures,
+        best=max(rounds, key=lambda found: found.score, default=None),
         took=describe_cost(totals(folder / "transcript.jsonl")),
     )  # fmt: skip
-
-
-def _rounds(
-    name: str, history: Sequence[Record], calls: dict[int, list[dict[str, Any]]], drawn: bool
-) -> list[dict[str, Any]]:
-    """What the page says of each round."""
-    space, best = get_space(name), list(accumulate((record.score for record in history), max))
-    found = []
-    for i, record in enumerate(history):
-        cell = space.parse(record.architecture)
-        parent = space.parse(history[i - 1].architecture) if record.stage == "self_evolution" else None
-        change = record.score - history[i - 1].score if parent else None
-        pictures = [_png(figure) for figure in _figures(cell, parent)] if drawn else []
-        found.append({"record": record, "calls": calls[i], "best": best[i], "change": change, "pictures": pictures})
-    return found
 
 
 @dataclass(frozen=True)
@@ -91,9 +72,9 @@ class BeforeAfter:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        parse = get_space(self.space).parse
+        space = get_space(self.space)
         rows = [
-            (b, a, *([_png(f) for f in _figures(parse(r.architecture), None)] for r in (b, a)))
+            (b, a, *(_pictures(space, record.architecture) for record in (b, a)))
             for b, a in zip(self.before, self.after, strict=True)
         ]
         return _page("before_after.html.j2", rows=rows, caution=self.caution)
@@ -105,12 +86,13 @@ def _page(template: str, **values: Any) -> str:
     return pages.get_template(template).render(**values)
 
 
-def _figures(cell: Any, parent: Any) -> list[Figure]:
-    """The drawn cell, edges that differ from the parent's marked where there are six; nothing for other spaces."""
+def _pictures(space: SearchSpace[Any], text: str, before: str = "") -> list[str]:
+    """The drawn cell as data URLs' text, edges that differ from the parent's marked; none for a space without one."""
+    cell, parent = space.parse(text), space.parse(before) if before else None
     if isinstance(cell, SixEdgeCell):
         marked = [e for e, a, b in zip(EDGES, parent.edges, cell.edges, strict=True) if a != b] if parent else []
-        return [draw_six_edges(cell, marked=marked)]
-    return [draw_cell(cell, which, which) for which in cell.cells] if isinstance(cell, DartsGenotype) else []
+        return [_png(draw_six_edges(cell, marked=marked))]
+    return [_png(draw_cell(cell, which, which)) for which in cell.cells] if isinstance(cell, DartsGenotype) else []
 
 
 def _png(figure: Figure) -> str:

@@ -1,4 +1,7 @@
-"""The finished searches of a folder, round by round: what the LLM was asked, what it said, and what became of it."""
+"""Searches round by round: what the LLM was asked, what it said, and what became of it. Two pages show it.
+
+`round.html.j2` is how both pages show a round: the page of a profile (`page`) and that of one search (`run_page`).
+"""
 
 import re
 from collections import defaultdict
@@ -19,15 +22,22 @@ ORIGINS = HOW | {ASKED_AGAIN: "the LLM was asked a second time; which question t
 
 @dataclass(frozen=True)
 class Round:
-    """One evaluated cell. how: a key of ORIGINS; leads: whether no round before had a higher score."""
+    """One evaluated cell. how: a key of ORIGINS."""
 
     number: int
     stage: str
     cell: str
     score: float
+    parent: str  # the cell of the round before, if the LLM criticised it, else ""
+    change: float  # of the score, from the parent's
+    best: float  # the highest score of all rounds before; -inf for the first
     how: str
-    leads: bool
-    calls: list[dict[str, Any]]  # lines of the transcript: stage, messages, reply, thoughts
+    calls: list[dict[str, Any]]  # lines of the transcript: stage, messages, and reply with thoughts, or error
+
+    @property
+    def leads(self) -> bool:
+        """Whether no round before had so high a score."""
+        return self.score > self.best
 
     @property
     def meaning(self) -> str:
@@ -37,7 +47,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Unfolded(Result):
-    """A finished search. home: `<results>/<profile>`, which its name is given without."""
+    """A search. home: `<results>/<profile>`, which its name is given without."""
 
     home: Path
 
@@ -79,16 +89,23 @@ class Unfolded(Result):
     def rounds(self) -> Iterator[Round]:
         """Its own rounds; those of a fork that it shares stand with the run that they are of."""
         calls: Mapping[int, list[dict[str, Any]]] = defaultdict(list)
-        for call in recorded_calls(self.folder / "transcript.jsonl"):
+        for call in read_lines(self.folder / "transcript.jsonl"):
             calls[call.get("round") or 0].append(call)
         best, shared = float("-inf"), self.fork["round"] if self.fork else -1
+        cell, of = "", 0.0  # of the round before
         for record in read_lines(self.folder / "history.jsonl"):
             number, score, asked = record["round"], float(record["score"]), calls[record["round"]]
+            parent, change = (cell, score - of) if record["stage"] == "self_evolution" else ("", 0.0)
+            cell, of = record["architecture"], score
             if number > shared:
-                stage = STAGES.get(record["stage"], record["stage"])
-                how = how_of(record, asked)
-                yield Round(number, stage, record["architecture"], score, how, score > best, asked)
+                stage, how = STAGES.get(record["stage"], record["stage"]), how_of(record, answered(asked))
+                yield Round(number, stage, cell, score, parent, change, best, how, asked)
             best = max(best, score)
+
+
+def answered(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that the LLM replied to."""
+    return [call for call in calls if "reply" in call]
 
 
 def searches(home: Path) -> list[Unfolded]:

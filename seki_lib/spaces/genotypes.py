@@ -119,7 +119,7 @@ def check_edge(where: str, edge: Edge, node: int, operations: Sequence[str]) -> 
 _RANGE = r"range\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*,?\s*\)"
 
 
-def read_fields(space: str, text: str, fields: tuple[str, ...], example: str) -> list[tuple[Any, ...]]:
+def read_fields(space: str, text: str, fields: tuple[str, ...], example: str) -> tuple[tuple[Any, ...], ...]:
     """The fields of `Genotype(…)` as public code prints it: after a name or a time stamp, with comments inside.
 
     Nothing is evaluated: lists and tuples of texts and numbers are read, and `range`. Raises InvalidArchitecture.
@@ -128,6 +128,11 @@ def read_fields(space: str, text: str, fields: tuple[str, ...], example: str) ->
         raise InvalidArchitecture(f"{space}: a text is expected, not {type(text).__name__}")
     if len(text) > 5000:
         raise InvalidArchitecture(f"{space}: {len(text)} characters are no genotype: {clip(text)}")
+    return _read_fields(space, text, fields, example)
+
+
+@lru_cache(maxsize=4096)  # each prompt of a search shows known cells again
+def _read_fields(space: str, text: str, fields: tuple[str, ...], example: str) -> tuple[tuple[Any, ...], ...]:
     bare = re.sub(r"^\s*#[^\n]*\n", "", text, flags=re.MULTILINE).strip()
     whole = re.fullmatch(r"[^()\n]{0,200}?\b(Genotype\s?\(.*\))\s*;?\s*(?:#[^\n]*)?", bare, re.DOTALL)
     if not whole or "\\" in text:
@@ -146,7 +151,7 @@ def read_fields(space: str, text: str, fields: tuple[str, ...], example: str) ->
         raise InvalidArchitecture(f"{space}: no {missing[0]}=… found: {example} expected, found {clip(text)}")
     if foreign := [name for name in values if name not in fields]:
         raise InvalidArchitecture(f"{space}: unexpected {clip(foreign[0])} in the genotype")
-    return [_items(f"{space}: {name}", "concat" in name, values[name]) for name in fields]
+    return tuple(_items(f"{space}: {name}", "concat" in name, values[name]) for name in fields)
 
 
 def _items(where: str, are_nodes: bool, value: ast.expr) -> tuple[Any, ...]:

@@ -95,7 +95,7 @@ def test_whatever_an_llm_said_is_text(folder):
 
 def test_the_page_holds_prompts_replies_cells_scores_and_how_each_cell_came_about(folder):
     text = " ".join(" ".join(Read(page(folder)).words).split())
-    assert "Round 2, self-evolution: 88.50 (llm)" in text
+    assert "Round 2, self-evolution: 88.50 (-1.00), best so far 90.50 (llm)" in text
     assert "How it came about: the first reply was read, and its cell was new. The cell: |cell|" in text
     assert "prompt 2" in text and "large 2" in text
     assert "fake:llm 1 3 21 6 2 0.7500" in text  # searches, calls, tokens, seconds, dollars

@@ -24,9 +24,9 @@ def made(tmp_path, monkeypatch, llm, space="nas201", task="cifar10"):
 
 def test_the_page_of_a_search_holds_every_round_prompt_reply_and_cell(tmp_path, monkeypatch, table):
     page = run_page(made(tmp_path, monkeypatch, FakeLLM()))
-    assert re.findall(r"<summary[^>]*>round (\d)", page) == ["0", "1", "2", "3", "4"]
+    assert re.findall(r"<summary[^>]*>Round (\d)", page) == ["0", "1", "2", "3", "4"]
     assert page.count("data:image/png;base64,") == 5
-    assert "To raise the accuracy, change" in page and "self evolution" in page and "knowledge inspiration" in page
+    assert "To raise the accuracy, change" in page and "self-evolution" in page and "knowledge inspiration" in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)  # it loads nothing
 
 
