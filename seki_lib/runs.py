@@ -27,6 +27,7 @@ from .files.errors import LLMError, RunError, SettingError
 from .files.fingerprint import fingerprint, set_aside
 from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
 from .files.lock import locked
+from .files.user_input import variant_of
 from .llm import get_llm
 from .llm.budget import Budget
 from .llm.transcript import Recorder, totals
@@ -97,17 +98,19 @@ def rerun(
     round: int,
     prompts: Prompts | None = None,
     rounds: int | None = None,
+    llm: str = "",
     **changes: Any,
 ) -> Iterator[Step]:
     """Fork a run: its rounds before `round` are shared and not paid for again, from there on it goes its own way.
 
     The fork is a run of its own, `<variant>,from=<round>`; asked for again it comes from its transcript. rounds: how
-    many to run, or None for the rest. Raises RunError if the run does not reach so far, and as `search_run`.
+    many to run, or None for the rest. llm: who is asked from there on, if not the run's own. changes: settings that
+    differ from there on. Raises RunError if the run does not reach so far, and as `search_run`.
     """
-    parent, shared = spec.folder(results), first_rounds(spec, profile, results, round, **changes)
-    names = [spec.variant] if spec.variant != "default" or not prompts else []
-    names += [f"prompts={prompts.hash}"] if prompts else []
-    fork = replace(spec, variant=",".join([*names, f"from={round}"]))
+    parent, shared = spec.folder(results), first_rounds(spec, profile, results, round)
+    variant = variant_of(changes | ({"prompts": prompts.hash} if prompts else {}) | {"from": round})
+    own = f"{spec.variant}," if spec.variant != "default" or variant.startswith("from=") else ""
+    fork = replace(spec, llm=llm or spec.llm, variant=own + variant)
     asked, folder = _Run(fork, profile, results, prompts or kept_prompts(parent), changes), fork.folder(results)
     asked.make_way({*changes})
     with locked(folder):

@@ -10,49 +10,72 @@
         print(step)
     bench.beside(3, rounds=2)               # the same rounds before and after, each cell drawn
     bench.compare(seeds=8)                  # whole searches with both, seed by seed: what tells whether it helped
+    bench.pick("local:smollm2-135m,temperature=0.5", notation="names")     # another LLM or setting, as easily
 
 `--save [FILE]` also writes the template to a file, which `seki search --critique FILE` and papermill's parameter
 `critique` take. Nothing is asked of the LLM, and nothing paid, before `rerun`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 from IPython.core.magic_arguments import MagicArgumentParser
+from IPython.display import display
 
 from ..files.errors import SekiError, look_up
 from ..files.jsonl import read_json
-from ..llm import get_llm
+from ..files.user_input import variant_of
+from ..llm import LLM, get_llm
 from ..llm.base import Message, Question
 from ..llm.budget import Limits
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls
 from ..profiles import Profile
-from ..prompts import VARIABLES, Prompts, as_text
+from ..prompts import FILLED_IN, VARIABLES, Prompts, as_text
 from ..report.run_page import BeforeAfter
 from ..report.statistics import interval
 from ..results import RunSpec
-from ..runs import first_rounds, kept_prompts, rerun, search_run, walk, with_prompts
-from ..search import Repository, Step, questions
-from ..spaces import ReplySchema
+from ..runs import first_rounds, kept_prompts, rerun, search_config, search_run, walk
+from ..search import Repository, SearchConfig, Step, questions
+from ..spaces import ReplySchema, get_space
 
 CHARACTERS_A_TOKEN = 4  # of English, where nobody here can count an LLM's own tokens
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A prompt as it would be sent in one round: its place, length and cost, its text, what it changes."""
+    """A prompt as it would be sent in one round: its place, length and cost, its text, what it changes.
+
+    marked: the messages with what the template filled in between FILLED_IN; a notebook shows that in colour.
+    """
 
     title: str
     messages: list[Message]
+    marked: list[Message]
     diff: str  # against the default template; empty if nothing
 
+    @property
+    def changed(self) -> str:
+        """What was edited, in a line or as a diff."""
+        return f"Changed against the default:\n{self.diff}" if self.diff else "This is the default template."
+
     def __str__(self) -> str:
-        changed = f"Changed against the default:\n{self.diff}" if self.diff else "This is the default template."
-        return f"{self.title}\n{'-' * 60}\n{as_text(self.messages)}\n\n{changed}"
+        return f"{self.title}\n{'-' * 60}\n{as_text(self.messages)}\n\n{self.changed}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        text = escape(as_text(self.marked))
+        for mark, tag in zip(FILLED_IN, ("<mark>", "</mark>"), strict=True):
+            text = text.replace(mark, tag)
+        pre = '<pre style="white-space: pre-wrap; text-align: left">'
+        title = f"<b>{escape(self.title)}</b>. Marked: what the template filled in."
+        return f"{title}{pre}{text}</pre>{pre}{escape(self.changed)}</pre>"
 
 
 @dataclass(frozen=True)
@@ -79,9 +102,29 @@ class Bench:
 
     def __init__(self, spec: RunSpec, profile: Profile, results: Path, prompts: Prompts | None = None):
         self.spec, self.profile, self.results = spec, profile, results
-        self._llm = get_llm(spec.llm)
-        self.default = prompts or Prompts.load(self._llm.templates)
-        self.prompts = self.default
+        self._name, self._llm, self._changes = spec.llm, get_llm(spec.llm), dict[str, Any]()
+        self._own = prompts
+        self.default = self.prompts = self._prompts_of(self._llm)
+
+    def _prompts_of(self, llm: LLM) -> Prompts:
+        """What an LLM is asked by, unedited: the run's own prompts if it has some, else the LLM's."""
+        return self._own or Prompts.load(llm.templates)
+
+    def pick(self, llm: str = "", **changes: Any) -> None:
+        """From now on `rerun` and `compare` ask this LLM, with these settings; `pick()` goes back to the run's own.
+
+        llm: such as "local:smollm2-135m,temperature=0.5". changes: fields of SearchConfig, such as notation="names".
+        Prompts that were not edited become the LLM's own. Raises UnknownName, LLMError or SettingError, and then
+        changes nothing.
+        """
+        asked = get_llm(called := llm or self.spec.llm)
+        for name in changes:
+            look_up("setting", {field.name: field for field in fields(SearchConfig) if field.name != "seed"}, name)
+        config = search_config(self.profile, asked, self.spec.seed, **changes)
+        get_space(self.spec.space).notation(config.notation)
+        default = self._prompts_of(asked)
+        self.prompts = default if self.prompts == self.default else self.prompts
+        self._name, self._llm, self._changes, self.default = called, asked, changes, default
 
     def edit(self, stage: str, text: str) -> None:
         """Put this template in the place of a stage's. Raises PromptError, and then leaves everything as it was."""
@@ -90,12 +133,14 @@ class Bench:
 
     def preview(self, stage: str, round: int) -> Preview:
         """The stage's prompt as this round would send it. Asks the LLM nothing. Raises RunError."""
-        question = self._question(stage, round)
+        question = self._question(stage, round, self.prompts)
+        marked = self._question(stage, round, replace(self.prompts, marked=True)).messages
         counted = self._llm.count_tokens(question.messages)
         tokens = -(-len(as_text(question.messages)) // CHARACTERS_A_TOKEN) if counted is None else counted
         length = f"{'about ' * (counted is None)}{tokens} tokens, {self._cost(tokens, question.max_tokens)}"
         only_this = self.default.edited(**{stage: self.prompts.text(stage)})
-        return Preview(f"Prompt {stage}, round {round}: {length}", question.messages, self.default.diff(only_this))
+        title = f"Prompt {stage}, round {round}: {length}"
+        return Preview(title, question.messages, marked, self.default.diff(only_this))
 
     def rerun(self, round: int, rounds: int | None = None) -> Iterator[Step]:
         """Run this many rounds from this one on with the prompts as they are now; without `rounds`, all the rest.
@@ -103,31 +148,34 @@ class Bench:
         A fork: what came before is shared with the run and costs nothing; what was rerun once is in its transcript.
         """
         edited = self.prompts if self.prompts != self.default else None
-        return rerun(self.spec, self.profile, self.results, round=round, rounds=rounds, prompts=edited)
+        asked: dict[str, Any] = {"prompts": edited, "llm": self._name, **self._changes}
+        return rerun(self.spec, self.profile, self.results, round=round, rounds=rounds, **asked)
 
     def beside(self, round: int, rounds: int) -> BeforeAfter:
-        """Some rounds from one on: as the run has them, and as they come out with the prompts as they are now."""
+        """Some rounds from one on: as the run has them, and as they come out with the prompts and picks of now."""
         after = [step.record for step in self.rerun(round, rounds)]
         before = first_rounds(self.spec, self.profile, self.results, round + len(after))[round:]
         return BeforeAfter(self.spec.space, before, after)
 
     def compare(self, seeds: int = 8) -> Paired:
-        """Whole searches with the run's prompts and with those of now, for this many seeds from the run's own on.
+        """Whole searches as the run is and as picked and edited, for this many seeds from the run's own on.
 
         A line a seed as it ends. Stopped and called again, it goes on where it was, and asks nothing twice.
         """
         scores: list[tuple[float, float]] = []
         for seed in range(self.spec.seed, self.spec.seed + seeds):
-            pair = [self._best(seed, prompts) for prompts in (self.default, self.prompts)]
-            scores.append((pair[0], pair[1]))
-            print(f"seed {seed}: best {pair[0]:.2f} before, {pair[1]:.2f} with your words", flush=True)
+            before = self._best(seed, self.spec.llm, self._prompts_of(get_llm(self.spec.llm)))
+            after = self._best(seed, self._name, self.prompts, **self._changes)
+            scores.append((before, after))
+            print(f"seed {seed}: best {before:.2f} before, {after:.2f} with your changes", flush=True)
         return Paired(tuple(scores))
 
-    def _best(self, seed: int, prompts: Prompts) -> float:
+    def _best(self, seed: int, llm: str, prompts: Prompts, **changes: Any) -> float:
         """The score of the best cell of a whole search, which is run or gone on with if it is not finished."""
-        usual = Prompts.load(self._llm.templates)
-        spec = with_prompts(replace(self.spec, seed=seed, variant="default"), None if prompts == usual else prompts)
-        folder = search_run(spec, self.profile, self.results, prompts=None if prompts == usual else prompts)
+        edited = None if prompts == Prompts.load(get_llm(llm).templates) else prompts
+        named = changes | ({"prompts": prompts.hash} if edited else {})
+        spec = replace(self.spec, seed=seed, llm=llm, variant=variant_of(named))
+        folder = search_run(spec, self.profile, self.results, prompts=edited, **changes)
         return float(read_json(folder / "result.json")["score"])
 
     def cell_magic(self, line: str, cell: str) -> None:
@@ -135,7 +183,8 @@ class Bench:
         given, before = _arguments().parse_argstring(line), self.prompts  # type: ignore[no-untyped-call]
         try:
             self.edit(given.stage, cell)
-            print(self.preview(given.stage, given.round or (self.profile.lam + 1 if given.stage == "inspire" else 1)))
+            first = self.profile.lam + 1 if given.stage == "inspire" else 1
+            display(self.preview(given.stage, given.round or first))  # type: ignore[no-untyped-call]
         except SekiError as error:
             self.prompts = before
             raise UsageError(str(error)) from None
@@ -146,12 +195,13 @@ class Bench:
             path.write_text(self.prompts.text(given.stage), encoding="utf-8")
             print(f"saved: {path.resolve()}")
 
-    def _question(self, stage: str, round: int) -> Question:
+    def _question(self, stage: str, round: int, prompts: Prompts) -> Question:
         """What a search with these prompts asks in this round. A refinement carries out what the run's critique got."""
         look_up("prompt", VARIABLES, stage)
         records, folder = first_rounds(self.spec, self.profile, self.results, round), self.spec.folder(self.results)
-        with walk(self.spec, self.profile, self.results, prompts=kept_prompts(folder)) as search:
-            search.prompts, search.repository = self.prompts, Repository(records=records)
+        with walk(self.spec, self.profile, self.results, prompts=kept_prompts(folder)) as run:
+            config = search_config(self.profile, self._llm, self.spec.seed, **self._changes)
+            search = replace(run, prompts=prompts, repository=Repository(records=records), config=config)
             lam, last = search.config.lam, search.config.rounds
             sent = range(lam + 1, last + 1) if stage == "inspire" else range(1, lam + 1)
             if round not in sent:
@@ -167,7 +217,7 @@ class Bench:
             return questions.refine(search, round, choice or said)
 
     def _cost(self, tokens: int, reply: int) -> str:
-        price = price_of(self.spec.llm, hosted=self._llm.hosted)
+        price = price_of(self._llm.name, hosted=self._llm.hosted)
         if price is None:
             return "price not known"
         worst = price.dollars({"prompt_tokens": tokens, "completion_tokens": reply})

@@ -18,6 +18,7 @@ from ..files.errors import SekiError, SettingError, look_up
 from ..files.jsonl import read_lines
 from ..files.user_input import user_path, whole_number
 from ..llm import DEFAULT_LLM, split_name
+from ..llm.local import WARMER
 from ..paper import Edition
 from ..paper.here import edition_here
 from ..profiles import Profile, get_profile, parse_seeds
@@ -152,8 +153,9 @@ def read_parameters(pairs: Sequence[str]) -> dict[str, Any]:
 def absolute_llm(name: str) -> str:
     """An LLM's name; a replayed run's folder or a model's file in it becomes absolute."""
     provider, _, model = name.partition(":")
-    is_path = model and (provider == "replay" or model.lower().endswith(".gguf"))
-    return f"{provider}:{user_path(model).resolve()}" if is_path else name
+    path, *rest = model.partition(WARMER) if provider == "local" else (model,)
+    is_path = model and (provider == "replay" or path.lower().endswith(".gguf"))
+    return "".join([f"{provider}:{user_path(path).resolve()}", *rest]) if is_path else name
 
 
 def _seed(text: str) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..files.errors import SekiError, look_up
@@ -64,15 +64,28 @@ _jinja = ImmutableSandboxedEnvironment(  # a run folder from a stranger brings i
 )
 
 
+FILLED_IN = (
+    "\ue000",
+    "\ue001",
+)  # around what a template fills in, where marked: no prompt holds these
+_marking = _jinja.overlay(finalize=lambda value: f"{FILLED_IN[0]}{value}{FILLED_IN[1]}")
+
+
 @dataclass(frozen=True)
 class Prompts:
-    """Three templates, by stage. Rendering gives the messages of one call."""
+    """Three templates, by stage. Rendering gives the messages of one call.
+
+    marked: with FILLED_IN around whatever is filled in, for people who read; never for an LLM.
+    """
 
     texts: dict[str, str]
+    marked: bool = False
     _templates: dict[str, list[tuple[str, Template]]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_templates", {stage: _compiled(stage, self.text(stage)) for stage in VARIABLES})
+        jinja = _marking if self.marked else _jinja
+        found = {stage: _compiled(jinja, stage, self.text(stage)) for stage in VARIABLES}
+        object.__setattr__(self, "_templates", found)
 
     @classmethod
     def load(cls, templates: str = "full", **texts: str | None) -> "Prompts":
@@ -126,11 +139,11 @@ class Prompts:
             raise PromptError(f"template {stage} cannot be filled in: {error}") from None
 
 
-def _compiled(stage: str, text: str) -> list[tuple[str, Template]]:
+def _compiled(jinja: Environment, stage: str, text: str) -> list[tuple[str, Template]]:
     """The parts of a template, each with its role. Raises PromptError if it is none, or uses an unknown variable."""
     try:
-        unknown = meta.find_undeclared_variables(_jinja.parse(text)) - VARIABLES[stage].keys()
-        parts = [(role, _jinja.from_string(part)) for role, part in by_role(text)]
+        unknown = meta.find_undeclared_variables(jinja.parse(text)) - VARIABLES[stage].keys()
+        parts = [(role, jinja.from_string(part)) for role, part in by_role(text)]
     except TemplateSyntaxError as error:
         raise PromptError(f"template {stage}, line {error.lineno}: {error.message}") from None
     except BROKEN as error:

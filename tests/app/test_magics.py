@@ -165,7 +165,7 @@ def test_a_rerun_stands_beside_the_same_rounds_of_the_run_with_their_cells_drawn
 def test_prompts_are_compared_by_whole_searches_of_the_same_seeds_and_nothing_is_asked_twice(bench, fake, capsys):
     bench.edit("critique", EDITED)
     found = bench.compare(seeds=3)
-    assert len(found.scores) == 3 and capsys.readouterr().out.count("with your words") == 3
+    assert len(found.scores) == 3 and capsys.readouterr().out.count("with your changes") == 3
     asked = len(fake.calls)
     assert bench.compare(seeds=3) == found and len(fake.calls) == asked
     assert "of 3 seeds; 95 % interval" in str(found)
@@ -183,3 +183,47 @@ def test_prompts_are_compared_by_whole_searches_of_the_same_seeds_and_nothing_is
 )
 def test_a_comparison_says_what_it_shows(scores, sentence):
     assert sentence in str(magics.Paired(scores))
+
+
+def test_what_a_template_filled_in_is_marked_for_people_and_never_sent(bench, fake):
+    bench.edit(
+        "critique", "<b>Cell</b> {{ architecture }} at {{ score }}.{% for edit in edits %} {{ edit }}{% endfor %}"
+    )
+    preview = bench.preview("critique", 1)
+    assert "&lt;b&gt;Cell&lt;/b&gt; <mark>" in preview._repr_html_() and preview._repr_html_().count("<mark>") > 5
+    assert "\ue000" not in str(preview) and "\ue000" not in preview._repr_html_()
+    list(bench.rerun(1, rounds=1))
+    assert not any("\ue000" in str(messages) for messages, _, _ in fake.calls)
+
+
+def test_another_notation_is_picked_as_easily_as_another_prompt(table, tmp_path):
+    spec = RunSpec("nas201", "cifar10", "chance:null", "test", 0)
+    search_run(spec, PROFILE, tmp_path)
+    bench = magics.Bench(spec, PROFILE, tmp_path)
+    bench.pick(notation="names")
+    assert "nor_conv_3x3" in str(bench.preview("critique", 3))
+    (step,) = bench.rerun(3, rounds=1)
+    assert step.record.round == 3 and "nor_conv_3x3" in str(step.exchanges[0].messages)
+    (fork,) = [path for path in spec.folder(tmp_path).parents[1].iterdir() if "from" in path.name]
+    assert fork.name == "notation=names,from=3"
+    assert len(bench.compare(seeds=2).scores) == 2
+    bench.pick()
+    assert "nor_conv_3x3" not in str(bench.preview("critique", 3))
+    with pytest.raises(SekiError, match=r"valid: .*notation"):
+        bench.pick(notations="names")
+    with pytest.raises(SekiError, match="valid: "):
+        bench.pick(notation="hieroglyphs")
+
+
+def test_another_llm_goes_on_from_a_run_and_brings_its_own_prompts(bench, fake, monkeypatch, tmp_path):
+    other = FakeLLM()
+    other.name, other.templates, other.notation, other.strategy = "fake:other", "full", "names", "free"
+    for module in (magics, runs):
+        monkeypatch.setattr(module, "get_llm", {"fake:llm": fake, "fake:other": other}.__getitem__)
+    bench.pick("fake:other")
+    assert "neural architecture" in str(bench.preview("critique", 3)).lower()
+    assert [step.record.round for step in bench.rerun(3, rounds=2)] == [3, 4]
+    assert not fake.calls and {seed.round for _, _, seed in other.calls} == {3, 4}
+    assert (
+        bench.spec.folder(bench.results).parents[2] / "fake-other" / "default,from=3" / "seed=0" / "fork.json"
+    ).exists()

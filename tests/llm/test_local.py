@@ -46,6 +46,15 @@ def test_the_same_seed_gives_the_same_reply_in_any_order_of_calls(embedded):
     assert ask(embedded, prompts[0], seed=8, max_tokens=12).text != first[0]
 
 
+def test_another_temperature_is_part_of_the_name_and_decides_the_reply():
+    cold = get_llm("local:smollm2-135m,temperature=0")
+    assert (cold.name, cold.settings["temperature"]) == ("local:smollm2-135m,temperature=0", 0)
+    assert cold.notation == get_llm("local:smollm2-135m").notation
+    assert len({ask(cold, "Neural networks", seed=seed, max_tokens=12).text for seed in range(3)}) == 1
+    with pytest.raises(LLMError, match="its temperature 'hot' is no number from 0 to 5"):
+        get_llm("local:smollm2-135m,temperature=hot")
+
+
 def test_the_loopback_port_is_closed_to_others(embedded):
     ask(embedded, "hello", seed=1, max_tokens=1)
     url = embedded._server.listening_address
