@@ -104,6 +104,11 @@ class Home:
         """The marks of the DAG's jobs that are done, each at the place of its result."""
         return self.folder / "done"
 
+    @property
+    def replay_mark(self) -> Path:
+        """A file of a folder that replays write, so that no other results are ever replaced."""
+        return self.folder / "replay.json"
+
     def search(self, space: str, task: str, llm: str, variant: str = "default", seed: int = 0) -> Path:
         """`searches/<space>/<task>/<llm>/<variant>/seed=<n>`."""
         return self.folder / "searches" / space / task / folder_name(llm) / variant / f"seed={seed}"
@@ -233,6 +238,10 @@ class RunSpec:
                     f"the variant {self.variant} stands for {name}={value}, and this search has {settings[name]}. "
                     f"Next: give {option} too, or another --variant."
                 )
+
+
+KEPT = Home(Path(__file__).resolve().parents[1] / "results", "reference")
+"""The kept run, if this is a checkout: what it holds stands in tables as replayed where it was not run here."""
 
 
 def folder_name(llm: str) -> str:

@@ -48,7 +48,6 @@ TABLES = {  # -> the spaces whose searches stand in it
     "table7": ("nas201", "darts"),
     "darts_by_surrogate": ("darts",),
 }
-MARK = "replay.json"  # of a folder that replays write, so that no other results are ever replaced
 
 
 class Kept(Evaluator):
@@ -91,13 +90,13 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
     Raises RunError if that folder holds results that no replay made, or the kept one no search.
     """
     home = Home(results, profile.name)
-    if home.folder.exists() and not (home.folder / MARK).exists():
+    if home.folder.exists() and not home.replay_mark.exists():
         raise RunError(f"{home.folder} holds results that no replay made. Next: choose another folder, --results DIR")
     edition = _edition(kept, profile)
     if not (searches := declared(kept, edition)):
         raise RunError(f"{kept} holds no search of profile {profile.name} that can be replayed. Next: make reproduce")
     shutil.rmtree(home.folder, ignore_errors=True)
-    write_json(home.folder / MARK, {"of": str(kept), "profile": profile.name})
+    write_json(home.replay_mark, {"of": str(kept), "profile": profile.name})
     found = [_bring(folder, kept, home) for folder in searches]
     for one in found:
         say(str(one))

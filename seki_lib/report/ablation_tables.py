@@ -15,7 +15,8 @@ import numpy as np
 from ..files.jsonl import read_json, read_lines
 from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
-from ..results import RunSpec, SearchResult, is_finished
+from ..results import KEPT, Home, RunSpec, SearchResult, is_finished
+from ..results import differences as apart
 from ..training.machine import ELSEWHERE
 from .how import how_notes
 from .statistics import interval, interval_text
@@ -70,11 +71,29 @@ def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequ
 
 
 def surrogate_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> Outcomes:
-    """The same runs, scored by the surrogate of NAS-Bench-301: by its network if there are any, else by the ridge."""
+    """The same runs, scored by the surrogate of NAS-Bench-301: by its network if there are any, else by the ridge.
+
+    A setting that was not run here is that of the kept run, if the same surrogate scored it there.
+    """
     for evaluator in ("surrogate", "surrogate:ridge"):
-        if outcomes := read_outcomes(spec.scored_by(evaluator), profile, results, settings):
-            return outcomes
+        scored = spec.scored_by(evaluator)
+        if outcomes := read_outcomes(scored, profile, results, settings):
+            if Home(results, profile.name).replay_mark.exists():
+                return outcomes  # what a replay left out stays out
+            kept = read_outcomes(replace(scored, profile=KEPT.profile), profile, KEPT.results, settings)
+            alike = {setting: runs for setting, runs in kept.items() if _are_alike(runs, outcomes)}
+            return {**alike, **outcomes}
     return {}
+
+
+def _are_alike(kept: Mapping[int, SearchResult], outcomes: Outcomes) -> bool:
+    """Whether kept runs have the LLM, data, prompts and profile of those made here, so that they may stand beside them.
+
+    Their code may be older: `make replay` and its test show that it gives them again.
+    """
+    (here, *_), (there, *_) = ([*runs.values()] for runs in (next(iter(outcomes.values())), kept))
+    free = {"code", "run.variant", "run.seed", *(f"search.{name}" for name in ("seed", "rounds", "lam", "k", "xi"))}
+    return set(apart(there.config, here.config)) <= free
 
 
 def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, chance: Chance, source: str) -> Table:
@@ -97,8 +116,10 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
             cells |= _measured(runs)
             cells["f_difference"] = _difference(paired(outcomes, setting, best), setting == best)
         if setting in surrogate:
-            cells |= _predicted(list(surrogate[setting].values()))
+            cells |= _predicted(predicted := list(surrogate[setting].values()))
             cells["surrogate_difference"] = _difference(paired(surrogate, setting, best), setting == best)
+            if predicted[0].folder.is_relative_to(KEPT.folder):
+                cells |= {name: _replayed(cells[name]) for name in SURROGATE}
         for kind, found in chance.items():
             if setting in found:
                 detail = f"{len(found[setting])} seeds, {source}"
@@ -204,6 +225,13 @@ def _predicted(runs: Sequence[SearchResult]) -> dict[str, Cell]:
         values = [_final(run, other) for run in runs if other in run.result["final"]]
         found["other_judge"] = Cell(interval_text(values), "measured", f"{n}; {other}") if values else not_run(other)
     return found
+
+
+def _replayed(cell: Cell) -> Cell:
+    """The same value, of the kept run."""
+    if cell.provenance != "measured":
+        return cell
+    return replace(cell, provenance="replayed", detail=f"{cell.detail}; kept in results/reference")
 
 
 def _seeds(runs: Sequence[SearchResult]) -> str:

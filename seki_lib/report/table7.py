@@ -19,7 +19,7 @@ from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
-from ..results import Home, SearchResult, by_llm
+from ..results import KEPT, Home, SearchResult, by_llm
 from ..spaces import get_space
 from ..spaces.base import ReplySchema, SearchSpace
 from ..spaces.six_edges import SixEdgeCell
@@ -53,7 +53,6 @@ EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5
 ))  # fmt: skip
 """LLMs that stand in the table even without a search: the paper's two first."""
 Asked = Mapping[str, Any]  # a line of a transcript or a history, or the settings of a search
-KEPT = Home(Path(__file__).resolve().parents[2] / "results", "reference")  # searches that came with a checkout
 SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that no table counts them
 
 

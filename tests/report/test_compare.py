@@ -7,6 +7,8 @@ import pytest
 
 from seki_lib.app.cli import main
 from seki_lib.files.errors import RunError
+from seki_lib.paper import Edition, reports
+from seki_lib.profiles import get_profile
 from seki_lib.report.compare import compare, report, spread
 from seki_lib.report.tables import Cell, Table, not_run
 
@@ -34,6 +36,21 @@ def test_a_folder_equals_itself():
     differences, equal = compare(REFERENCE, REFERENCE)
     assert not differences and equal > 300
     assert list(report(REFERENCE, REFERENCE))[-1] == f"{equal} values are equal; none differ"
+
+
+def test_the_gate_of_ci_holds_every_table_of_smoke_and_a_planted_change_fails_it(tmp_path):
+    """`.ci/run` compares what it made with these."""
+    kept = REFERENCE / "smoke"
+    edition = Edition(get_profile("smoke"), "local:smollm2-135m", (8, 9), (8,))
+    declared = {Path(output).stem for report in reports(edition).values() for output in report.outputs}
+    tables = {path.stem for path in (kept / "tables").glob("*.csv")}
+    assert tables <= declared and {f"table{n}" for n in range(1, 9)} <= tables
+    shutil.copytree(kept, tmp_path / "smoke")
+    path = tmp_path / "smoke" / "tables" / "table3.csv"
+    value = next(cell.text for cell in Table.read(path).rows[-1][2] if cell.provenance == "measured")
+    path.write_text(path.read_text().replace(value, value.replace(value[0], "1", 1)))
+    with pytest.raises(RunError, match="changed or missing"):
+        list(report(tmp_path / "smoke", kept))
 
 
 @pytest.mark.parametrize(
