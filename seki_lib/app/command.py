@@ -4,11 +4,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ..files.checkout import RESULTS
 from ..llm import DEFAULT_LLM
 from ..llm.budget import Limits
 from ..loggers import chosen
 from . import options as option
-from .notebook import ROOT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class Command:
     """What all commands about results share."""
 
     profile: option.ProfileName = "laptop"
-    results: option.Folder = ROOT / "results"  # the folder of all results
+    results: option.Folder = RESULTS  # the folder of all results
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of these options that were given."""

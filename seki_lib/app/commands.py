@@ -17,6 +17,7 @@ import tyro
 from tyro.conf import Positional
 
 from ..evaluators import by_supernet, get_evaluator
+from ..files.checkout import RESULTS, ROOT, require_checkout
 from ..files.errors import SettingError, look_up
 from ..files.jsonl import read_json, write_json
 from ..files.lock import locked
@@ -40,7 +41,7 @@ from . import options as option
 from .command import Bounded, Logged
 from .data import ACTIONS
 from .finished import Compare, Cost, Page, Replay, Show
-from .notebook import ROOT, execute, find_notebook, read_parameters
+from .notebook import execute, find_notebook, read_parameters
 
 SEEDS_A_SET = 200  # seeds of a profile's baselines for one ranking of cells: 10 in the laptop, 1 in smoke
 
@@ -331,7 +332,7 @@ class Notebook:
     def run(self) -> None:
         path, values = find_notebook(self.name), read_parameters(self.parameter)
         profile = get_profile(values.get("profile", "laptop")).name
-        results = Path(values.get("results") or ROOT / "results")
+        results = Path(values.get("results") or RESULTS)
         execute(path, self.output or results / profile / "notebooks" / path.name, values)
 
 
@@ -340,6 +341,7 @@ class Lab:
     """JupyterLab on the notebooks."""
 
     def run(self) -> None:
+        require_checkout("notebooks")
         command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={ROOT / 'notebooks'}"]
         os.execv(sys.executable, command)  # noqa: S606 - a fixed command
 

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from ..baseline_runs import BaselineRuns
+from ..files.checkout import RESULTS
 from ..files.errors import InvalidArchitecture
 from ..files.jsonl import read_json, read_lines
 from ..llm.gguf import GGUFS, gigabytes
@@ -53,7 +54,7 @@ EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5
 ))  # fmt: skip
 """LLMs that stand in the table even without a search: the paper's two first."""
 Asked = Mapping[str, Any]  # a line of a transcript or a history, or the settings of a search
-KEPT = Home(Path(__file__).resolve().parents[2] / "results", "reference")  # searches that came with a checkout
+KEPT = Home(RESULTS, "reference")  # searches that came with a checkout
 SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that no table counts them
 
 
