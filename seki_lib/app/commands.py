@@ -38,6 +38,7 @@ from ..search.memory import ask_memory
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture, training_protocol
 from . import options as option
+from .bounds import stages_left, warn_of_bounds
 from .command import Bounded, Logged
 from .data import ACTIONS
 from .finished import Compare, Cost, Page, Replay, Show
@@ -106,14 +107,18 @@ class SearchCommand(Searched):
                 else f"the arm {self.arm} asks no LLM: notebook 21 runs it for many seeds in a few seconds."
             )
         variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
-        spec = replace(self.spec(variant), arm=self.arm)
-        with Log(self.loggers, with_prompts(spec, prompts).folder(self.results)) as log:
+        spec, profile = replace(self.spec(variant), arm=self.arm), get_profile(self.profile)
+        folder = with_prompts(spec, prompts).folder(self.results)
+        with Log(self.loggers, folder) as log:
+            sizes: dict[str, Any] = {"rounds": profile.rounds, "lam": profile.lam}
+            sizes |= {**get_arm(self.arm).settings(profile.rounds), **changes}
+            left = stages_left(folder, sizes["rounds"], sizes["lam"])
+            warn_of_bounds(self.llm, {self.space: left}, Home(self.results, self.profile))
 
             def on_step(step: Step) -> None:
                 print(f"seed {self.seed}  {step}", flush=True)
                 log.step(step)
 
-            profile = get_profile(self.profile)
             folder = search_run(spec, profile, self.results, prompts=prompts, on_step=on_step, **changes)
         if caveat := read_json(folder / "result.json").get("caveat"):
             print(f"seed {self.seed}  {caveat}")

@@ -28,6 +28,7 @@ from ..results import Home
 from ..runs import search_config
 from ..spaces import SPACES
 from ..training.protocol import IMAGENET, SUPERNETS, images_missing, training_protocol
+from .bounds import rounds_of, warn_of_bounds
 from .notebook import DEFAULTS, absolute_llm
 
 OUT_OF_REACH = {  # what trainings read, and what is done without it
@@ -65,6 +66,7 @@ def reproduce(
     _fetch_data(profile)
     home, edition = Home(results, profile.name), edition_here(profile, llm, seeds, ablations or (), controls or ())
     folder = home.folder
+    warn_of_bounds(llm, rounds_of(edition, home), home)
     with locked(folder) as lock:
         _forget_removed(home)
         for name, value in _notes(edition, results).items():

@@ -149,6 +149,7 @@ def _of_prompts(templates: str, space: str) -> Asking:
     """What a search takes by the kit's own prompts of these templates, at first attempt."""
     with PROMPT_TOKENS.open(encoding="utf-8", newline="") as file:
         rows = {(row["templates"], row["space"], row["stage"]): row for row in csv.DictReader(file)}
+    templates = templates if (templates, "darts", "refine") in rows else "full"  # the longest prompts
     counted = space if (templates, space, "refine") in rows else "darts"  # the longer prompts of the two
 
     def tokens(kind: str) -> tuple[float, float]:
