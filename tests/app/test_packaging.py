@@ -11,6 +11,7 @@ import yaml
 from seki_lib.app.commands import read
 from seki_lib.files import checkout
 from seki_lib.files.errors import SettingError
+from seki_lib.loggers import LOGGERS
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -49,6 +50,40 @@ def test_a_command_that_needs_the_checkout_says_so_in_an_installed_package(words
     with pytest.raises(SettingError, match=r"checkout, and this is an installed package\. Next: clone"):
         read([*words, *options]).run()
     assert not any(tmp_path.iterdir())
+
+
+def pins(name):
+    """Package -> version, as a file of pins states them."""
+    found = re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+    return {canonical(package): version for package, version in found}
+
+
+def canonical(package):
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def test_the_lock_holds_every_dependency_at_the_version_that_make_installs():
+    lock, constraints, extras = pins("requirements.lock"), pins("constraints.txt"), PROJECT["project"]
+    asked = extras["dependencies"] + [p for name in ("batch", "dev") for p in extras["optional-dependencies"][name]]
+    assert {canonical(package) for package in asked} <= lock.keys()
+    assert {package: lock[package] for package in lock.keys() & constraints.keys()} == {
+        package: constraints[package] for package in lock.keys() & constraints.keys()
+    }
+
+
+def test_the_lock_has_a_hash_for_every_package_and_names_no_server():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    assert len(entries) > 100 and all("--hash=sha256:" in entry for entry in entries) and "://" not in text
+
+
+def test_the_canary_installs_the_newest_versions_and_runs_all_tests():
+    workflow = (ROOT / ".github" / "workflows" / "canary.yml").read_text()
+    steps = [step["run"] for step in yaml.safe_load(workflow)["jobs"]["newest"]["steps"] if "run" in step]
+    [install] = [step for step in steps if "pip install" in step]
+    [extras] = re.findall(r"-e \"\.\[([\w,]+)\]\"", install)
+    assert "--upgrade" in install and "-c " not in install and "lock" not in install
+    assert {"all", *LOGGERS} == set(extras.split(",")) and steps[-1] == ".venv/bin/pytest -n auto"
 
 
 def test_conda_and_make_install_the_same():
