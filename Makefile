@@ -1,5 +1,6 @@
 # make reproduce   set up, then regenerate every table and figure of a profile     PROFILE= LLM= SEEDS= JOBS=
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
+#                  show searches and trainings in TensorBoard, W&B, MLflow or trackio   LOG=mlflow,tensorboard
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
 # make replay      the tables of LLMs once more from the kept searches, without a model: a minute or two
 # make page        results/<profile>/index.html once more: all of a profile's results as one file    PROFILE=
@@ -23,7 +24,10 @@ SEEDS ?=
 JOBS ?=
 BIN := .venv/bin
 
-export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS
+LOG :=
+SEKI_LOG := $(or $(LOG),$(SEKI_LOG))
+
+export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS SEKI_LOG
 
 .PHONY: reproduce replay page compare evidence plan ablations controls ladder trust test lint lab lessons docs setup data preflight
 

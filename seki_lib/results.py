@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .files.checkout import RESULTS
 from .files.errors import RunError, SettingError
 from .files.jsonl import read_if_whole, read_json, read_lines
 from .spaces import get_space
@@ -240,7 +241,7 @@ class RunSpec:
                 )
 
 
-KEPT = Home(Path(__file__).resolve().parents[1] / "results", "reference")
+KEPT = Home(RESULTS, "reference")
 """The kept run, if this is a checkout: what it holds stands in tables as replayed where it was not run here."""
 
 

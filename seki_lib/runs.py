@@ -1,6 +1,6 @@
 """One search on disk: `<results>/<profile>/searches/<space>/<task>/<llm>/<variant>/seed=<n>/`.
 
-- `config.json`       everything that decides the run
+- `config.json`       everything that decides the run, and the prices at which its calls were counted
 - `transcript.jsonl`  every LLM call
 - `history.jsonl`     every evaluated architecture
 - `result.json`       the final cell and its test values, read once, when all rounds are done
@@ -30,6 +30,7 @@ from .files.lock import locked
 from .files.user_input import variant_of
 from .llm import get_llm
 from .llm.budget import Budget
+from .llm.prices import in_force
 from .llm.transcript import Recorder, totals
 from .profiles import Profile
 from .prompts import VARIABLES, Prompts
@@ -297,13 +298,15 @@ class _Run:
 
     def claim(self) -> None:
         """Write config.json, or make sure that the folder was made with the same settings."""
-        folder, path = self.folder, self.folder / "config.json"
+        folder, path, price = self.folder, self.folder / "config.json", in_force(self.llm.name, hosted=self.llm.hosted)
         if not path.exists():
-            write_json(path, self.description)
+            write_json(path, self.description | ({"prices": [price]} if price else {}))
             return
         advice = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
         there = read_json(path, advice)
         if not (differing := differences(there, self.description)):
+            if price and price not in (known := there.get("prices", [])) and not is_finished(folder):
+                write_json(path, there | {"prices": [*known, price]})  # each call was paid at the price of its day
             return
         if is_finished(folder) and differing == ["code"]:
             edited = not self.spec.arm and kept_prompts(folder)

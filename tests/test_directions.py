@@ -11,6 +11,7 @@ ORDER = (  # from the top
     ("app",),
     ("report",),
     ("runs", "forks", "baseline_runs"),
+    ("loggers",),
     ("paper",),
     ("search",),
     ("evaluators",),

@@ -7,8 +7,9 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,62 +17,38 @@ import tyro
 from tyro.conf import Positional
 
 from ..evaluators import by_supernet, get_evaluator
+from ..files.checkout import RESULTS, ROOT, require_checkout
 from ..files.errors import SettingError, look_up
 from ..files.jsonl import read_json, write_json
 from ..files.lock import locked
 from ..files.user_input import variant_of
 from ..forks import run_longest, run_settings
-from ..llm import DEFAULT_LLM, get_llm
-from ..llm.budget import Budget, Limits
+from ..llm import get_llm
+from ..llm.budget import Budget
 from ..llm.transcript import Recorder
+from ..loggers import VARIABLE, Log, on_epoch
 from ..paper.settings import Setting, full_grid, k_xi_settings, lambda_settings, require_full_grid
 from ..profiles import get_profile, parse_seeds
 from ..prompts import VARIABLES, prompts_from
 from ..results import Home, RunSpec
-from ..runs import search_run
+from ..runs import search_run, with_prompts
 from ..search import SearchConfig, Step
 from ..search.arms import get_arm
 from ..search.memory import ask_memory
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture, training_protocol
 from . import options as option
+from .bounds import stages_left, warn_of_bounds
+from .command import Bounded, Logged
 from .data import ACTIONS
 from .finished import Compare, Cost, Page, Replay, Show
-from .notebook import ROOT, execute, find_notebook, read_parameters
+from .notebook import execute, find_notebook, read_parameters
 
 SEEDS_A_SET = 200  # seeds of a profile's baselines for one ranking of cells: 10 in the laptop, 1 in smoke
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
-    """What all commands about results share."""
-
-    profile: option.ProfileName = "laptop"
-    results: option.Folder = ROOT / "results"  # the folder of all results
-
-    def given(self, *names: str) -> dict[str, Any]:
-        """Those of these options that were given."""
-        return {name: value for name in names if (value := getattr(self, name)) not in (None, "")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounded(Command):
-    """A command that asks LLMs."""
-
-    llm: str = DEFAULT_LLM  # provider:model
-    max_usd: str = ""  # at most so many dollars for LLMs, in this profile's folder, of all searches; also MAX_USD
-    max_tokens: str = ""  # at most so many tokens, sent and received; also MAX_TOKENS
-    max_calls: str = ""  # at most so many requests; also MAX_CALLS
-
-    def bound(self) -> None:
-        """Hand the bounds on to this process and its children. Raises LLMError for one that is no number."""
-        for name, value in self.given("max_usd", "max_tokens", "max_calls").items():
-            os.environ[name.upper()] = value
-        Limits.from_environment()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Searched(Bounded):
+class Searched(Bounded, Logged):
     """A command that searches."""
 
     space: option.SpaceName = "nas201"
@@ -130,10 +107,19 @@ class SearchCommand(Searched):
                 else f"the arm {self.arm} asks no LLM: notebook 21 runs it for many seeds in a few seconds."
             )
         variant = variant_of(read_from | changes) if self.variant == "default" else self.variant
-        folder = search_run(
-            replace(self.spec(variant), arm=self.arm), get_profile(self.profile), self.results, prompts=prompts,
-            on_step=lambda step: print(f"seed {self.seed}  {step}", flush=True), **changes,
-        )  # fmt: skip
+        spec, profile = replace(self.spec(variant), arm=self.arm), get_profile(self.profile)
+        folder = with_prompts(spec, prompts).folder(self.results)
+        with Log(self.loggers, folder) as log:
+            sizes: dict[str, Any] = {"rounds": profile.rounds, "lam": profile.lam}
+            sizes |= {**get_arm(self.arm).settings(profile.rounds), **changes}
+            left = stages_left(folder, sizes["rounds"], sizes["lam"])
+            warn_of_bounds(self.llm, {self.space: left}, Home(self.results, self.profile))
+
+            def on_step(step: Step) -> None:
+                print(f"seed {self.seed}  {step}", flush=True)
+                log.step(step)
+
+            folder = search_run(spec, profile, self.results, prompts=prompts, on_step=on_step, **changes)
         if caveat := read_json(folder / "result.json").get("caveat"):
             print(f"seed {self.seed}  {caveat}")
         print(f"seed {self.seed}  done: {folder}")
@@ -182,21 +168,31 @@ class Ablations(Searched):
             SearchConfig(rounds=settings.rounds, lam=settings.lam, k=wanted[0].k, xi=wanted[0].xi)  # before any work
         spec = self.spec(variant_of(self.given("evaluator", "supernet", "bn")))
 
+        names, logs = self.loggers, ExitStack()
+
+        @cache
+        def log_of(setting: Setting) -> Log:
+            return logs.enter_context(Log(names, setting.spec(spec, settings).folder(self.results)))
+
         def on_step(setting: Setting, step: Step) -> None:
             print(f"seed {self.seed}  λ={setting.lam} k={setting.k} ξ={setting.xi}  {step}", flush=True)
+            log_of(setting).step(step)
 
         if self.until is not None:
             if chosen:
                 raise SettingError("--until cannot be given with --lam, --k or --xi: leave them out.")
-            reached = run_longest(spec, settings, self.results, until=self.until, on_step=on_step)
+            with logs:
+                reached = run_longest(spec, settings, self.results, until=self.until, on_step=on_step)
             print(f"seed {self.seed}  reached: {reached}")
             return
-        for folder in run_settings(spec, settings, self.results, wanted, on_step=on_step):
+        with logs:
+            folders = run_settings(spec, settings, self.results, wanted, on_step=on_step)
+        for folder in folders:
             print(f"seed {self.seed}  done: {folder}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained(Command):
+class Trained(Logged):
     """A command that trains."""
 
     space: option.SpaceName = "darts"
@@ -257,7 +253,9 @@ class Trained(Command):
         """Run a training to its end; a line an epoch."""
         from ..training.distributed import leave
 
-        result = run(spec, self.results, config, device=self.device, say=partial(print, f"{name} ", flush=True))
+        folder, say = spec.folder(self.results), partial(print, f"{name} ", flush=True)
+        with Log(self.loggers, folder) as log:
+            result = run(spec, self.results, config, device=self.device, say=on_epoch(folder, log.epoch, say))
         leave()
         return result
 
@@ -339,7 +337,7 @@ class Notebook:
     def run(self) -> None:
         path, values = find_notebook(self.name), read_parameters(self.parameter)
         profile = get_profile(values.get("profile", "laptop")).name
-        results = Path(values.get("results") or ROOT / "results")
+        results = Path(values.get("results") or RESULTS)
         execute(path, self.output or results / profile / "notebooks" / path.name, values)
 
 
@@ -348,12 +346,13 @@ class Lab:
     """JupyterLab on the notebooks."""
 
     def run(self) -> None:
+        require_checkout("notebooks")
         command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={ROOT / 'notebooks'}"]
         os.execv(sys.executable, command)  # noqa: S606 - a fixed command
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reproduce(Bounded):
+class Reproduce(Bounded, Logged):
     """Everything of a profile that is not done yet: searches in parallel, then notebooks, tables and figures."""
 
     seeds: str = ""  # of the searches on benchmarks' tables, such as "8,9,10,11"
@@ -369,6 +368,7 @@ class Reproduce(Bounded):
         texts = (self.seeds, self.ablations, self.controls)
         seeds, ablations, controls = (parse_seeds(text) if text else None for text in texts)
         get_llm(self.llm)
+        os.environ[VARIABLE] = ",".join(self.loggers)  # for the commands that it starts
         reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations, controls, self.plan)
 
 

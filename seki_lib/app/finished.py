@@ -7,10 +7,10 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
+from ..files.checkout import RESULTS
 from ..profiles import get_profile
 from ..results import Home
 from . import options as option
-from .notebook import ROOT
 from .show import describe, prices_of
 
 
@@ -20,7 +20,7 @@ class Page:
 
     folder: Annotated[option.MaybePath, tyro.conf.arg(metavar="FOLDER"), Positional] = None  # in place of the profile's
     profile: option.ProfileName = "laptop"
-    results: option.Folder = ROOT / "results"  # the folder of all results
+    results: option.Folder = RESULTS  # the folder of all results
 
     def run(self) -> None:
         from ..report.page import write_page
@@ -36,7 +36,7 @@ class Compare:
     """
 
     here: Annotated[option.Folder, Positional]  # such as results/laptop
-    there: Annotated[option.Folder, Positional] = ROOT / "results" / "reference"  # what it is compared with
+    there: Annotated[option.Folder, Positional] = RESULTS / "reference"  # what it is compared with
 
     def run(self) -> None:
         from ..report.compare import report
@@ -49,9 +49,9 @@ class Compare:
 class Replay:
     """Make Tables 3 to 7 anew from kept searches, without a model: their transcripts answer in its place."""
 
-    kept: Annotated[option.Folder, tyro.conf.arg(metavar="FOLDER"), Positional] = ROOT / "results" / "reference"
+    kept: Annotated[option.Folder, tyro.conf.arg(metavar="FOLDER"), Positional] = RESULTS / "reference"
     profile: option.ProfileName = "laptop"  # the profile that made them
-    results: option.Folder = ROOT / "results" / "replay"  # where the tables and the page go, under the profile's name
+    results: option.Folder = RESULTS / "replay"  # where the tables and the page go, under the profile's name
 
     def run(self) -> None:
         from .replay import replay
@@ -90,7 +90,7 @@ class Cost:
 
     run_folder: Annotated[option.MaybePath, tyro.conf.arg(name="run"), Positional] = None  # a search
     profile: str = "paper"  # or workstation
-    results: option.Folder = ROOT / "results"  # the folder of all results
+    results: option.Folder = RESULTS  # the folder of all results
     card: str = "a100"  # the GPU
     gpus: option.Cards = 1  # how many
     llm: str = "openai:gpt-4o-mini"  # provider:model

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..files.checkout import RESULTS, ROOT, require_checkout
 from ..files.errors import SekiError, SettingError, look_up
 from ..files.jsonl import read_lines
 from ..files.user_input import user_path, whole_number
@@ -26,7 +27,6 @@ from ..prompts import VARIABLES, Prompts, prompts_from
 from ..results import Home, RunSpec
 from ..runs import with_prompts
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS: dict[str, Any] = {
     "profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": "",
     "critique": "", "refine": "", "inspire": "", "arch": "", "dataset": "cifar10",
@@ -97,7 +97,7 @@ def start(namespace: dict[str, Any], *known: str) -> Setup:
         profile=profile,
         seed=_seed(str(values["seed"])) if "seed" in known else profile.seeds[0],
         seeds=parse_seeds(values["seeds"]) if values["seeds"] != "" else profile.seeds,
-        results=ROOT / user_path(values["results"] or "results"),
+        results=RESULTS.parent.absolute() / user_path(values["results"] or "results"),
         prompts=prompts_from(values["llm"], {stage: values[stage] and Path(values[stage]) for stage in VARIABLES}),
         **{name: values[name] for name in ("llm", "arch", "dataset", "space")},
     )
@@ -129,6 +129,7 @@ def find_notebook(name: str) -> Path:
     path = Path(name)
     if path.suffix == ".ipynb" and path.is_file():
         return path
+    require_checkout("notebooks")
     known = {path.stem: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
     is_ours = path.parent in (Path(), Path("notebooks"), ROOT / "notebooks")
     return look_up("notebook", known, path.name.removesuffix(".ipynb") if is_ours else name)

@@ -13,6 +13,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from ..datasets.at_hand import DATASETS, TEXTS
 from ..files.user_input import folder_name, real_number, user_path, whole_number
+from ..loggers import LOGGERS
 from ..profiles import PROFILES
 from ..search.arms import ARMS
 from ..spaces import SPACES
@@ -49,6 +50,10 @@ Folder = Annotated[Path, _path]
 MaybePath = Annotated[Path | None, _path]
 FolderName = Annotated[str, _read_by(folder_name, "NAME")]
 
+LoggerNames = Annotated[
+    tyro.conf.UseAppendAction[tuple[str, ...]],
+    _one_of(LOGGERS, after="; may be given again, or as a list with commas; also SEKI_LOG"),
+]
 ProfileName = Annotated[str, _one_of(PROFILES)]
 SpaceName = Annotated[str, _one_of(SPACES)]
 SupernetKind = Annotated[

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..datasets.at_hand import assets_at_hand, fetch_dataset
 from ..evaluators.tabular import TABLES
+from ..files.checkout import ROOT, require_checkout
 from ..files.errors import AssetError, RunError
 from ..files.fingerprint import fingerprint
 from ..files.jsonl import write_json
@@ -27,7 +28,8 @@ from ..results import Home
 from ..runs import search_config
 from ..spaces import SPACES
 from ..training.protocol import IMAGENET, SUPERNETS, images_missing, training_protocol
-from .notebook import DEFAULTS, ROOT, absolute_llm
+from .bounds import rounds_of, warn_of_bounds
+from .notebook import DEFAULTS, absolute_llm
 
 OUT_OF_REACH = {  # what trainings read, and what is done without it
     "cifar10": "Where the profile allows it, scikit-learn's digits take its place, and the table says so.",
@@ -54,6 +56,7 @@ def reproduce(
     call again: what is done is not done again, unless the code, prompts or data that decide it have changed since. What
     was made before stays beside it.
     """
+    require_checkout("the jobs and notebooks that make tables")
     if ablations:
         require_full_grid(profile)
     results, llm = results.resolve(), absolute_llm(llm)
@@ -63,6 +66,7 @@ def reproduce(
     _fetch_data(profile)
     home, edition = Home(results, profile.name), edition_here(profile, llm, seeds, ablations or (), controls or ())
     folder = home.folder
+    warn_of_bounds(llm, rounds_of(edition, home), home)
     with locked(folder) as lock:
         _forget_removed(home)
         for name, value in _notes(edition, results).items():

@@ -9,7 +9,6 @@ file of a mirror the next source is tried; a wrong file in another folder is an 
 import hashlib
 import os
 import re
-import sys
 import tempfile
 import tomllib
 import zipfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from .checkout import OWN
 from .errors import AssetError, look_up, say_once
 from .jsonl import make_folder
 from .wheels import download_wheel
@@ -62,8 +62,7 @@ def cache_dir() -> Path:
 
 def shipped() -> Path:
     """The kit's own data: `data/` of the checkout, or where pip put it from a wheel."""
-    checkout = Path(__file__).resolve().parents[2] / "data"
-    return checkout if (checkout / "nasbench301").is_dir() else Path(sys.prefix) / "share" / "seki-kit"
+    return OWN / "data"
 
 
 def mirror() -> str:

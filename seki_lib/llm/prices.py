@@ -3,9 +3,10 @@
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ..files.errors import LLMError
 
@@ -56,6 +57,14 @@ def price_of(name: str, *, hosted: bool = True) -> Price | None:
         return Price(0, 0, 0, 0)
     known = prices(hosted=hosted)
     return known.get(name) or known.get(re.sub(r"-(\d{8}|\d{4}-\d\d-\d\d|latest)$", "", name))
+
+
+def in_force(name: str, *, hosted: bool = True) -> dict[str, Any] | None:
+    """The price of an LLM as a run keeps it; None where nothing is charged, or nobody knows the price."""
+    price = price_of(name, hosted=hosted)
+    if price is None or price == Price(0, 0, 0, 0):
+        return None
+    return {"of": f"{FILE.name}, {as_of()}" if price in _read(FILE).values() else OWN_VARIABLE} | asdict(price)
 
 
 @lru_cache(maxsize=4)

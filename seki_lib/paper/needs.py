@@ -53,8 +53,11 @@ class Edition:
 
     @property
     def chance_seeds(self) -> int:
-        """Seeds for which chance takes the LLM's place in all settings of Tables 5 and 6: a second each."""
-        return 200 if self.full_grid_seeds else self.profile.baseline_seeds // 40
+        """Seeds for which chance takes the LLM's place in all settings of Tables 5 and 6: a second each.
+
+        Two or more: of none there is no mean, and of one no interval.
+        """
+        return 200 if self.full_grid_seeds else max(2, self.profile.baseline_seeds // 40)
 
     def at_hand(self, task: str) -> str:
         """The data set of a task, or what stands in for it."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..files.checkout import ROOT
 from ..files.errors import RunError
 from ..files.jsonl import read_json, write_text
 from ..training.machine import trained_on
@@ -24,7 +25,6 @@ from .verdicts import beside_paper, machines, provenances, verdict
 LIMIT = 6_000_000  # bytes of the whole page
 FIGURES = 2_500_000  # bytes of its figures
 SVG = 100_000  # bytes of a figure up to which it is drawn by lines, and not by a picture of fewer colours
-REPOSITORY = Path(__file__).resolve().parents[2]
 PAPER = "Cai et al.: SEKI. arXiv:2502.20422, 2025. https://arxiv.org/abs/2502.20422"  # where CITATION.cff is not there
 CAPTIONS = {  # the beginning of a figure's name -> what it shows
     "analysis_exploration": "One search analysed: how far each cell lies from the one that it came from",
@@ -214,5 +214,5 @@ def _trained(folder: Path) -> list[tuple[str, float, str]]:
 
 
 def _citation() -> str:
-    path = REPOSITORY / "CITATION.cff"
+    path = ROOT / "CITATION.cff"
     return path.read_text(encoding="utf-8") if path.is_file() else PAPER

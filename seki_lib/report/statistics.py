@@ -64,7 +64,9 @@ def interval(values: Values, tests: int = 1) -> tuple[float, float]:
 
 
 def interval_text(values: Values, *, sign: bool = False, digits: int = 2) -> str:
-    """`mean ± half of the 95 % interval`, the mean alone for one value."""
+    """`mean ± half of the 95 % interval`, the mean alone for one value. Raises ValueError for none."""
+    if not len(values):
+        raise ValueError("no values have no mean: show `not run` in its place")
     low, high = interval(values)
     half = "" if np.isnan(low) else f" ± {(high - low) / 2:.{digits}f}"
     return f"{np.mean(values):{'+' if sign else ''}.{digits}f}{half}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.canary import REQUEST
+from ..files.checkout import OWN
 from ..files.errors import RunError
 from ..files.jsonl import on_disk
 
@@ -38,7 +39,7 @@ def paper_table(number: int) -> list[dict[str, str]]:
 
 def typed(name: str) -> list[dict[str, str]]:
     """The rows of a file of `data/paper/`: a table, or `text`, what the paper says outside of its tables."""
-    path = Path(__file__).resolve().parents[2] / "data" / "paper" / f"{name}.csv"
+    path = OWN / "data" / "paper" / f"{name}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

@@ -1,8 +1,12 @@
 """What seeds can say, on numbers whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from seki_lib.paper import Edition
+from seki_lib.profiles import get_profile
 from seki_lib.report import statistics as stats
 
 
@@ -78,3 +82,10 @@ def test_regret_falls_and_its_band_holds_the_mean():
 
 def test_the_same_values_give_the_same_interval():
     assert stats.mean(runs(0, 1, 12)) == stats.mean(runs(0, 1, 12))
+
+
+def test_no_values_are_refused_and_every_profile_gives_chance_two_seeds_or_more():
+    with pytest.raises(ValueError, match="no values have no mean"):
+        stats.interval_text([])
+    tiny = Edition(replace(get_profile("smoke"), baseline_seeds=20), "local:smollm2-135m", (8,), (8,))
+    assert tiny.chance_seeds == 2

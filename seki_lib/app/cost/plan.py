@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from ...files.checkout import RESULTS
 from ...files.errors import SettingError, look_up
 from ...llm.prices import Price, as_of, price_of
 from ...paper import Edition, Search, Supernet, Training
 from ...profiles import get_profile
 from ...results import Home
 from ...training.protocol import IMAGENET, get_protocol
-from ..notebook import ROOT
 from .rates import Asking, asking, cards, speed
 from .work import PricedJob, jobs, table_numbers
 
@@ -53,7 +53,7 @@ def plan(
     card: str = "a100",
     gpus: int = 1,
     llm: str = "openai:gpt-4o-mini",
-    results: Path = ROOT / "results",
+    results: Path = RESULTS,
     precision: str = "",
 ) -> Plan:
     """What is left of all tables. precision: "fp32" or "bf16"; "": the profile's.

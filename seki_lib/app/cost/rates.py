@@ -16,15 +16,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...files.checkout import OWN, RESULTS
 from ...files.errors import SettingError, look_up
 from ...files.jsonl import read_json, read_lines
 from ...llm import get_llm
 from ...results import Home
-from ..notebook import ROOT
 from .work import Work
 
 CARDS = Path(__file__).with_name("cards.toml")
-THROUGHPUT, PROMPT_TOKENS = (ROOT / "benchmarks/results" / f"{name}.csv" for name in ("throughput", "prompt_tokens"))
+THROUGHPUT, PROMPT_TOKENS = (OWN / "benchmarks/results" / f"{name}.csv" for name in ("throughput", "prompt_tokens"))
 BF16_GAIN = 2.0  # over fp32: an assumption (half the memory traffic), measured nowhere
 
 
@@ -121,7 +121,7 @@ def asking(llm: str, space: str, home: Home) -> Asking:
     templates = get_llm(llm).templates
     finished = [
         search.folder
-        for at in (home, Home(ROOT / "results", "reference"))
+        for at in (home, Home(RESULTS, "reference"))
         for task in sorted((at.folder / "searches" / space).glob("*"))
         for search in at.finished_searches(space, task.name, llm)
     ]
@@ -149,6 +149,7 @@ def _of_prompts(templates: str, space: str) -> Asking:
     """What a search takes by the kit's own prompts of these templates, at first attempt."""
     with PROMPT_TOKENS.open(encoding="utf-8", newline="") as file:
         rows = {(row["templates"], row["space"], row["stage"]): row for row in csv.DictReader(file)}
+    templates = templates if (templates, "darts", "refine") in rows else "full"  # the longest prompts
     counted = space if (templates, space, "refine") in rows else "darts"  # the longer prompts of the two
 
     def tokens(kind: str) -> tuple[float, float]:

@@ -16,10 +16,10 @@ from ...files.jsonl import read_lines
 from ...nn.count import count, count_supernet
 from ...paper import REPORTS, Edition, Memory, Need, Search, Supernet, Training, needs_of
 from ...paper.here import known_spec, training_spec
-from ...paper.settings import longest
 from ...spaces import DartsGenotype, get_space
 from ...training.language_protocol import LanguageModelConfig
 from ...training.protocol import ImageNetConfig, ImageNetSupernetConfig, SupernetConfig, training_protocol
+from ..bounds import rounds_left
 
 BACKWARD = 2  # the backward pass in forward passes
 SAMPLES = {  # images or words: to train on, to validate or test on
@@ -102,11 +102,7 @@ def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> Pr
 
 def _search(need: Search, table: int, edition: Edition, results: Path) -> PricedJob:
     """Rounds to ask for, and as many cells to score; a fork has no self-evolution of its own."""
-    profile, setting = edition.profile, need.setting
-    done = max(0, len(list(read_lines(need.spec(edition).folder(results) / "history.jsonl"))) - 1)
-    lam = setting.lam if setting else profile.lam
-    forks = setting is not None and setting != longest(edition.grid(need.seed))
-    evolve, inspire = 0 if forks else max(0, lam - done), profile.rounds - max(done, lam)
+    evolve, inspire = rounds_left(need, edition, results)
     scorers = [before for before in need.after(edition) if isinstance(before, Supernet)]
     work = scoring_work(scorers[0].spec(edition).config, scorers[0].dataset) if scorers else None
     return PricedJob(need, table, work, evolve + inspire, (evolve, inspire))

@@ -1,0 +1,51 @@
+"""What commands share: where results are, which LLM is asked and how far, which loggers look on."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from ..files.checkout import RESULTS
+from ..llm import DEFAULT_LLM
+from ..llm.budget import Limits
+from ..loggers import chosen
+from . import options as option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What all commands about results share."""
+
+    profile: option.ProfileName = "laptop"
+    results: option.Folder = RESULTS  # the folder of all results
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of these options that were given."""
+        return {name: value for name in names if (value := getattr(self, name)) not in (None, "")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged(Command):
+    """A command whose rounds or epochs loggers may show."""
+
+    log: option.LoggerNames = ()
+
+    @property
+    def loggers(self) -> list[str]:
+        """Names of the loggers. Raises UnknownName, or SettingError for one that is not installed."""
+        return chosen(self.log)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounded(Command):
+    """A command that asks LLMs."""
+
+    llm: str = DEFAULT_LLM  # provider:model
+    max_usd: str = ""  # at most so many dollars for LLMs, in this profile's folder, of all searches; also MAX_USD
+    max_tokens: str = ""  # at most so many tokens, sent and received; also MAX_TOKENS
+    max_calls: str = ""  # at most so many requests; also MAX_CALLS
+
+    def bound(self) -> None:
+        """Hand the bounds on to this process and its children. Raises LLMError for one that is no number."""
+        for name, value in self.given("max_usd", "max_tokens", "max_calls").items():
+            os.environ[name.upper()] = value
+        Limits.from_environment()
