@@ -59,7 +59,8 @@ def expected():
     return expected_seconds(EDITION, Path(RESULTS), {rule_name(need): need for need in NEEDS}, REPORTS)
 
 
-logger.addHandler(Progress(expected, remote=bool(CLUSTER)))
+if not workflow.dryrun:
+    Progress(expected, remote=bool(CLUSTER)).follow(logger)
 
 
 localrules:

@@ -362,9 +362,7 @@ class Reproduce(Bounded):
     controls: str = ""  # seeds for which all arms of notebook 21 are run too
     plan: bool = False  # only print which jobs would run, and why
     cluster: str = ""  # slurm: submit each step as a job (docs/cluster.md); on this machine if empty
-    cluster_options: str = (
-        ""  # "--default-resources slurm_partition=gpu" or more for Snakemake; also CLUSTER_OPTIONS
-    )
+    cluster_options: str = ""  # "--default-resources slurm_partition=gpu" or more for Snakemake; also CLUSTER_OPTIONS
     cluster_gpus: str = ""  # the most GPUs that one job may ask for; 8
     cluster_minutes: str = ""  # the most minutes that one job may ask for; a week
 

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 KNOWN = 0.5  # share of what is left that must be of kinds that have ended here, before minutes are said
+IN_OTHER_WORDS = ("run_info", "job_finished", "progress", "resources_info")  # Snakemake's own lines on jobs
 SAY = partial(print, flush=True)
 LAST_LINES = 12  # of the log of a job that failed elsewhere
 
@@ -60,7 +61,7 @@ class Estimate:
 class Progress(logging.Handler):
     """Reads Snakemake's events and says a line for each job that begins, ends or fails.
 
-    expected: name of a job -> its kind and seconds; computed when the first job begins, since it takes seconds itself.
+    expected: name of a job -> its kind and seconds; computed when the DAG begins, since it takes seconds.
     remote: jobs run on a cluster, whose output is not on this screen: a failed one's last lines are shown.
     """
 
@@ -73,7 +74,6 @@ class Progress(logging.Handler):
     ):
         super().__init__()
         self.expected, self.remote, self.say, self.clock = expected, remote, say, clock
-        self.stats: Mapping[str, int] = {}
         self.total, self.done, self.start = 0, 0, 0.0
         self.estimate = Estimate({})
         self.waiting: set[str] = set()
@@ -85,9 +85,7 @@ class Progress(logging.Handler):
         with suppress(Exception):
             event, said = str(record.__dict__.get("event")), record.__dict__
             if event == "run_info":
-                self.stats = said["stats"]
-            elif event == "job_started" and not self.total:  # which a dry run does not say
-                self._begin()
+                self._begin(said["stats"])
             elif self.total and event == "job_info":
                 self._started(said["jobid"], said["rule_name"])
             elif self.total and event == "job_finished":
@@ -95,8 +93,14 @@ class Progress(logging.Handler):
             elif self.total and event == "job_error":
                 self._failed(said["rule_name"], said["log"])
 
-    def _begin(self) -> None:
-        self.waiting = set(self.stats) - {"total", "all"}
+    def follow(self, logger: logging.Logger) -> None:
+        """Read what this logger is told, and keep its other handlers from saying the same."""
+        for handler in logger.handlers:
+            handler.addFilter(lambda record: str(record.__dict__.get("event")) not in IN_OTHER_WORDS)
+        logger.addHandler(self)
+
+    def _begin(self, stats: Mapping[str, int]) -> None:
+        self.waiting = set(stats) - {"total", "all"}
         self.total, self.start = len(self.waiting), self.clock()
         with suppress(Exception):  # then no minutes are said
             self.estimate = Estimate(self.expected())

@@ -114,7 +114,11 @@ def snakemake(folder: Path, schedule: Schedule) -> list[str]:
     cores = str(os.cpu_count() or 1)
     if schedule.plan:
         return [*command, "--cores", cores, "--dry-run", "--printshellcmds"]
-    command += ["--quiet", "rules", "progress", "host"]  # `progress.Progress` says a line a job in their place
+    command += [
+        "--quiet",
+        "rules",
+        "host",
+    ]  # `progress.Progress` needs the event "progress"
     if schedule.cluster:
         return [*command, *schedule.cluster.snakemake(schedule.jobs)]
     return [*command, "--cores", str(schedule.jobs or cores)]
