@@ -113,6 +113,7 @@ def snakemake(folder: Path, schedule: Schedule) -> list[str]:
     command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
     cores = str(os.cpu_count() or 1)
     if schedule.plan:
+        cores = "1000" if schedule.cluster else cores  # a plan shows what a job asks for, not what this machine has
         return [*command, "--cores", cores, "--dry-run", "--printshellcmds"]
     command += [
         "--quiet",

@@ -41,7 +41,7 @@ def planned(printed):
     """Output of each rule, below the profile's folder -> its cores and resources, as a dry run prints them."""
     found = {}
     for rule in re.split(r"\n(?=(?:local)?rule \w+:)", printed):
-        if output := re.search(r"^    output: ([^,\n]*)", rule, re.M):
+        if output := re.search(r"^    output: (.*?)(?:, | \(update\)|$)", rule, re.M):
             threads = re.search(r"^    threads: (\d+)$", rule, re.M)
             asked = dict(re.findall(r"(\w+)=(\d+)", (re.search(r"^    resources: (.*)$", rule, re.M) or [""] * 2)[1]))
             mine = {name: int(asked[name]) for name in OURS if name in asked}
