@@ -56,7 +56,7 @@ def expected():
     """About how long each job takes, for the minutes that are left."""
     from seki_lib.app.cost.expected import expected_seconds  # which loads torch
 
-    return expected_seconds(EDITION, Path(RESULTS), {rule_name(need): need for need in NEEDS}, REPORTS)
+    return expected_seconds(EDITION, Path(RESULTS), {rule_name(need): need for need in NEEDS}, REPORTS, bool(CLUSTER))
 
 
 if not workflow.dryrun:
