@@ -115,8 +115,8 @@ class Progress(logging.Handler):
         left = self.estimate.left(self.waiting, running, now - self.start)
         if left is None or self.done == self.total:
             return ""
-        minutes = round(left / 60)
-        return f"; about {minutes} minute{'s' * (minutes != 1)} left" if minutes else "; about a minute left"
+        minutes = max(1, round(left / 60))
+        return f"; about {minutes} minutes left" if minutes > 1 else "; about a minute left"
 
     def _started(self, number: int, name: str) -> None:
         if name in self.waiting:
