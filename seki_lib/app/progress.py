@@ -4,7 +4,7 @@
     [ 4/70 done] ended   searches_nas201_cifar10_local_smollm2_135m_default_seed_8, 41 s; about 9 minutes left
 
 Minutes that are left come from the prices of `seki cost`, each kind of job scaled by the jobs of it that have ended
-here. Nothing is said of them until such kinds make up most of what is left.
+here. Nothing is said of them before some jobs have ended, nor until such kinds make up most of what is left.
 """
 
 import logging
@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-KNOWN = 0.5  # share of what is left that must be of kinds that have ended here, before minutes are said
+ENDED = 3  # jobs that must have ended before minutes are said
+KNOWN = 0.5  # share of what is left that must be of kinds that have ended here
 IN_OTHER_WORDS = ("run_info", "job_finished", "progress", "resources_info")  # Snakemake's own lines on jobs
 SAY = partial(print, flush=True)
 LAST_LINES = 12  # of the log of a job that failed elsewhere
@@ -41,7 +42,7 @@ class Estimate:
             total += left
             told += left if kind in known else 0.0
             longest = max(longest, left)
-        if not self.ended or min(elapsed, total) <= 0 or told < KNOWN * total:
+        if len(self.ended) < ENDED or min(elapsed, total) <= 0 or told < KNOWN * total:
             return None
         at_once = max(1.0, (sum(self.ended.values()) + sum(running.values())) / elapsed)
         return max(longest, total / at_once)

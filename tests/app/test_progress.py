@@ -68,28 +68,32 @@ def test_snakemakes_own_lines_on_jobs_give_way():
 
 
 def test_minutes_are_said_when_most_of_what_is_left_is_of_kinds_that_have_ended():
-    expected = {"s1": ("search", 10.0), "s2": ("search", 20.0), "t": ("training", 1000.0)}
+    expected = {f"s{i}": ("search", 10.0) for i in range(3)} | {"s3": ("search", 20.0), "t": ("training", 1000.0)}
     dag = Dag(expected, expected)
-    dag.begin("s1")
-    dag.end("s1", 60)
+    for i in range(3):
+        dag.begin(f"s{i}")
+        dag.end(f"s{i}", 60)
     assert "left" not in dag.told[-1]  # nobody knows how long a training takes
     dag.begin("t")
     dag.end("t", 300)
-    assert dag.told[-1] == "[2/3 done] ended   t, 300 s; about 2 minutes left"  # s2 takes twice what s1 took: 120 s
+    assert dag.told[-1] == "[4/5 done] ended   t, 300 s; about 2 minutes left"  # s3 takes twice as long as the others
 
 
 def test_what_runs_counts_with_what_is_left_of_it_and_jobs_share_the_clock():
-    kinds = dict.fromkeys("abcdef", ("search", 60.0))
-    known = Estimate(kinds, {"a": 60.0, "b": 60.0})  # two at once for a minute
-    assert known.left(set("cdef"), {}, elapsed=60.0) == pytest.approx(120.0)
-    assert known.left(set("ef"), {"c": 30.0, "d": 30.0}, elapsed=90.0) == pytest.approx(90.0)
-    assert known.left(set(), {"c": 30.0}, elapsed=90.0) == pytest.approx(30.0)
-    assert known.left(set(), {"c": 600.0}, elapsed=690.0) is None  # longer than expected: nobody knows
+    kinds = dict.fromkeys("abcdefxy", ("search", 60.0))
+    known = Estimate(kinds, dict.fromkeys("abxy", 60.0))  # two at once for two minutes
+    assert known.left(set("cdef"), {}, elapsed=120.0) == pytest.approx(120.0)
+    assert known.left(set("ef"), {"c": 30.0, "d": 30.0}, elapsed=150.0) == pytest.approx(90.0)
+    assert known.left(set(), {"c": 30.0}, elapsed=150.0) == pytest.approx(30.0)
+    assert known.left(set(), {"c": 600.0}, elapsed=750.0) is None  # longer than expected: nobody knows
 
 
-def test_nothing_is_said_of_minutes_before_anything_has_ended():
-    assert Estimate({"a": ("search", 5.0)}).left({"a"}, {}, elapsed=10.0) is None
-    assert Estimate({}, {"a": 3.0}).left({"b"}, {}, elapsed=10.0) is None
+def test_nothing_is_said_of_minutes_before_some_jobs_have_ended():
+    kinds = dict.fromkeys("abcd", ("search", 5.0))
+    assert Estimate(kinds).left({"d"}, {}, elapsed=10.0) is None
+    assert Estimate(kinds, {"a": 5.0, "b": 5.0}).left({"d"}, {}, elapsed=10.0) is None
+    assert Estimate(kinds, dict.fromkeys("abc", 5.0)).left({"d"}, {}, elapsed=15.0) == pytest.approx(5.0)
+    assert Estimate({}, dict.fromkeys("abc", 3.0)).left({"d"}, {}, elapsed=10.0) is None
 
 
 def test_a_job_that_fails_is_named_with_its_log_and_counts_when_it_is_tried_again(tmp_path):
