@@ -2,6 +2,7 @@
 #                  bounds on what LLMs may take in this profile                    MAX_USD= MAX_TOKENS= MAX_CALLS=
 #                  show searches and trainings in TensorBoard, W&B, MLflow or trackio   LOG=mlflow,tensorboard
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
+#                  on a SLURM cluster (docs/cluster.md)    CLUSTER=slurm CLUSTER_OPTIONS= CLUSTER_GPUS= CLUSTER_MINUTES=
 # make replay      the tables of LLMs once more from the kept searches, without a model: a minute or two
 # make page        results/<profile>/index.html once more: all of a profile's results as one file    PROFILE=
 # make compare     what differs between a profile's tables and the kept ones, and whether that is normal    PROFILE=
@@ -22,17 +23,23 @@ PROFILE ?= laptop
 LLM ?= local:smollm2-135m
 SEEDS ?=
 JOBS ?=
+# not `?=`: many sites export a CLUSTER of their own
+CLUSTER =
+CLUSTER_OPTIONS =
+CLUSTER_GPUS =
+CLUSTER_MINUTES =
 BIN := .venv/bin
+ON = --cluster "$(CLUSTER)" --cluster-gpus "$(CLUSTER_GPUS)" --cluster-minutes "$(CLUSTER_MINUTES)"
 
 LOG :=
 SEKI_LOG := $(or $(LOG),$(SEKI_LOG))
 
-export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS SEKI_LOG
+export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS SEKI_LOG CLUSTER_OPTIONS
 
 .PHONY: reproduce replay page compare evidence plan ablations controls ladder trust test lint lab lessons docs setup data preflight
 
-reproduce: data
-	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)"
+reproduce: data $(if $(CLUSTER),.venv/cluster)
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)" $(ON)
 
 replay: setup
 	@$(BIN)/seki data need nas201
@@ -49,13 +56,13 @@ evidence: setup
 	@$(BIN)/python tools/evidence.py
 
 plan: data
-	@$(BIN)/seki reproduce --plan --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)"
+	@$(BIN)/seki reproduce --plan --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" $(ON)
 
-ablations: data
-	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17)" --jobs "$(or $(JOBS),0)"
+ablations: data $(if $(CLUSTER),.venv/cluster)
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --ablations "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17)" --jobs "$(or $(JOBS),0)" $(ON)
 
-controls: data
-	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --controls "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)" --jobs "$(or $(JOBS),0)"
+controls: data $(if $(CLUSTER),.venv/cluster)
+	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --controls "$(or $(SEEDS),8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)" --jobs "$(or $(JOBS),0)" $(ON)
 
 ladder: data
 	@for llm in local:qwen2.5-coder-0.5b local:qwen2.5-coder-1.5b; do \
@@ -98,5 +105,10 @@ setup: preflight .venv/installed
 	  { echo "make: pip could not install the packages (see above). Is a package index reachable? The same command goes on."; exit 1; }
 	@touch $@
 
+.venv/cluster: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cluster]" || \
+	  { echo "make: pip could not install Snakemake's SLURM executor (see above). Is a package index reachable?"; exit 1; }
+	@touch $@
+
 preflight:
-	@$(PYTHON) tools/preflight.py "PROFILE=$(PROFILE)" "LLM=$(LLM)" "SEEDS=$(SEEDS)" "JOBS=$(JOBS)"
+	@$(PYTHON) tools/preflight.py "PROFILE=$(PROFILE)" "LLM=$(LLM)" "SEEDS=$(SEEDS)" "JOBS=$(JOBS)" "CLUSTER=$(CLUSTER)"

@@ -3,20 +3,22 @@
 # results/<profile>. A command finds for itself what is finished, half done, or made by other code; done/ holds a mark
 # of each command that has run, so that Snakemake never touches a result.
 import re
-import sys
 from pathlib import Path
 from shlex import join
 
-from seki_lib.app.notebook import ROOT
+from snakemake.logging import logger
+
+from seki_lib.app.cluster import SEKI, as_snakemake, asked_for, command
+from seki_lib.files.checkout import ROOT
+from seki_lib.app.progress import Progress
 from seki_lib.paper import needs_of, reports
 from seki_lib.paper.needs import BELOW
 from seki_lib.report.benchmark_tables import table4_not_run
 from seki_lib.app.reproduce import read_edition
 
-EDITION, RESULTS = read_edition(config), config["results"]
+EDITION, RESULTS, CLUSTER = read_edition(config), config["results"], config["cluster"]
 NEEDS = needs_of(EDITION)
 REPORTS = reports(EDITION)
-SEKI = [sys.executable, "-m", "seki_lib.app.cli"]
 WHERE = ["--profile", EDITION.name, "--results", RESULTS]
 
 
@@ -50,6 +52,22 @@ def notebook_command(report):
     return join([*SEKI, "notebook", report.notebook, *(word for pair in given for word in ("--parameter", pair))])
 
 
+def expected():
+    """About how long each job takes, for the minutes that are left."""
+    from seki_lib.app.cost.expected import expected_seconds  # which loads torch
+
+    return expected_seconds(EDITION, Path(RESULTS), {rule_name(need): need for need in NEEDS}, REPORTS, bool(CLUSTER))
+
+
+if not workflow.dryrun:
+    Progress(expected, remote=bool(CLUSTER)).follow(logger)
+
+
+localrules:
+    all,
+    table4,
+
+
 rule all:
     input:
         [output for report in REPORTS.values() for output in report.outputs],
@@ -58,6 +76,7 @@ rule all:
 
 
 for need in NEEDS:
+    asked = asked_for(need, EDITION, CLUSTER)
 
     rule:
         name:
@@ -70,13 +89,17 @@ for need in NEEDS:
         log:
             f"logs/{rule_name(need)}.log",
         params:
-            command=join([*SEKI, *need.command(EDITION), *WHERE]),
+            command=join([*command(need, EDITION, asked), *WHERE]),
         priority: urgency(need)
+        threads: asked.cpus if asked else 1
+        resources:
+            **as_snakemake(asked),
         shell:
             "{params.command} 2>&1 | tee {log}"
 
 
 for name, report in REPORTS.items():
+    asked = asked_for(report, EDITION, CLUSTER)
 
     rule:
         name:
@@ -90,6 +113,9 @@ for name, report in REPORTS.items():
             report.outputs,
         params:
             command=notebook_command(report),
+        threads: asked.cpus if asked else 1
+        resources:
+            **as_snakemake(asked),
         shell:
             "{params.command} --output {output[0]}"
 

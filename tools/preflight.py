@@ -3,6 +3,7 @@
 Standard library only, and no syntax that an old Python 3 would stumble over before it can say so.
 """
 
+import shutil
 import sys
 
 
@@ -35,6 +36,13 @@ def main(settings):
             parse_seeds(settings["SEEDS"])
     except SekiError as error:
         stop(str(error))
+    if settings["CLUSTER"] not in ("", "slurm"):
+        stop("unknown CLUSTER {!r}; valid: slurm, or nothing for this machine".format(settings["CLUSTER"]))
+    if settings["CLUSTER"] and not shutil.which("sbatch"):
+        stop(
+            "sbatch is not on this machine, so no job can be submitted. Run make on a login node of the cluster, load "
+            "its SLURM module, or leave CLUSTER out to run on this machine."
+        )
     try:
         whole_number(settings["JOBS"] or "1", 1)
     except ValueError:

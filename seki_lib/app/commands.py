@@ -360,16 +360,23 @@ class Reproduce(Bounded, Logged):
     ablations: str = ""  # seeds, such as "8 9 10", for which all settings of the paper's Tables 5 and 6 are run too
     controls: str = ""  # seeds for which all arms of notebook 21 are run too
     plan: bool = False  # only print which jobs would run, and why
+    cluster: str = ""  # slurm: submit each step as a job (docs/cluster.md); on this machine if empty
+    cluster_options: str = ""  # "--default-resources slurm_partition=gpu" or more for Snakemake; also CLUSTER_OPTIONS
+    cluster_gpus: str = ""  # the most GPUs that one job may ask for; 8
+    cluster_minutes: str = ""  # the most minutes that one job may ask for; a week
 
     def run(self) -> None:
-        from .reproduce import reproduce
+        from .cluster import cluster_from
+        from .reproduce import Schedule, reproduce
 
         self.bound()
         texts = (self.seeds, self.ablations, self.controls)
         seeds, ablations, controls = (parse_seeds(text) if text else None for text in texts)
         get_llm(self.llm)
         os.environ[VARIABLE] = ",".join(self.loggers)  # for the commands that it starts
-        reproduce(get_profile(self.profile), self.llm, seeds, self.jobs, self.results, ablations, controls, self.plan)
+        site = cluster_from(self.cluster, self.cluster_options, self.cluster_gpus, self.cluster_minutes)
+        schedule = Schedule(self.jobs, site, self.plan)
+        reproduce(get_profile(self.profile), self.llm, seeds, self.results, ablations, controls, schedule)
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {

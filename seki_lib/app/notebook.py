@@ -16,7 +16,7 @@ from typing import Any
 
 from ..files.checkout import RESULTS, ROOT, require_checkout
 from ..files.errors import SekiError, SettingError, look_up
-from ..files.jsonl import read_lines
+from ..files.jsonl import read_lines, write_text
 from ..files.user_input import user_path, whole_number
 from ..llm import DEFAULT_LLM, split_name
 from ..llm.local import WARMER
@@ -186,6 +186,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> Path:
     kept beside `output`.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
     known = parameters_of(notebook)
     if unknown := ", ".join(sorted(parameters.keys() - set(known))):
@@ -201,5 +202,17 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> Path:
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{notebook.name} stopped: {error.ename}: {error.evalue}. See {part}.") from None
+    except DeadKernelError:  # of which papermill leaves no trace in the copy
+        words = "the process that ran it died, as it does where memory runs out"
+        _say_on_top(part, f"**This notebook did not run to its end**: {words}.")
+        raise NotebookError(f"{notebook.name} stopped: {words}. See {part}.") from None
     part.replace(output)
     return output
+
+
+def _say_on_top(notebook: Path, words: str) -> None:
+    import nbformat
+
+    content = nbformat.reads(notebook.read_text(encoding="utf-8"), 4)  # type: ignore[no-untyped-call]
+    content.cells.insert(0, nbformat.v4.new_markdown_cell(words))  # type: ignore[no-untyped-call]
+    write_text(notebook, nbformat.writes(content))  # type: ignore[no-untyped-call]

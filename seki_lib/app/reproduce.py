@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ..runs import search_config
 from ..spaces import SPACES
 from ..training.protocol import IMAGENET, SUPERNETS, images_missing, training_protocol
 from .bounds import rounds_of, warn_of_bounds
+from .cluster import Cluster
 from .notebook import DEFAULTS, absolute_llm
 
 OUT_OF_REACH = {  # what trainings read, and what is done without it
@@ -38,25 +39,34 @@ OUT_OF_REACH = {  # what trainings read, and what is done without it
 }
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """How the jobs of the DAG are run. Nothing here decides a result."""
+
+    jobs: int = 0  # at once; 0: one for each core, or cluster.QUEUED of a cluster
+    cluster: Cluster | None = None  # where they run; None: on this machine
+    plan: bool = False  # only print which jobs would run
+
+
 def reproduce(
     profile: Profile,
     llm: str,
     seeds: tuple[int, ...] | None,
-    jobs: int,
     results: Path,
     ablations: tuple[int, ...] | None = None,
     controls: tuple[int, ...] | None = None,
-    plan: bool = False,
+    schedule: Schedule = Schedule(),
 ) -> None:
     """Bring `<results>/<profile>` up to date, print its tables and what was written. Raises RunError if a step failed.
 
-    seeds: of searches on benchmarks' tables, or None for the profile's own; jobs: how many run at once, 0 for one per
-    core; ablations: seeds for which all settings of the paper's Tables 5 and 6 are run, or None for what the profile
-    says; controls: the same for all arms of notebook 21; plan: only print which jobs would run. Safe to stop and to
-    call again: what is done is not done again, unless the code, prompts or data that decide it have changed since. What
-    was made before stays beside it.
+    seeds: of searches on benchmarks' tables, or None for the profile's own; ablations: seeds for which all settings of
+    the paper's Tables 5 and 6 are run, or None for what the profile says; controls: the same for all arms of notebook
+    21; schedule: where and how many at once. Safe to stop and to call again: what is done is not done again, unless the
+    code, prompts or data that decide it have changed since. What was made before stays beside it.
     """
     require_checkout("the jobs and notebooks that make tables")
+    if schedule.cluster and not schedule.plan:
+        schedule.cluster.require()
     if ablations:
         require_full_grid(profile)
     results, llm = results.resolve(), absolute_llm(llm)
@@ -69,17 +79,17 @@ def reproduce(
     warn_of_bounds(llm, rounds_of(edition, home), home)
     with locked(folder) as lock:
         _forget_removed(home)
-        for name, value in _notes(edition, results).items():
+        for name, value in _notes(edition, results, schedule.cluster).items():
             path, noted = folder / f"{name}.json", json.loads(json.dumps(value))
             if not path.exists() or json.loads(path.read_text()) != noted:  # jobs that depend on the file run again
                 write_json(path, noted)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
-        if _run_and_wait(snakemake(folder, jobs, plan), lock):
+        if _run_and_wait(snakemake(folder, schedule), lock):
             raise RunError(
                 "a step failed; its last lines are above and in the notebook or log it names. "
                 "The same command goes on from there."
             )
-    if plan:
+    if schedule.plan:
         return
     for table in sorted(home.tables.glob("*.md")):
         print(table.read_text(encoding="utf-8"))
@@ -97,15 +107,26 @@ def _run_and_wait(command: list[str], lock: int) -> int:
             raise
 
 
-def snakemake(folder: Path, jobs: int, plan: bool = False) -> list[str]:
-    """The command that runs the DAG in a profile's folder, or prints what it would run. jobs: 0 for one per core.
+def snakemake(folder: Path, schedule: Schedule) -> list[str]:
+    """The command that runs the DAG in a profile's folder, or prints what it would run.
 
     The settings go through a file: on a command line Snakemake would read them as YAML, and cut some of them.
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(folder / "edition.json"), "--cores", str(jobs or os.cpu_count() or 1)]
+    command += ["--configfile", str(folder / "edition.json")]
     command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
-    return [*command, "--dry-run", "--printshellcmds"] if plan else [*command, "--quiet", "rules", "progress", "host"]
+    cores = str(os.cpu_count() or 1)
+    if schedule.plan:
+        cores = "1000" if schedule.cluster else cores  # a plan shows what a job asks for, not what this machine has
+        return [*command, "--cores", cores, "--dry-run", "--printshellcmds"]
+    command += [
+        "--quiet",
+        "rules",
+        "host",
+    ]  # `progress.Progress` needs the event "progress"
+    if schedule.cluster:
+        return [*command, *schedule.cluster.snakemake(schedule.jobs)]
+    return [*command, "--cores", str(schedule.jobs or cores)]
 
 
 def _fetch_data(profile: Profile) -> None:
@@ -125,13 +146,14 @@ def read_edition(noted: Mapping[str, Any]) -> Edition:
     return Edition(**values | {"profile": get_profile(noted["profile"])})
 
 
-def _notes(edition: Edition, results: Path) -> dict[str, dict[str, Any]]:
+def _notes(edition: Edition, results: Path, cluster: Cluster | None) -> dict[str, dict[str, Any]]:
     """Files of the profile's folder -> what they say. The DAG runs again what depends on one that changes."""
     profile, code = edition.profile, code_hash()
     here = {"profile": profile.name, "results": str(results), "no_trans101": why_no_trans101()}
+    bounds = {"gpus": cluster.gpus, "minutes": cluster.minutes} if cluster else None
     seeds, data = [edition.seeds, edition.trans101_seeds], [assets_at_hand(name) for name in OUT_OF_REACH]
     return {
-        "edition": asdict(edition) | here,
+        "edition": asdict(edition) | here | {"cluster": bounds},
         "inputs": {"llm": edition.llm, "seeds": seeds, "data": _sources(), "code": code},
         "trainings": {"data": data, "imagenet": images_missing(profile.name), "code": code},
         "ablations": {"runs": _more_runs(edition, replace(edition, full_grid_seeds=()), results, "table5", "table6")},

@@ -90,10 +90,11 @@ def test_data_status_names_each_file_its_licence_and_damage(tmp_path):
         ({"LLM": "chatbot"}, "valid: local:<model>"),
         ({"SEEDS": "one"}, "such as SEEDS=0,1,2,3"),
         ({"JOBS": "-3"}, "valid: a whole number from 1 on"),
+        ({"CLUSTER": "lsf"}, "valid: slurm"),
     ],
 )
 def test_make_stops_at_a_wrong_setting_before_any_work(settings, sentence):
-    values = {"PROFILE": "laptop", "LLM": "local:smollm2-135m", "SEEDS": "", "JOBS": ""} | settings
+    values = {"PROFILE": "laptop", "LLM": "local:smollm2-135m", "SEEDS": "", "JOBS": "", "CLUSTER": ""} | settings
     command = [sys.executable, ROOT / "tools" / "preflight.py", *(f"{name}={value}" for name, value in values.items())]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1

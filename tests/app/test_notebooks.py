@@ -1,6 +1,7 @@
 """The notebooks as they are kept and as they are started; tests/test_reproduce.py runs them."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -122,6 +123,31 @@ def test_a_notebook_walks_the_space_of_its_parameter_and_nas201_without_one():
     assert spec_of(start({}, "profile", "space")).space == "nas201"
     setup = start({"profile": "smoke", "space": "darts"}, "profile", "space")
     assert spec_of(setup).space == "darts" and spec_of(setup, space="trans101").space == "trans101"
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("import os\nos._exit(9)", "the process that ran it died")],
+    ids=["an error", "a dead process"],
+)
+def test_a_notebook_that_fails_leaves_a_copy_that_shows_why_and_no_success(source, sentence, tmp_path):
+    cells = [nbformat.v4.new_code_cell(text) for text in ("print('before')", source, "print('after')")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "one.ipynb")
+    with pytest.raises(NotebookError, match=re.escape(sentence)):
+        execute(tmp_path / "one.ipynb", tmp_path / "made" / "one.ipynb", {})
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["failed-one.ipynb"]
+    copy = (tmp_path / "made" / "failed-one.ipynb").read_text()
+    shown = nbformat.reads(copy, 4).cells
+    assert shown[0].cell_type == "markdown" and sentence.split(":")[0] in copy
+    assert [cell.outputs[0].text for cell in shown if cell.cell_type == "code" and "before" in cell.source] == [
+        "before\n"
+    ]
+    assert not any(cell.outputs for cell in shown if cell.cell_type == "code" and "after" in cell.source)
+    cells[1].source = "print('mended')"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "one.ipynb")
+    execute(tmp_path / "one.ipynb", tmp_path / "made" / "one.ipynb", {})
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["one.ipynb"]
 
 
 def test_a_walk_of_the_darts_space_says_that_its_supernet_is_missing(tmp_path):

@@ -1,0 +1,60 @@
+"""About how many seconds each job of the DAG takes: what the minutes that `seki reproduce` says are left come from.
+
+Only proportions are meant. `progress` scales each kind of job by those of its kind that have ended.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...files.checkout import ROOT
+from ...files.errors import SekiError
+from ...files.jsonl import read_json
+from ...paper import Edition, Need, Report
+from ...results import Home
+from .rates import asking, speed
+from .work import PricedJob, jobs
+
+CARDS = {"smoke": "cpu", "laptop": "cpu"}  # profile -> what computes
+CARD = "a100"  # in the others
+START, SUBMITTED = 5.0, 60.0  # seconds until a job does its work, and on a cluster until its end is noticed too
+ANSWER = 10.0  # seconds of a call to an LLM that no finished search tells of
+NOTEBOOK = 15.0  # seconds of a notebook that results/reference does not keep
+
+
+def expected_seconds(
+    edition: Edition, results: Path, needs: Mapping[str, Need], reports: Mapping[str, Report], remote: bool = False
+) -> dict[str, tuple[str, float]]:
+    """Name of a job -> its kind, and seconds that are left of it. needs, reports: by their names in the DAG.
+
+    remote: whether jobs are submitted to a cluster.
+    """
+    start = SUBMITTED if remote else START
+    priced = {job.need: job for job in jobs(edition, results)}
+    found = {}
+    for name, need in needs.items():
+        job = priced.get(need)
+        found[name] = (need.code(), start + (_seconds(job, edition, results) if job else 0.0))
+    for name, report in reports.items():
+        found[name] = ("notebook", start + _of_notebook(report))
+    return found
+
+
+def _seconds(job: PricedJob, edition: Edition, results: Path) -> float:
+    home, took = Home(results, edition.name), 0.0
+    if job.kind:
+        took += job.operations / speed(CARDS.get(edition.name, CARD), job.kind, "fp32", home).per_second
+    if any(job.rounds):
+        try:
+            _, answers = asking(edition.llm, job.need.space, home).of(job.rounds)
+        except SekiError:
+            answers = math.nan
+        took += (2 * job.rounds[0] + job.rounds[1]) * ANSWER if math.isnan(answers) else answers
+    return took
+
+
+def _of_notebook(report: Report) -> float:
+    kept = ROOT / "results" / "reference" / "notebooks" / f"{report.notebook}.ipynb"
+    if not kept.is_file():
+        return NOTEBOOK
+    return float(read_json(kept)["metadata"].get("papermill", {}).get("duration") or NOTEBOOK)
