@@ -59,7 +59,7 @@ def expected():
     return expected_seconds(EDITION, Path(RESULTS), {rule_name(need): need for need in NEEDS}, REPORTS, bool(CLUSTER))
 
 
-if not workflow.dryrun:
+if not workflow.output_settings.dryrun:
     Progress(expected, remote=bool(CLUSTER)).follow(logger)
 
 

@@ -66,6 +66,7 @@ def test_every_rule_asks_the_cluster_for_what_is_declared(profile, tmp_path):
 
 def test_on_one_machine_no_rule_asks_for_anything(tmp_path):
     printed = plan(tmp_path, "smoke")
+    assert "Job stats:" in printed and "done]" not in printed  # a plan lists jobs, and counts none
     assert set(map(str, planned(printed).values())) == {"(1, {})"}
     assert (
         "torch.distributed" not in printed
