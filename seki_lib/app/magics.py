@@ -73,7 +73,7 @@ class Preview:
         text = escape(as_text(self.marked))
         for mark, tag in zip(FILLED_IN, ("<mark>", "</mark>"), strict=True):
             text = text.replace(mark, tag)
-        pre = '<pre style="white-space: pre-wrap; text-align: left">'
+        pre = '<pre style="white-space: pre-wrap; text-align: left; font-family: monospace">'
         title = f"<b>{escape(self.title)}</b>. Marked: what the template filled in."
         return f"{title}{pre}{text}</pre>{pre}{escape(self.changed)}</pre>"
 
