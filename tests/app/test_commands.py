@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -306,7 +307,10 @@ def test_a_reader_who_left_long_ago_is_no_error_message(words, tmp_path, table):
 )
 def test_ctrl_c_ends_with_one_line_and_130(words, first, tmp_path, table):
     command = [sys.executable, "-m", "seki_lib.app.cli", *words, "--results", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as running:
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's `&` has all its children ignore Ctrl-C
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=heeded
+    ) as running:
         next(line for line in running.stdout if first in line)
         running.send_signal(signal.SIGINT)
         _, error = running.communicate(timeout=120)

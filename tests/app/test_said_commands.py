@@ -19,6 +19,8 @@ OTHERS = {  # options that texts mention of other programs, and of %%prompt
     "--cores", "--rerun-incomplete", "--rerun-triggers", "--nolock", "--config", "--notebook-dir", "--help",
     "--disable-pip-version-check", "--only-binary", "--no-cache-dir",  # pip's
     "--round", "--save", "--dry-run", "--printshellcmds",
+    "--executor", "--jobs", "--latency-wait", "--default-resources", "--verb", "--verbose",  # Snakemake's on a cluster
+    "--standalone",  # torchrun's
 }  # fmt: skip
 
 
