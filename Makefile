@@ -3,6 +3,7 @@
 #                  show searches and trainings in TensorBoard, W&B, MLflow or trackio   LOG=mlflow,tensorboard
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
 #                  on a SLURM cluster (docs/cluster.md)    CLUSTER=slurm CLUSTER_OPTIONS= CLUSTER_GPUS= CLUSTER_MINUTES=
+# make table5      one table and what it needs, or `make figures`: the same settings
 # make replay      the tables of LLMs once more from the kept searches, without a model: a minute or two
 # make page        results/<profile>/index.html once more: all of a profile's results as one file    PROFILE=
 # make compare     what differs between a profile's tables and the kept ones, and whether that is normal    PROFILE=
@@ -40,6 +41,11 @@ export MAX_USD MAX_TOKENS MAX_CALLS ALLOW_FALLBACKS SEKI_LOG CLUSTER_OPTIONS
 
 reproduce: data $(if $(CLUSTER),.venv/cluster)
 	@$(BIN)/seki reproduce --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)" $(ON)
+
+TABLES := table1 table2 table3 table4 table5 table6 table7 table8
+.PHONY: $(TABLES) figures
+$(TABLES) figures: data $(if $(CLUSTER),.venv/cluster)
+	@$(BIN)/seki reproduce --only $@ --profile "$(PROFILE)" --llm "$(LLM)" --seeds "$(SEEDS)" --jobs "$(or $(JOBS),0)" $(ON)
 
 replay: setup
 	@$(BIN)/seki data need nas201

@@ -56,10 +56,10 @@ def estimate(llm: str, rounds: Rounds, home: Home) -> tuple[dict[str, Any], str]
     return need, "; ".join([*dict.fromkeys(sources), *([f"prices as of {as_of()}"] if need["usd"] else [])])
 
 
-def rounds_of(edition: Edition, home: Home) -> Rounds:
-    """The rounds that all searches of an edition still have to ask for."""
+def rounds_of(edition: Edition, home: Home, *only: str) -> Rounds:
+    """The rounds that the searches of an edition still have to ask for. only: those of these reports."""
     found: dict[str, tuple[int, int]] = {}
-    for need in needs_of(edition):
+    for need in needs_of(edition, *only):
         if isinstance(need, Search) and need.until is None:
             before, left = found.get(need.space, (0, 0)), rounds_left(need, edition, home.results)
             found[need.space] = (before[0] + left[0], before[1] + left[1])

@@ -359,6 +359,9 @@ class Reproduce(Bounded, Logged):
     jobs: option.Count = 0  # steps at once; 0: one for each core
     ablations: str = ""  # seeds, such as "8 9 10", for which all settings of the paper's Tables 5 and 6 are run too
     controls: str = ""  # seeds for which all arms of notebook 21 are run too
+    only: str = (
+        ""  # reports, such as "table5 figures", that are made with what they need (docs/tables.md); all if empty
+    )
     plan: bool = False  # only print which jobs would run, and why
     cluster: str = ""  # slurm: submit each step as a job (docs/cluster.md); on this machine if empty
     cluster_options: str = ""  # "--default-resources slurm_partition=gpu" or more for Snakemake; also CLUSTER_OPTIONS
@@ -375,7 +378,7 @@ class Reproduce(Bounded, Logged):
         get_llm(self.llm)
         os.environ[VARIABLE] = ",".join(self.loggers)  # for the commands that it starts
         site = cluster_from(self.cluster, self.cluster_options, self.cluster_gpus, self.cluster_minutes)
-        schedule = Schedule(self.jobs, site, self.plan)
+        schedule = Schedule(self.jobs, site, self.plan, tuple(self.only.replace(",", " ").split()))
         reproduce(get_profile(self.profile), self.llm, seeds, self.results, ablations, controls, schedule)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 from ..datasets.at_hand import assets_at_hand, fetch_dataset
 from ..evaluators.tabular import TABLES
 from ..files.checkout import ROOT, require_checkout
-from ..files.errors import AssetError, RunError
+from ..files.errors import AssetError, RunError, look_up
 from ..files.fingerprint import fingerprint
 from ..files.jsonl import write_json
 from ..files.lock import locked
 from ..llm import get_llm
-from ..paper import Edition, Memory, Search, needs_of
+from ..paper import REPORTS, Edition, Memory, Search, needs_of, reports
 from ..paper.here import edition_here, why_no_trans101
 from ..paper.settings import require_full_grid
 from ..profiles import Profile, get_profile
@@ -46,6 +46,11 @@ class Schedule:
     jobs: int = 0  # at once; 0: one for each core, or cluster.QUEUED of a cluster
     cluster: Cluster | None = None  # where they run; None: on this machine
     plan: bool = False  # only print which jobs would run
+    only: tuple[str, ...] = ()  # reports, keys of paper.REPORTS, that are made with what they need; all if empty
+
+    def __post_init__(self) -> None:
+        for name in self.only:
+            look_up("report", REPORTS, name)
 
 
 def reproduce(
@@ -76,7 +81,7 @@ def reproduce(
     _fetch_data(profile)
     home, edition = Home(results, profile.name), edition_here(profile, llm, seeds, ablations or (), controls or ())
     folder = home.folder
-    warn_of_bounds(llm, rounds_of(edition, home), home)
+    warn_of_bounds(llm, rounds_of(edition, home, *schedule.only), home)
     with locked(folder) as lock:
         _forget_removed(home)
         for name, value in _notes(edition, results, schedule.cluster).items():
@@ -91,8 +96,10 @@ def reproduce(
             )
     if schedule.plan:
         return
+    asked = {table for name in schedule.only for table in reports(edition)[name].tables}
     for table in sorted(home.tables.glob("*.md")):
-        print(table.read_text(encoding="utf-8"))
+        if not schedule.only or table.stem in asked:
+            print(table.read_text(encoding="utf-8"))
     written = [path for kind in (home.tables, home.figures, home.notebooks) for path in sorted(kind.iterdir())]
     print("Written:", *map(os.path.relpath, [*written, write_page(folder)]), sep="\n  ")
 
@@ -115,18 +122,14 @@ def snakemake(folder: Path, schedule: Schedule) -> list[str]:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "edition.json")]
     command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--nolock"]
-    cores = str(os.cpu_count() or 1)
+    cores, targets = str(os.cpu_count() or 1), ["--", *schedule.only] if schedule.only else []
     if schedule.plan:
         cores = "1000" if schedule.cluster else cores  # a plan shows what a job asks for, not what this machine has
-        return [*command, "--cores", cores, "--dry-run", "--printshellcmds"]
-    command += [
-        "--quiet",
-        "rules",
-        "host",
-    ]  # `progress.Progress` needs the event "progress"
+        return [*command, "--cores", cores, "--dry-run", "--printshellcmds", *targets]
+    command += ["--quiet", "rules", "host"]  # `progress.Progress` needs the event "progress"
     if schedule.cluster:
-        return [*command, *schedule.cluster.snakemake(schedule.jobs)]
-    return [*command, "--cores", str(schedule.jobs or cores)]
+        return [*command, *schedule.cluster.snakemake(schedule.jobs), *targets]
+    return [*command, "--cores", str(schedule.jobs or cores), *targets]
 
 
 def _fetch_data(profile: Profile) -> None:

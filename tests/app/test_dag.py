@@ -114,6 +114,29 @@ def test_a_missing_setting_is_run_alone_and_another_llms_self_evolution_does_not
     assert shortest.lam == 25 and forks(found) == {8: 1}
 
 
+def test_one_report_is_planned_with_what_it_needs_and_nothing_else(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "seki_lib.app.cli",
+        "reproduce",
+        "--plan",
+        "--profile",
+        "smoke",
+        "--only",
+        "table3",
+    ]
+    done = subprocess.run([*command, "--results", str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
+    assert jobs.keys() - {"total"} == {"table3"} | {
+        f"searches_nas201_cifar10_local_smollm2_135m_default_seed_{s}" for s in (8, 9)
+    }
+    done = subprocess.run(
+        [*command[:-1], "table9", "--results", str(tmp_path)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 1 and "unknown report 'table9'; valid: " in done.stderr
+
+
 def test_a_profile_of_short_searches_has_no_full_grid():
     with pytest.raises(SettingError, match=r"6 rounds.*reaches 45. Next: the profile laptop"):
         require_full_grid(get_profile("smoke"))
