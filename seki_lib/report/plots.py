@@ -76,6 +76,7 @@ def draw_cell(
         nx.draw_networkx_edge_labels(
             graph, NODE_AT, {edge: star + operation}, ax=axes, font_size=9, rotate=False, connectionstyle=bend,
             bbox={"facecolor": "white", "edgecolor": "#CC0000" if star else "none", "pad": 0.8 + bool(star)},
+            clip_on=False,
         )  # fmt: skip
     axes.set(title=title, xlim=(-0.3, 3.3), ylim=(-0.75, 1.15))
     axes.set_axis_off()
