@@ -359,9 +359,7 @@ class Reproduce(Bounded, Logged):
     jobs: option.Count = 0  # steps at once; 0: one for each core
     ablations: str = ""  # seeds, such as "8 9 10", for which all settings of the paper's Tables 5 and 6 are run too
     controls: str = ""  # seeds for which all arms of notebook 21 are run too
-    only: str = (
-        ""  # reports, such as "table5 figures", that are made with what they need (docs/tables.md); all if empty
-    )
+    only: str = ""  # reports, such as "table5 figures", made with what they need (docs/tables.md); all if empty
     plan: bool = False  # only print which jobs would run, and why
     cluster: str = ""  # slurm: submit each step as a job (docs/cluster.md); on this machine if empty
     cluster_options: str = ""  # "--default-resources slurm_partition=gpu" or more for Snakemake; also CLUSTER_OPTIONS
