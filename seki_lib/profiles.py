@@ -33,7 +33,7 @@ PROFILES: dict[str, Profile] = {
         lams=(3, 4), ks=(2, 4), ratios=(0.5,), surrogate_seeds=(8,), trust_cells=20,
     ),
     "laptop": Profile(
-        "laptop", trans101_seeds=(8,), lams=(25, 35, 45), ks=(8, 16), ratios=(0.5,),
+        "laptop", trans101_seeds=(8,), lams=(35, 45), ks=(8, 16), ratios=(0.5,),
         surrogate_seeds=(8, 9, 10, 11), trust_cells=200,
     ),
     "workstation": Profile("workstation", ablation_seeds=(8, 9, 10), surrogate_seeds=(8, 9, 10, 11)),

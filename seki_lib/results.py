@@ -243,6 +243,18 @@ class RunSpec:
 
 KEPT = Home(RESULTS, "reference")
 """The kept run, if this is a checkout: what it holds stands in tables as replayed where it was not run here."""
+SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that no table counts them
+
+
+def kept_searches(
+    profile: str, space: str, task: str = "", llm: str = "", variant: str = "default", *, kept: Home | None = None
+) -> list[SearchResult]:
+    """The finished searches of a profile that came with the checkout, without seeds on which prompts were chosen.
+
+    kept: where they are, `KEPT` if None.
+    """
+    found = (KEPT if kept is None else kept).finished_searches(space, task, llm, variant)
+    return [one for one in found if one.seed not in SELECTION_SEEDS and one.config["run"]["profile"] == profile]
 
 
 def folder_name(llm: str) -> str:

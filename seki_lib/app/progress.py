@@ -17,6 +17,7 @@ from pathlib import Path
 
 ENDED = 3  # jobs that must have ended before minutes are said
 KNOWN = 0.5  # share of what is left that must be of kinds that have ended here
+ROUGH = 3.0  # a kind of which no job has ended is taken to differ from its price by no more than this
 IN_OTHER_WORDS = ("run_info", "job_finished", "progress", "resources_info")  # Snakemake's own lines on jobs
 SAY = partial(print, flush=True)
 LAST_LINES = 12  # of the log of a job that failed elsewhere
@@ -56,6 +57,7 @@ class Estimate:
             took[kind] = took.get(kind, 0.0) + seconds
             wanted[kind] = wanted.get(kind, 0.0) + expected
         rough = sum(took.values()) / sum(wanted.values()) if sum(wanted.values()) else 1.0
+        rough = min(max(rough, 1 / ROUGH), ROUGH)
         return {kind: took[kind] / seconds for kind, seconds in wanted.items() if seconds}, rough
 
 

@@ -64,9 +64,9 @@ def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequ
     outcomes: dict[Setting, dict[int, SearchResult]] = {}
     for setting in dict.fromkeys(settings):
         home = setting.spec(spec, profile).folder(results).parent
-        for run in map(SearchResult, sorted(home.glob("seed=*"))):
-            if is_finished(run.folder):
-                outcomes.setdefault(setting, {})[run.seed] = run
+        finished = [SearchResult(folder) for folder in home.glob("seed=*") if is_finished(folder)]
+        for run in sorted(finished, key=lambda run: run.seed):
+            outcomes.setdefault(setting, {})[run.seed] = run
     return outcomes
 
 
@@ -116,9 +116,9 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
             cells |= _measured(runs)
             cells["f_difference"] = _difference(paired(outcomes, setting, best), setting == best)
         if setting in surrogate:
-            cells |= _predicted(predicted := list(surrogate[setting].values()))
+            cells |= _predicted(list(surrogate[setting].values()))
             cells["surrogate_difference"] = _difference(paired(surrogate, setting, best), setting == best)
-            if predicted[0].folder.is_relative_to(KEPT.folder):
+            if _is_kept(surrogate[setting]):
                 cells |= {name: _replayed(cells[name]) for name in SURROGATE}
         for kind, found in chance.items():
             if setting in found:
@@ -152,9 +152,17 @@ def differences(
     outcomes = read_outcomes(spec, profile, results, settings)
     panels = {f"DARTS, {spec.llm}: f of the supernet (points)": (best, _against(outcomes, best))}
     if surrogate := surrogate_outcomes(spec, profile, results, settings):
-        panels[f"DARTS, {spec.llm}: surrogate (points)"] = (best, _against(surrogate, best))
+        kept = [ABLATIONS[table].label.format(setting) for setting, runs in surrogate.items() if _is_kept(runs)]
+        which = ", ".join(kept) if len(kept) <= 3 else f"{len(kept)} settings"
+        replayed = f"\nreplayed from results/reference: {which}" if kept else ""
+        panels[f"DARTS, {spec.llm}: surrogate (points){replayed}"] = (best, _against(surrogate, best))
     panels["DARTS, chance:null: surrogate (points)"] = (PAPER_BEST, _by_chance_against(chance["null"]))
     return panels
+
+
+def _is_kept(runs: Mapping[int, SearchResult]) -> bool:
+    """Whether the runs of a setting came with the checkout."""
+    return next(iter(runs.values())).folder.is_relative_to(KEPT.folder)
 
 
 def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Path) -> np.ndarray:

@@ -18,7 +18,7 @@ from ..evaluators.tabular import Tabular
 from ..files.errors import InvalidArchitecture
 from ..llm.transcript import recorded_calls
 from ..profiles import Profile
-from ..results import Home, RunSpec, SearchResult
+from ..results import Home, RunSpec, SearchResult, kept_searches
 from ..search.arms import ARMS
 from ..search.repository import Record, read_history
 from ..spaces import get_space
@@ -61,27 +61,28 @@ class Outcome:
     own: Values = field(default_factory=dict)
     first: float = np.nan
     searches: Sequence[SearchResult] = ()
+    kept: int = 0  # how many of them came with the checkout
 
 
 def read_arms(home: Home, reference: Home, llm: str, evaluator: Tabular) -> dict[str, Outcome]:
-    """The arms that ask this LLM, as far as they are finished: in this profile, else in the kept reference run.
+    """The arms that ask this LLM, as far as they are finished: in this profile, and kept ones of seeds not run here.
 
-    Searches on another data source than the evaluator's are left out.
+    reference: the kept run. Searches on another data source than the evaluator's are left out.
     """
     found = {}
     for name, arm in ARMS.items():
         if arm.asks:
-            for where, provenance in ((home, "measured"), (reference, "replayed")):
-                spec = RunSpec("nas201", "cifar10", llm, where.profile, 0).as_arm(name)
-                searches = where.finished_searches("nas201", "cifar10", llm, spec.variant)
-                same = [one for one in searches if one.config["data"]["name"] == evaluator.source.name]
-                if same and name not in found:
-                    found[name] = outcome(same, evaluator, provenance)
+            variant = RunSpec("nas201", "cifar10", llm, home.profile, 0).as_arm(name).variant
+            here = home.finished_searches("nas201", "cifar10", llm, variant)
+            kept = kept_searches(home.profile, "nas201", "cifar10", llm, variant, kept=reference)
+            by_seed = {one.seed: one for one in [*kept, *here] if one.config["data"]["name"] == evaluator.source.name}
+            if by_seed:
+                found[name] = outcome([by_seed[seed] for seed in sorted(by_seed)], evaluator, reference)
     return found
 
 
-def outcome(searches: Sequence[SearchResult], evaluator: Tabular, provenance: str = "measured") -> Outcome:
-    """What came of finished searches of one arm and length."""
+def outcome(searches: Sequence[SearchResult], evaluator: Tabular, reference: Home) -> Outcome:
+    """What came of finished searches of one arm and length. reference: the kept run; one of it makes all `replayed`."""
     histories = [read_history(search.folder / "history.jsonl") for search in searches]
     space = get_space("nas201")
     own = [max((r for r in history if r.how in OWN), key=_by_score) for history in histories]
@@ -89,13 +90,15 @@ def outcome(searches: Sequence[SearchResult], evaluator: Tabular, provenance: st
     tests = [evaluator.final(space.parse(record.architecture))[COLUMN] for record in own]
     firsts = [record.how == "llm" for history in histories for record in history[1:]]
     length = min(map(len, histories))
+    kept = sum(search.folder.is_relative_to(reference.folder) for search in searches)
     return Outcome(
         {search.seed: search.result["final"][COLUMN] for search in searches},
         np.array([[record.score for record in history[:length]] for history in histories]),
-        provenance,
+        "replayed" if kept else "measured",
         dict(zip(seeds, tests, strict=True)),
         100 * float(np.mean(firsts)) if firsts else np.nan,
         searches,
+        kept,
     )
 
 
@@ -174,7 +177,8 @@ def controls_table(arms: Mapping[str, Outcome], llm: str, profile: str, source: 
         if found.own:
             texts["own"] = mean(list(found.own.values())).text()
             texts["first"] = f"{found.first:.0f}"
-        detail = f"{len(values)} seeds; {source}"
+        kept = f", {found.kept} of them kept in results/reference" if found.kept else ""
+        detail = f"{len(values)} seeds{kept}; {source}"
         cells = {column: Cell(text, found.provenance, detail) for column, text in texts.items()}
         table.add(label, cells, len(values), [search.result for search in found.searches])
     table.notes = [*planner_notes(arms), *NOTES]

@@ -88,7 +88,8 @@ def ladder_table(by: Mapping[str, Mapping[str, Outcome]], homes: Sequence[Home],
                     text = f"{estimate.text(digits=digits)} (n = {estimate.n})"
                     cells[name] = Cell(text, "measured" if home is homes[0] else "replayed", "seki memory")
             if cells["analog"].provenance == "not run" and (estimate := analog(home, llm)):
-                cells["analog"] = Cell(f"{estimate.text()} (n = {estimate.n})", "measured", "analog-nasbench 0.1.3")
+                where = "measured" if home is homes[0] else "replayed"
+                cells["analog"] = Cell(f"{estimate.text()} (n = {estimate.n})", where, "analog-nasbench 0.1.3")
         table.add(llm, cells)
     table.notes = list(NOTES)
     return table

@@ -40,6 +40,7 @@ CAPTIONS = {  # the beginning of a figure's name -> what it shows
     "figure8": "Figure 8: the reduction cell that our searches on CIFAR-10 found",
     "figure9": "Figure 9: the normal cell that our search on photographs found",
     "figure10": "Figure 10: the reduction cell that our search on photographs found",
+    "llm_sizes": "NAS-Bench-201: what searches found, against the size of the LLM",
     "nas201_best_cell": "NAS-Bench-201: the best cell of our searches, drawn",
     "nas201_best_so_far": "NAS-Bench-201: best accuracy so far against evaluations, our searches over three baselines",
     "supernet_curve": "Accuracy of random cells inside the supernet against minutes of its training",

@@ -10,10 +10,10 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ..prompts import VARIABLES, Prompts, by_role
-from ..search import Step
 from ..spaces.nas201 import EDGES, NasBench201Cell
 from .plots import draw_cell
 from .style import BLUE, ORANGE
+from .unfolded import Round, answered
 
 MONO: dict[str, Any] = {"family": "monospace", "fontsize": 8, "va": "top", "parse_math": False}  # "$" is a dollar
 LINE, LETTER = 0.138, 0.0675  # inches that a line and a letter of it take
@@ -81,12 +81,13 @@ def changed_edges(before: NasBench201Cell, after: NasBench201Cell) -> list[tuple
     return [edge for edge, a, b in zip(EDGES, before.edges, after.edges, strict=True) if a != b]
 
 
-def exchange(step: Step, before: NasBench201Cell, after: NasBench201Cell, titles: tuple[str, str]) -> Figure:
+def exchange(found: Round, before: NasBench201Cell, after: NasBench201Cell, titles: tuple[str, str]) -> Figure:
     """One round: what was asked and answered on the left; the two cells on the right, changed edges marked."""
     blocks = []
-    for i, asked in enumerate(step.exchanges, start=1):
-        prompt = asked.messages[-1]["content"] if i > 1 else "\n".join(m["content"] for m in asked.messages)
-        blocks += [(f"{asked.stage}, asked", prompt, "user"), (f"{asked.stage}, answered", asked.reply, "llm")]
+    for i, asked in enumerate(answered(found.calls), start=1):
+        stage, messages = asked["stage"], asked["messages"]
+        prompt = messages[-1]["content"] if i > 1 else "\n".join(message["content"] for message in messages)
+        blocks += [(f"{stage}, asked", prompt, "user"), (f"{stage}, answered", asked["reply"], "llm")]
     texts = [_lines(text) for _, text, _ in blocks]
     lines = sum(text.count("\n") + 3.6 for text in texts)
     width = 0.3 + LETTER * max(len(line) for text in texts for line in text.split("\n"))  # inches

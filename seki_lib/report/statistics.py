@@ -114,16 +114,22 @@ def _difference_of_means(ours: np.ndarray, theirs: np.ndarray, axis: int) -> Any
 
 def probability_of_improvement(ours: Values, theirs: Values) -> Estimate:
     """How likely a run of ours ends above one of theirs; a tie counts half (Agarwal et al. 2021, arXiv 2108.13264)."""
-    return bootstrap(_share_above, ours, theirs)
+    _, places = np.unique(np.concatenate([ours, theirs]), return_inverse=True)  # few: many runs end at one cell
+    return bootstrap(_share_above, places[: len(ours)], places[len(ours) :])
 
 
 def _share_above(ours: np.ndarray, theirs: np.ndarray, axis: int) -> Any:
-    """Of all pairs; by ranks, so that many resamples fit into memory."""
-    from scipy.stats import rankdata
+    """Of all pairs. Both (…, runs), whole numbers from 0 on; by counts of each number, since pairs are millions."""
+    size = int(max(ours.max(), theirs.max())) + 1
+    mine, others = (_counts(np.atleast_2d(values), size) for values in (ours, theirs))
+    share = (mine * (np.cumsum(others, axis=1) - others / 2)).sum(axis=1) / (ours.shape[-1] * theirs.shape[-1])
+    return share.reshape(ours.shape[:-1])
 
-    n, m = ours.shape[-1], theirs.shape[-1]
-    ranks = rankdata(np.concatenate([ours, theirs], axis=-1), axis=-1)[..., :n]
-    return (ranks.sum(axis=-1) - n * (n + 1) / 2) / (n * m)
+
+def _counts(numbers: np.ndarray, size: int) -> np.ndarray:
+    """(samples, size): how often each number up to `size` is in each sample. numbers: (samples, runs)."""
+    rows = np.arange(len(numbers))[:, None] * size
+    return np.bincount((rows + numbers.astype(int)).ravel(), minlength=len(numbers) * size).reshape(-1, size)
 
 
 def interquartile_mean(values: Values) -> Estimate:

@@ -6,25 +6,27 @@ replies were like and what a search took.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ..baseline_runs import BaselineRuns
+from ..baseline_runs import arm_runs, baseline_runs
+from ..evaluators.surrogate import NOT_AN_ACCURACY
+from ..evaluators.tabular import Tabular
 from ..files.errors import InvalidArchitecture
 from ..files.jsonl import read_json, read_lines
 from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
-from ..results import KEPT, Home, SearchResult, by_llm
+from ..profiles import Profile
+from ..results import KEPT, Home, SearchResult, by_llm, kept_searches
+from ..search.baselines import BASELINES
 from ..spaces import get_space
-from ..spaces.base import ReplySchema, SearchSpace
-from ..spaces.six_edges import SixEdgeCell
 from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
-from .benchmark_tables import BASELINE_LABELS
+from .critiques import carries_out, named_change, read_reply
 from .how import how_notes, words
 from .statistics import interval_text, mean_std
 from .tables import Cell, Table, not_run
@@ -41,19 +43,20 @@ OURS = {
     "nas201": "NAS-Bench-201: CIFAR-10 test",
     "cifar100": "CIFAR-100 test",
     "imagenet16": "ImageNet16-120 test",
+    "surrogate": "DARTS, by the surrogate",
+    "trans101": "TransNAS-Bench-101: average rank ↓",
     "first_valid": "valid at first try",
     "obeyed": "strategy obeyed",
     "unreadable": "unreadable replies",
     "known": "known cells",
     **{name: name for name in (*SHOWN, "calls", "tokens", "seconds", "dollars")},
 }
+Finals = Mapping[int, float]  # seed -> CIFAR-10 test accuracy of the final cell
 KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 EXPECTED = ("local:qwen2.5-32b", "openai:gpt-4o-mini", "anthropic:claude-haiku-5-5", *(
     f"local:{name}" for name in reversed(GGUFS) if name != "qwen2.5-32b"
 ))  # fmt: skip
 """LLMs that stand in the table even without a search: the paper's two first."""
-Asked = Mapping[str, Any]  # a line of a transcript or a history, or the settings of a search
-SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that no table counts them
 
 
 def reply_counts(folder: Path) -> dict[str, float]:
@@ -76,13 +79,14 @@ def reply_counts(folder: Path) -> dict[str, float]:
             continue
         seen = {record["canonical"] for record in history[: call["round"]]}
         try:
-            arch = _read(space, config["search"], history[max(0, call["round"] - 1)], call)
+            before = history[max(0, call["round"] - 1)].get("architecture")
+            parent: Any = space.parse(before) if before else None
+            arch = read_reply(space, config["search"], parent, call["stage"], call["reply"])
         except InvalidArchitecture:
             counts["unreadable"] += 1
             continue
         counts["first"] += call["attempt"] == 0
         if strategy and call["stage"] == "refine" and call["attempt"] == 0:
-            parent = space.parse(history[call["round"] - 1]["architecture"])
             wanted = named_change(strategy, space.edits(parent, notation))
             counts["strategies"] += wanted is not None
             counts["obeyed"] += wanted is not None and carries_out(arch, parent, wanted)
@@ -92,28 +96,6 @@ def reply_counts(folder: Path) -> dict[str, float]:
     replies = {"first_valid": first, "unreadable": counts["unreadable"], "known": counts["known"]}
     replies["obeyed"] = 100 * counts["obeyed"] / counts["strategies"] if counts["strategies"] else nan
     return replies | {how: came[how] for how in SHOWN}
-
-
-def _read(
-    space: SearchSpace[Any], search: Mapping[str, Any], before: Mapping[str, Any], call: Mapping[str, Any]
-) -> Any:
-    """The architecture of a reply, as the search read it. before: the record of the round before."""
-    if call["stage"] == "refine" and search.get("strategy") == "reasoned":
-        return space.changed(space.parse(before["architecture"]), call["reply"], search["notation"])
-    return space.read(call["reply"], search["notation"])
-
-
-def named_change(strategy: str, edits: Mapping[str, Any]) -> Any:
-    """The cell that a strategy's change leads to, or None where it names no single change."""
-    change = ReplySchema.one_of(list(edits))
-    change.called = "Change"
-    return edits.get(change.choice(strategy) or "")
-
-
-def carries_out(arch: SixEdgeCell, parent: SixEdgeCell, wanted: SixEdgeCell) -> bool:
-    """Whether a cell has the one operation in which the wanted one differs from its parent."""
-    edges = zip(arch.edges, parent.edges, wanted.edges, strict=True)
-    return all(mine == new for mine, old, new in edges if old != new)
 
 
 def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
@@ -129,14 +111,24 @@ def what_it_takes(llm: str, tokens: dict[str, float] | None = None) -> str:
     return f"{KEYS[provider]}, see docs/cost.md" if provider in KEYS else "an LLM that answers"
 
 
-def table7(results: Path, profile: str, baselines: BaselineRuns | None = None) -> Table:
+def table7(
+    results: Path,
+    profile: str,
+    without_llm: Mapping[str, Finals] | None = None,
+    *,
+    surrogate: str = "surrogate",
+    trans101: Mapping[str, Tabular] | None = None,
+) -> Table:
     """The table of a profile's finished searches, and of kept ones of LLMs that have not searched here.
 
-    baselines: at the same budget and from the same starts, for the differences below the table.
+    without_llm: label -> final cells by seed, at the same budget and from the same starts, for the differences below
+    the table. surrogate: what scored searches of DARTS cells, as `get_evaluator` takes it. trans101: the benchmark's
+    tables by task, empty where they are not on this machine.
     """
     home = Home(results, profile)
-    nas201, darts = (by_llm(home.finished_searches(space, "cifar10")) for space in ("nas201", "darts"))
-    nas201 |= {llm: kept for llm, kept in kept_searches(profile).items() if llm not in nas201}
+    nas201, darts = here_or_kept(home, "nas201"), by_llm(home.finished_searches("darts", "cifar10"))
+    predicted = here_or_kept(home, "darts", variant=f"evaluator={surrogate}")
+    ranked = average_ranks(home, trans101 or {})
     trained = dict(zip(PAPER_COLUMNS, ("cifar10", "cifar100", "imagenet"), strict=True))
     short = {} if profile == "paper" else {"short": SHORT}
     if short:
@@ -147,7 +139,7 @@ def table7(results: Path, profile: str, baselines: BaselineRuns | None = None) -
     asked_in_full = [found for found in nas201.values() if found[0].config["llm"]["templates"] == "full"]
     tokens = _tokens(asked_in_full[0]) if asked_in_full else None  # hosted LLMs are asked so
     darts_notes = []
-    for llm in dict.fromkeys([*nas201, *darts, *EXPECTED]):
+    for llm in dict.fromkeys([*nas201, *darts, *predicted, *EXPECTED]):
         found, found_darts = nas201.get(llm, []), darts.get(llm, [])
         cells = dict.fromkeys(PAPER_COLUMNS, unpaid)
         cells |= {column: _trained(results, profile, llm, dataset) for column, dataset in trained.items()}
@@ -158,6 +150,10 @@ def table7(results: Path, profile: str, baselines: BaselineRuns | None = None) -
         else:
             needs = what_it_takes(llm, tokens)
             cells["nas201"] = Cell(f"not run ({needs})", "not run", needs)
+        if llm in predicted:
+            cells["surrogate"] = _predicted(predicted[llm])
+        if llm in ranked:
+            cells["trans101"] = ranked[llm]
         behind = [search.result for search in [*found, *found_darts]]
         table.add(f"SEKI, ours, {llm}", cells, len(found or found_darts) or None, behind)
         if best := home.best_search("darts", "cifar10", llm):
@@ -179,29 +175,84 @@ def table7(results: Path, profile: str, baselines: BaselineRuns | None = None) -
         *how_notes([search.folder for found in nas201.values() for search in found]),
         f"Dollars by the prices of {as_of()}. What a search would cost elsewhere is taken from the tokens of a search "
         "here that was asked with the same templates, if there is one; docs/cost.md has such a measurement.",
+        *(
+            [f"DARTS, by the surrogate: mean over seeds ± half of its 95 % interval; {NOT_AN_ACCURACY}."]
+            * bool(predicted)
+        ),
         *map(_note, nas201.values()),
-        *(_differences(found, baselines) for found in nas201.values() if baselines),
+        *(_differences(found, without_llm) for found in nas201.values() if without_llm),
     ]
     return table
 
 
-def kept_searches(profile: str) -> dict[str, list[SearchResult]]:
-    """Searches of this profile that came with the checkout, by LLM."""
-    kept = [search for search in KEPT.finished_searches("nas201", "cifar10") if search.seed not in SELECTION_SEEDS]
-    return by_llm(search for search in kept if search.config["run"]["profile"] == profile)
+def found_without_llm(profile: Profile, results: Path) -> dict[str, dict[int, float]]:
+    """CIFAR-10 test accuracy of final cells by seed, at the profile's budget: of each baseline, and of chance.
+
+    Chance stands in the LLM's place in Algorithm 1 (the null proposer). Empty where the table has no test values.
+    """
+    baselines = baseline_runs("nas201", "cifar10", profile, results, evaluations=profile.rounds + 1)
+    runs = {name.replace("_", " "): (name, baselines) for name in BASELINES}
+    runs["the null proposer"] = ("null", arm_runs("null", profile, results))
+    column = FINALS["nas201"]
+    return {
+        label: {seed: final[column] for seed, final in enumerate(found.finals(name))}
+        for label, (name, found) in runs.items()
+        if column in found.columns
+    }
 
 
-def _differences(searches: Sequence[SearchResult], baselines: BaselineRuns) -> str:
-    """One LLM's final cells minus those of each baseline, seed by seed."""
+def here_or_kept(
+    home: Home, space: str, task: str = "cifar10", variant: str = "default"
+) -> dict[str, list[SearchResult]]:
+    """Finished searches by LLM; of LLMs that have none here, those of this profile that came with the checkout."""
+    kept = by_llm(kept_searches(home.profile, space, task, variant=variant))
+    return kept | by_llm(home.finished_searches(space, task, variant=variant))
+
+
+def average_ranks(home: Home, tables: Mapping[str, Tabular]) -> dict[str, Cell]:
+    """By LLM, the rank of the final cells averaged over the tasks of Table 4; of the seeds that all tasks have."""
+    by_task = {task: here_or_kept(home, "trans101", task) for task in tables}
+    found = {}
+    for llm in set.intersection(*map(set, by_task.values())) if by_task else ():
+        runs = {task: {search.seed: search for search in searches[llm]} for task, searches in by_task.items()}
+        seeds = sorted(set.intersection(*map(set, runs.values())))
+        ranks = [fmean(tables[task].rank(searches[seed].score) for task, searches in runs.items()) for seed in seeds]
+        if ranks:
+            kept = _is_kept(next(iter(runs.values()))[seeds[0]])
+            found[llm] = Cell(f"{mean_std(ranks, 1)} (n = {len(seeds)})", *_from(kept, f"seeds {listed(seeds)}"))
+    return found
+
+
+def _predicted(searches: Sequence[SearchResult]) -> Cell:
+    """Mean of what the surrogate says of the final cells."""
+    text = interval_text([search.score for search in searches])
+    seeds = listed(search.seed for search in searches)
+    return Cell(f"{text} (n = {len(searches)})", *_from(_is_kept(searches[0]), f"seeds {seeds}; {NOT_AN_ACCURACY}"))
+
+
+def _is_kept(search: SearchResult) -> bool:
+    return search.folder.is_relative_to(KEPT.folder)
+
+
+def _from(kept: bool, detail: str) -> tuple[str, str]:
+    """Provenance and detail of a cell."""
+    return ("replayed", f"{detail}; kept in results/reference") if kept else ("measured", detail)
+
+
+def listed(seeds: Iterable[int]) -> str:
+    """`8, 9, 10`."""
+    return ", ".join(map(str, seeds))
+
+
+def _differences(searches: Sequence[SearchResult], without_llm: Mapping[str, Finals]) -> str:
+    """One LLM's final cells minus those found without an LLM, seed by seed."""
     texts = []
-    for name, label in BASELINE_LABELS.items():
-        finals, gaps = baselines.finals(name), []
-        for search in searches:
-            if search.seed < len(finals) and "cifar10_test" in search.result["final"]:
-                gaps.append(search.result["final"]["cifar10_test"] - finals[search.seed]["cifar10_test"])
+    ours = {one.seed: one.result["final"]["cifar10_test"] for one in searches if "cifar10_test" in one.result["final"]}
+    for label, finals in without_llm.items():
+        gaps = [value - finals[seed] for seed, value in ours.items() if seed in finals]
         if gaps:
-            texts.append(f"{interval_text(gaps, sign=True)} against {label.removesuffix(', ours').lower()}")
-    return f"{searches[0].llm}, CIFAR-10 test, paired by seed, 95 % intervals, n = {len(searches)}: {', '.join(texts)}."
+            texts.append(f"{interval_text(gaps, sign=True)} against {label} (n = {len(gaps)})")
+    return f"{searches[0].llm}, CIFAR-10 test, paired by seed, 95 % intervals: {', '.join(texts) or 'no common seed'}."
 
 
 def _trained(results: Path, profile: str, llm: str, dataset: str) -> Cell:
@@ -239,12 +290,10 @@ def _measured(searches: Sequence[SearchResult]) -> dict[str, Cell]:
         tests = [result["final"].get(final) for result in results]
         if None not in tests:
             texts[column] = mean_std(tests)
-    kept = searches[0].folder.is_relative_to(KEPT.folder)
-    provenance = "replayed" if kept or searches[0].llm.startswith("replay:") else "measured"
-    seeds = ", ".join(str(search.seed) for search in searches)
+    seeds = listed(search.seed for search in searches)
     detail = f"{len(searches)} searches (seeds {seeds}) of {results[0]['evaluations']} evaluations; "
-    detail += config["data"]["sentence"]
-    detail += "; kept in results/reference" if kept else ""
+    provenance, detail = _from(_is_kept(searches[0]), detail + config["data"]["sentence"])
+    provenance = "replayed" if searches[0].llm.startswith("replay:") else provenance
     lacking = dict.fromkeys(FINALS, not_run("the table on this machine has no such column"))
     return lacking | {kind: Cell(text, provenance, detail) for kind, text in texts.items()}
 
@@ -260,7 +309,7 @@ def _tokens(searches: Sequence[SearchResult]) -> dict[str, float]:
 
 
 def _note(searches: Sequence[SearchResult]) -> str:
-    config, seeds = searches[0].config, ", ".join(str(search.seed) for search in searches)
+    config, seeds = searches[0].config, listed(search.seed for search in searches)
     return (
         f"{searches[0].llm}: seeds {seeds}, notation {config['search']['notation']}, templates "
         f"{config['llm']['templates']}, strategy {config['search']['strategy']}; {config['data']['sentence']}."

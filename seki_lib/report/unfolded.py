@@ -13,7 +13,7 @@ from typing import Any
 
 from ..files.jsonl import read_json, read_lines
 from ..llm.transcript import recorded_calls
-from ..results import Result, is_finished
+from ..results import SearchResult, is_finished
 from ..search.repository import HOW
 from .how import ASKED_AGAIN, STAGES, how_of
 
@@ -46,7 +46,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Unfolded(Result):
+class Unfolded(SearchResult):
     """A search. home: `<results>/<profile>`, which its name is given without."""
 
     home: Path

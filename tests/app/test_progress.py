@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from seki_lib.app.cost.expected import expected_seconds
+from seki_lib.app.cost.expected import START, expected_seconds
 from seki_lib.app.progress import Estimate, Progress
 from seki_lib.paper import Edition, needs_of, reports
 from seki_lib.profiles import PROFILES, get_profile
@@ -126,3 +126,17 @@ def test_every_job_of_every_profile_has_an_expected_time(profile, tmp_path):
     found = expected_seconds(edition, tmp_path, needs, reports(edition))
     assert found.keys() == needs.keys() | reports(edition).keys()
     assert all(0 < seconds < float("inf") and kind for kind, seconds in found.values())
+
+
+def test_rounds_that_two_jobs_of_one_search_share_out_are_expected_of_the_one_that_runs_them(tmp_path):
+    """The first rounds of a long search are a job of their own, so that forks begin early."""
+    edition = Edition(get_profile("workstation"), "local:smollm2-135m", (8,), (8,))
+    needs = {str(need.folder(edition)): need for need in needs_of(edition)}
+    found = expected_seconds(edition, tmp_path, needs, reports(edition))
+    begins = {name: need for name, need in needs.items() if need.until is not None}
+    assert begins
+    for name, need in begins.items():
+        (whole,) = (other for other, of in needs.items() if need in of.after(edition) and of.setting == need.setting)
+        own, rest = (found[one][1] - START for one in (name, whole))
+        share = need.until / (need.setting.lam)
+        assert 0.5 * share < own / (own + rest) <= share  # inspiration comes on top of the rest

@@ -233,3 +233,31 @@ def test_an_arm_that_cannot_be_run_is_refused_in_a_sentence(words, sentence, tmp
     with pytest.raises(SekiError, match=sentence):
         read(["search", *words, "--llm", "chance:null", "--profile", "smoke", "--results", str(tmp_path)]).run()
     assert not (tmp_path / "smoke").exists()
+
+
+def test_kept_searches_stand_beside_those_run_here_and_the_arm_is_then_replayed(results, tmp_path):
+    """Seed 8 was run here, 8 and 9 are kept: the one run here counts, and seeds that chose prompts never do."""
+    import shutil
+
+    kept, here = Home(tmp_path / "kept", "reference"), Home(tmp_path / "here", "smoke")
+    spec = RunSpec("nas201", "cifar10", LLM, "smoke", 8).as_arm("symbols_lower")
+    there = spec.folder(results).parent
+    for seed in (2, 8, 9):
+        folder = kept.search("nas201", "cifar10", LLM, spec.variant, seed)
+        shutil.copytree(there / f"seed={max(seed, 8)}", folder)
+    judge = tabular("nas201", "cifar10")
+    (only_kept,) = controls.read_arms(here, kept, LLM, judge).values()
+    assert only_kept.values.keys() == {8, 9} and only_kept.kept == 2 and only_kept.provenance == "replayed"
+    assert not controls.read_arms(Home(tmp_path / "here", "laptop"), kept, LLM, judge)  # another budget
+    shutil.copytree(there / "seed=8", spec.folder(here.results))
+    (both,) = controls.read_arms(here, kept, LLM, judge).values()
+    assert both.kept == 1 and both.provenance == "replayed" and both.values == only_kept.values
+    assert both.searches[0].folder.is_relative_to(here.folder)
+    rows = {
+        label: cells
+        for label, _, cells in controls.controls_table(
+            {"symbols_lower": both} | controls.free_arms(SMOKE, tmp_path, ()), LLM, "smoke", "here"
+        ).rows
+    }
+    told = next(cells for label, cells in rows.items() if label.startswith("symbols_lower"))
+    assert "2 seeds, 1 of them kept in results/reference" in told[0].detail

@@ -8,8 +8,7 @@ import pytest
 from seki_lib.prompts import Prompts
 from seki_lib.report.plots import save
 from seki_lib.report.prompting import exchange, framework
-from seki_lib.search import Exchange, Step
-from seki_lib.search.repository import Record
+from seki_lib.report.unfolded import Round
 
 REPLIES = (
     r"The answer is $\boxed{x}$.", r"$\frac{1}{2", "cost: $5 and $6_", "$$", r"\( x^2 \)", "$\\begin{array}$",
@@ -23,8 +22,10 @@ def test_a_reply_is_drawn_as_text_whatever_it_holds(space, tmp_path, reply):
     cell = space.parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
     text = space.format(cell)
     message = {"role": "user", "content": reply}
-    step = Step(Record(1, "self_evolution", text, text, 1.0), [Exchange("critique", [message], reply)], 1.0)
-    figure = exchange(step, cell, cell, ("before", "after"))
+    calls = [{"stage": "critique", "messages": [message], "reply": reply}]
+    figure = exchange(
+        Round(1, "self-evolution", text, 1.0, text, 0.0, 1.0, "llm", calls), cell, cell, ("before", "after")
+    )
     drawn = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert sum("$" in text for text in drawn) >= 2 * ("$" in reply)
     with warnings.catch_warnings():

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.paper.settings import PAPER_BEST, Setting
 from seki_lib.report import plots, prompting, style
-from seki_lib.search import Exchange, Record, Step
+from seki_lib.report.unfolded import Round
 from seki_lib.spaces import get_space
 
 REPORT = Path(prompting.__file__).parent
@@ -37,8 +37,9 @@ def test_an_exchange_sets_prompts_and_cells_close_together(lines):
     space = get_space("nas201")
     before, after = space.random(random.Random(0)), space.random(random.Random(1))
     prompt = [{"role": "user", "content": "\n".join(["Cell: small skip pool large"] * lines)}]
-    step = Step(Record(1, "self_evolution", "", "", 1.0), [Exchange("refine", prompt, "large skip")], 1.0)
-    figure = prompting.exchange(step, before, after, ("before", "after"))
+    calls = [{"stage": "refine", "messages": prompt, "reply": "large skip"}]
+    found = Round(1, "self-evolution", "", 1.0, "", 0.0, 1.0, "llm", calls)
+    figure = prompting.exchange(found, before, after, ("before", "after"))
     figure.canvas.draw()
     words, *cells = figure.axes
     right = max(text.get_window_extent().x1 for text in words.texts)

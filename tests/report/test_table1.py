@@ -71,7 +71,7 @@ def test_each_profile_has_its_trainings_and_the_best_cell_of_each_llm_comes_firs
     assert CELLS.keys() == PROTOCOLS.keys()
     laptop, paper = (Edition(get_profile(name), "a:1", (8,), (8,)) for name in ("laptop", "paper"))
     labels = [row.label for row in trainings("table1", laptop, tmp_path)]
-    assert labels == [f"{cell}, ours" for cell in ("DARTS_V2", "PC_DARTS", "random-0", "random-1")]
+    assert labels == [f"{cell}, ours" for cell in ("DARTS_V2", "PC_DARTS", "random-0")]
     assert len(trainings("table1", paper, tmp_path)) == 2 * 2 * 4
     names = ("DARTS_V2", "DARTS_V1", "PC_DARTS")
     for llm, seed, score, name in (("a:1", 8, 80.0, 0), ("a:1", 9, 90.0, 1), ("b:2", 8, 85.0, 2)):

@@ -1,17 +1,27 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 from fakes import FakeLLM
 
+from seki_lib import results as kept
 from seki_lib import runs
-from seki_lib.baseline_runs import baseline_runs
 from seki_lib.files.jsonl import read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
 from seki_lib.report import table7 as module
 from seki_lib.report.prompting import changed_edges, parts
-from seki_lib.report.table7 import EXPECTED, SHORT, SHOWN, reply_counts, table7, what_it_takes
+from seki_lib.report.table7 import (
+    EXPECTED,
+    OURS,
+    SHORT,
+    SHOWN,
+    found_without_llm,
+    reply_counts,
+    table7,
+    what_it_takes,
+)
 from seki_lib.report.tables import paper_table
 from seki_lib.results import Home
 from seki_lib.runs import RunSpec, search_run
@@ -178,7 +188,8 @@ def test_changed_edges_are_those_with_another_operation(space):
 
 
 def test_kept_searches_of_an_llm_that_has_not_searched_here_are_shown_as_replayed(results, monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "KEPT", Home(results, "smoke"))
+    for where in (module, kept):
+        monkeypatch.setattr(where, "KEPT", Home(results, "smoke"))
     for seed in (0, 1):  # of which prompts were chosen
         folder = Home(results, "smoke").search("nas201", "cifar10", "fake:llm", seed=seed)
         folder.rename(folder.with_name(f"seed={seed + 8}"))
@@ -206,10 +217,29 @@ def test_a_strategy_is_obeyed_where_the_first_reply_has_the_change_that_it_names
     assert reply_counts(tmp_path)["obeyed"] == 50
 
 
-def test_differences_to_the_baselines_are_paired_by_seed(results, table):
-    baselines = baseline_runs("nas201", "cifar10", Profile("smoke", baseline_seeds=3), results, evaluations=9)
-    note = next(n for n in table7(results, "smoke", baselines).notes if "paired by seed" in n)
-    finals = [s.result["final"]["cifar10_test"] for s in Home(results, "smoke").finished_searches("nas201")]
-    others = [final["cifar10_test"] for final in baselines.finals("random_search")]
-    mean = sum(mine - other for mine, other in zip(finals, others, strict=False)) / len(finals)
-    assert f"{mean:+.2f}" in note and "against random search" in note and "n = 2" in note
+def test_differences_to_searches_without_an_llm_are_paired_by_seed(results, table):
+    profile = Profile("smoke", rounds=8, lam=5, k=4, xi=2, baseline_seeds=3)
+    without = found_without_llm(profile, results)
+    assert list(without) == ["random search", "regularized evolution", "local search", "the null proposer"]
+    note = next(n for n in table7(results, "smoke", without).notes if "paired by seed" in n)
+    ours = {s.seed: s.result["final"]["cifar10_test"] for s in Home(results, "smoke").finished_searches("nas201")}
+    mean = sum(value - without["random search"][seed] for seed, value in ours.items()) / len(ours)
+    assert f"{mean:+.2f}" in note and "against random search (n = 2)" in note and "the null proposer (n = 2)" in note
+
+
+def test_what_an_llm_found_in_other_spaces_stands_in_its_row(results, tmp_path):
+    """The average rank counts seeds that all tasks have; the surrogate's mean has its own column."""
+    for task, scores in {"a": (1.0, 2.0), "b": (3.0,)}.items():
+        for seed, score in enumerate(scores):
+            folder = RunSpec("trans101", task, "fake:llm", "smoke", seed).folder(tmp_path)
+            write_json(folder / "config.json", {"llm": {"name": "fake:llm"}})
+            write_json(folder / "result.json", {"score": score})
+    folder = RunSpec("darts", "cifar10", "fake:llm", "smoke", 0).scored_by("surrogate:ridge").folder(tmp_path)
+    write_json(folder / "config.json", {"llm": {"name": "fake:llm"}})
+    write_json(folder / "result.json", {"score": 95.25})
+    tables = {task: SimpleNamespace(rank=lambda score: int(10 * score)) for task in ("a", "b")}
+    ours = row(table7(tmp_path, "smoke", surrogate="surrogate:ridge", trans101=tables), "SEKI, ours, fake:llm")
+    assert ours[OURS["trans101"]].text == "20.0 (n = 1)" and ours[OURS["trans101"]].provenance == "measured"
+    assert ours[OURS["surrogate"]].text == "95.25 (n = 1)"
+    assert "not an accuracy" in ours[OURS["surrogate"]].detail
+    assert row(table7(tmp_path, "smoke"), "SEKI, ours, fake:llm")[OURS["trans101"]].provenance != "measured"

@@ -5,6 +5,7 @@ Only proportions are meant. `progress` scales each kind of job by those of its k
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ...files.checkout import ROOT
@@ -33,11 +34,30 @@ def expected_seconds(
     priced = {job.need: job for job in jobs(edition, results)}
     found = {}
     for name, need in needs.items():
-        job = priced.get(need)
+        job = _own_rounds(need, priced, edition)
         found[name] = (need.code(), start + (_seconds(job, edition, results) if job else 0.0))
     for name, report in reports.items():
         found[name] = ("notebook", start + _of_notebook(report))
     return found
+
+
+def _own_rounds(need: Need, priced: Mapping[Need, PricedJob], edition: Edition) -> PricedJob | None:
+    """The job of a need. Where another need runs the first rounds of a search, each has the rounds that it runs."""
+    if need.until is not None:  # `seki cost` prices a search once
+        whole = next((job for other, job in priced.items() if need in other.after(edition)), None)
+        first = min(need.until, whole.rounds[0]) if whole else 0
+        return replace(whole, rounds=(first, 0), times=first) if whole else None
+    job = priced.get(need)
+    first = max((other.until or 0 for other in need.after(edition) if _begins(other, need)), default=0)
+    if not job or not first:
+        return job
+    evolve, inspire = max(0, job.rounds[0] - first), job.rounds[1]
+    return replace(job, rounds=(evolve, inspire), times=evolve + inspire)
+
+
+def _begins(other: Need, need: Need) -> bool:
+    """Whether a need runs the first rounds of this search, and not only of one that it is forked from."""
+    return other.until is not None and other.setting == need.setting
 
 
 def _seconds(job: PricedJob, edition: Edition, results: Path) -> float:

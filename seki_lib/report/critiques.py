@@ -1,0 +1,121 @@
+"""What an LLM says in words, beside what it then does: its critiques (Eq. 2) and the patterns that it sees (§4.2).
+
+search = talkative(run, results)    # whose words a notebook shows
+critiques(search)                   # a row a round of self-evolution
+patterns(search)                    # a row a round of knowledge inspiration
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..files.errors import InvalidArchitecture
+from ..llm.gguf import GGUFS
+from ..results import KEPT, Home, RunSpec, SearchResult, is_finished
+from ..spaces import get_space
+from ..spaces.base import ReplySchema, SearchSpace
+from ..spaces.six_edges import SixEdgeCell
+from .how import STAGES
+from .unfolded import Round, Unfolded
+
+NAMES_ONLY = "edit"  # the strategy by which a small model names a change and says nothing else
+
+
+def talkative(run: RunSpec, results: Path) -> Unfolded:
+    """The search whose words are shown: this run, or a kept one where it is not finished or writes no critique.
+
+    Of the kept ones that of the largest local model, its first seed.
+    """
+    home = Home(results, run.profile)
+    own = Unfolded(run.folder(results), home.folder)
+    if is_finished(own.folder) and own.config["search"]["strategy"] != NAMES_ONLY:
+        return own
+    kept = [
+        one for one in KEPT.finished_searches("nas201", "cifar10") if one.config["search"]["strategy"] != NAMES_ONLY
+    ]
+    largest = max(kept, key=_size, default=None)
+    return Unfolded(largest.folder, KEPT.folder) if largest else own
+
+
+def _size(search: SearchResult) -> tuple[int, int]:
+    model = search.llm.partition(":")[2].partition(",")[0]
+    return GGUFS[model].size if model in GGUFS else 0, -search.seed
+
+
+def critiques(search: Unfolded, rounds: int | None = None) -> pd.DataFrame:
+    """What was criticised and what came of it. rounds: the first ones; all if None.
+
+    followed: whether the first reply to prompt D has the change that the critique names; None where it names none, or
+    where the reply could not be read.
+    """
+    rows = []
+    for found in islice(_of_stage(search, "self_evolution"), rounds):
+        said, replies = _first(found, "critique"), _first(found, "refine")
+        parent = get_space(search.config["run"]["space"]).parse(found.parent)
+        rows.append((found.number, said, replies, _followed(search, parent, said, replies), found.how, found.score,
+                     found.change))  # fmt: skip
+    columns = ["round", "critique", "reply to prompt D", "followed", "how", "score", "change of f"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def patterns(search: Unfolded, rounds: int | None = None) -> pd.DataFrame:
+    """What the LLM said and drew in knowledge inspiration. rounds: the first ones; all if None."""
+    found = islice(_of_stage(search, "knowledge_inspiration"), rounds)
+    rows = [(one.number, _first(one, "inspire"), one.how, one.score, one.score > one.best) for one in found]
+    return pd.DataFrame(rows, columns=["round", "reply to prompt E", "how", "score", "best so far"])
+
+
+def as_page(frame: pd.DataFrame) -> Any:
+    """A frame of texts for a notebook: lines as they were said, scores with two digits."""
+    floats = map(str, frame.select_dtypes("float"))
+    digits = {name: "{:+.2f}" if name.startswith("change") else "{:.2f}" for name in floats}
+    text = {"white-space": "pre-wrap", "text-align": "left", "vertical-align": "top"}
+    return frame.style.format(digits).set_properties(**text).hide(axis="index")  # type: ignore[arg-type]
+
+
+def _of_stage(search: Unfolded, stage: str) -> Iterator[Round]:
+    return (found for found in search.rounds() if found.stage == STAGES[stage])
+
+
+def _first(found: Round, stage: str) -> str:
+    """The first reply of a stage, or an empty text."""
+    return next((str(call["reply"]) for call in found.calls if call["stage"] == stage and "reply" in call), "")
+
+
+def _followed(search: Unfolded, parent: Any, critique: str, reply: str) -> bool | None:
+    """Whether a reply carries out its critique, or None."""
+    space, settings = get_space(search.config["run"]["space"]), search.config["search"]
+    if not isinstance(parent, SixEdgeCell):
+        return None
+    try:
+        arch = read_reply(space, settings, parent, "refine", reply)
+    except InvalidArchitecture:
+        return None
+    wanted = named_change(critique, space.edits(parent, settings["notation"]))
+    return None if wanted is None else carries_out(arch, parent, wanted)
+
+
+def read_reply(space: SearchSpace[Any], settings: Mapping[str, Any], parent: Any, stage: str, reply: str) -> Any:
+    """The architecture of a reply, as the search read it.
+
+    settings: `search` of the search's config; parent: the cell of the round before. Raises InvalidArchitecture.
+    """
+    if stage == "refine" and settings.get("strategy") == "reasoned":
+        return space.changed(parent, reply, settings["notation"])
+    return space.read(reply, settings["notation"])
+
+
+def named_change(strategy: str, edits: Mapping[str, Any]) -> Any:
+    """The cell that a strategy's change leads to, or None where it names no single change."""
+    change = ReplySchema.one_of(list(edits))
+    change.called = "Change"
+    return edits.get(change.choice(strategy) or "")
+
+
+def carries_out(arch: SixEdgeCell, parent: SixEdgeCell, wanted: SixEdgeCell) -> bool:
+    """Whether a cell has the one operation in which the wanted one differs from its parent."""
+    edges = zip(arch.edges, parent.edges, wanted.edges, strict=True)
+    return all(mine == new for mine, old, new in edges if old != new)
