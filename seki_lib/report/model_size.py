@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from ..results import SearchResult
-from .statistics import interval
+from .statistics import FEWEST, interval
 from .style import BASELINES, BLACK, ORANGE
 from .table7 import FINALS, Finals
 from .tables import paper_table
@@ -16,6 +17,7 @@ from .tables import paper_table
 PAPER_LLM = ("Qwen2.5-32B", 32e9)  # §5: the LLM of the paper's experiments
 LINES = {name.replace("_", " "): (colour, "--") for name, colour in BASELINES.items()}
 LINES["the null proposer"] = (BLACK, ":")
+LABEL: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "fontsize": 9, "ha": "center", "va": "bottom"}
 
 
 def parameters(llm: str) -> float | None:
@@ -25,29 +27,30 @@ def parameters(llm: str) -> float | None:
 
 
 def llm_sizes(searches: Mapping[str, Sequence[SearchResult]], without_llm: Mapping[str, Finals]) -> Figure:
-    """Test accuracy of the final cells against the size of the LLM: a dot a seed, the mean and its 95 % interval.
+    """Test accuracy of the final cells against the size of the LLM: a dot a seed, the mean, and of four seeds or more
+    its 95 % interval.
 
     searches: LLM -> finished searches of NAS-Bench-201. without_llm: label -> values by seed; a line each, over all.
     LLMs whose size is not known are left out. The paper's value stands beside, as printed in Table 3.
     """
     figure, axes = plt.subplots(figsize=(8, 4.8))
     column, sized = FINALS["nas201"], {llm: size for llm in searches if (size := parameters(llm))}
-    for llm, size in sorted(sized.items(), key=lambda pair: pair[1]):
+    for i, (llm, size) in enumerate(sorted(sized.items(), key=lambda pair: pair[1])):
         values = [one.result["final"][column] for one in searches[llm] if column in one.result["final"]]
         if not values:
             continue
         axes.plot([size] * len(values), values, "o", color=ORANGE, alpha=0.35, markersize=4)
         mean, (low, high) = float(np.mean(values)), interval(values)
-        ends = None if np.isnan(low) else [[mean - low], [high - mean]]
+        ends = [[mean - low], [high - mean]] if len(values) >= FEWEST else None  # of two or three it says nothing
         axes.errorbar(size, mean, yerr=ends, fmt="o", color=ORANGE, capsize=4, markersize=7)
         text = f"{llm.partition(':')[2] or llm}\nn = {len(values)}"
-        axes.annotate(text, (size, mean), (9, -4), textcoords="offset points", fontsize=9, va="top")
+        axes.annotate(text, (size, 0.02 + 0.11 * (i % 2)), **LABEL)  # in two heights, or neighbours would touch
     printed = next(row for row in paper_table(3) if row["architecture"] == "SEKI")["cifar10_test"]
     name, size = PAPER_LLM
     mean, deviation = map(float, printed.split("±"))
     axes.errorbar(size, mean, yerr=deviation, fmt="s", color=BLACK, markerfacecolor="white", capsize=4, markersize=7)
-    note = f"{name}, as printed\n(± standard deviation)"
-    axes.annotate(note, (size, mean), (-9, -4), textcoords="offset points", fontsize=9, va="top", ha="right")
+    note = f"{name}, as printed,\n± standard deviation"
+    axes.annotate(note, (size, 0.02), **LABEL)
     for label, found in without_llm.items():
         colour, dashes = LINES[label]
         axes.axhline(
@@ -55,9 +58,11 @@ def llm_sizes(searches: Mapping[str, Sequence[SearchResult]], without_llm: Mappi
             label=f"{label}, n = {len(found)}",
         )  # fmt: skip
     axes.set(
-        xscale="log", xlim=(6e7, 1e11), xlabel="parameters of the LLM",
+        xscale="log", xlim=(4e7, 2e11), xlabel="parameters of the LLM",
         ylabel="CIFAR-10 test accuracy of the final cell (%)",
     )  # fmt: skip
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.35 * (high - low), high)  # room for the names
     axes.set_xticks([1e8, 1e9, 1e10, 1e11], ["100 M", "1 B", "10 B", "100 B"])
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     return figure

@@ -205,8 +205,9 @@ def here_or_kept(
     home: Home, space: str, task: str = "cifar10", variant: str = "default"
 ) -> dict[str, list[SearchResult]]:
     """Finished searches by LLM; of LLMs that have none here, those of this profile that came with the checkout."""
+    here = by_llm(home.finished_searches(space, task, variant=variant))
     kept = by_llm(kept_searches(home.profile, space, task, variant=variant))
-    return kept | by_llm(home.finished_searches(space, task, variant=variant))
+    return here | {llm: found for llm, found in kept.items() if llm not in here}
 
 
 def average_ranks(home: Home, tables: Mapping[str, Tabular]) -> dict[str, Cell]:
