@@ -45,7 +45,7 @@ TABLES = {  # -> the spaces whose searches stand in it
     "table4": ("trans101",),
     "table5": ("darts",),
     "table6": ("darts",),
-    "table7": ("nas201", "darts"),
+    "table7": ("nas201", "darts", "trans101"),
     "darts_by_surrogate": ("darts",),
 }
 
@@ -116,12 +116,15 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
 
 
 def declared(kept: Path, edition: Edition) -> list[Path]:
-    """The finished searches of a kept folder that Tables 3 to 7 need, of whichever LLM."""
+    """The finished searches of a kept folder that Tables 3 to 7 need, and the same ones of other LLMs, all seeds."""
     folders: list[Path] = []
-    for need in needs_of(edition, *TABLES):
+    every = replace(edition, full_grid_seeds=edition.surrogate_seeds)  # a kept run may hold more settings than it asks
+    for need in needs_of(every, *TABLES):
         if isinstance(need, Search) and need.until is None:
             place = need.folder(edition)
-            folders += kept.glob(str(Path(*place.parts[:3], "*", *place.parts[4:])))
+            variants = kept.glob(str(Path(*place.parts[:3], "*", place.parts[4])))
+            folders += [seed for one in variants if one.parent.name != place.parts[3] for seed in one.glob("seed=*")]
+            folders.append(kept / place)
     return [folder for folder in dict.fromkeys(folders) if is_finished(folder)]
 
 
@@ -184,7 +187,7 @@ def _makers(edition: Edition, results: Path) -> dict[str, Callable[[], Table]]:
         "table4": partial(_table4, edition, results),
         "table5": lambda: _ablations(5, edition, results, *chance()),
         "table6": lambda: _ablations(6, edition, results, *chance()),
-        "table7": partial(table7, results, edition.name),
+        "table7": partial(_table7, edition, results),
     }
 
 
@@ -226,6 +229,14 @@ def _table4(edition: Edition, results: Path) -> Table:
     }
     methods = benchmark_tables.baseline_methods(baselines, evaluators)
     return benchmark_tables.table4(benchmark_tables.searched_method(runs, evaluators), methods, evaluators, runs)
+
+
+def _table7(edition: Edition, results: Path) -> Table:
+    try:
+        tables = {task: get_evaluator("tabular", space="trans101", task=task) for task in TRANS101}
+    except AssetError:
+        tables = {}  # its average ranks stay empty
+    return table7(results, edition.name, surrogate=edition.surrogate, trans101=tables)
 
 
 def _by_surrogate(edition: Edition, results: Path, searches: dict[str, list[SearchResult]]) -> Table:
