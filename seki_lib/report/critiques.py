@@ -21,6 +21,7 @@ from ..spaces.six_edges import SixEdgeCell
 from .how import STAGES
 from .unfolded import Round, Unfolded
 
+ANSWERS = {True: "yes", False: "no", None: "–"}
 NAMES_ONLY = "edit"  # the strategy by which a small model names a change and says nothing else
 
 
@@ -69,11 +70,13 @@ def patterns(search: Unfolded, rounds: int | None = None) -> pd.DataFrame:
 
 
 def as_page(frame: pd.DataFrame) -> Any:
-    """A frame of texts for a notebook: lines as they were said, scores with two digits."""
-    floats = map(str, frame.select_dtypes("float"))
-    digits = {name: "{:+.2f}" if name.startswith("change") else "{:.2f}" for name in floats}
-    text = {"white-space": "pre-wrap", "text-align": "left", "vertical-align": "top"}
-    return frame.style.format(digits).set_properties(**text).hide(axis="index")  # type: ignore[arg-type]
+    """A frame of texts for a notebook: lines as they were said, scores with two digits, yes and no."""
+    shown: dict[str, Any] = {name: "{:.2f}" for name in map(str, frame.select_dtypes("float"))}
+    shown |= {"change of f": "{:+.2f}", "followed": ANSWERS.get, "best so far": ANSWERS.get}
+    left: list[tuple[str, str | float]] = [("text-align", "left"), ("vertical-align", "top")]
+    style = frame.style.format({name: how for name, how in shown.items() if name in frame}).hide(axis="index")
+    style = style.set_properties(**{"white-space": "pre-wrap"})  # type: ignore[arg-type]
+    return style.set_table_styles([{"selector": "th, td", "props": left}])
 
 
 def _of_stage(search: Unfolded, stage: str) -> Iterator[Round]:
