@@ -71,7 +71,7 @@ def patterns(search: Unfolded, rounds: int | None = None) -> pd.DataFrame:
 
 def as_page(frame: pd.DataFrame) -> Any:
     """A frame of texts for a notebook: lines as they were said, scores with two digits, yes and no."""
-    shown: dict[str, Any] = {name: "{:.2f}" for name in map(str, frame.select_dtypes("float"))}
+    shown: dict[str, Any] = dict.fromkeys(map(str, frame.select_dtypes("float")), "{:.2f}")
     shown |= {"change of f": "{:+.2f}", "followed": ANSWERS.get, "best so far": ANSWERS.get}
     left: list[tuple[str, str | float]] = [("text-align", "left"), ("vertical-align", "top")]
     style = frame.style.format({name: how for name, how in shown.items() if name in frame}).hide(axis="index")

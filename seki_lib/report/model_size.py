@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ..results import SearchResult
-from .statistics import FEWEST, interval
+from ..results import Home, SearchResult, kept_searches
+from .statistics import FEWEST, interval, paired
 from .style import BASELINES, BLACK, ORANGE
 from .table7 import FINALS, Finals
 from .tables import paper_table
@@ -26,19 +27,46 @@ def parameters(llm: str) -> float | None:
     return float(found[1]) * (1e9 if found[2] == "b" else 1e6) if found else None
 
 
+def by_size(home: Home) -> dict[str, list[SearchResult]]:
+    """Finished searches of NAS-Bench-201 by LLM, smallest first: those run here, and kept ones of other seeds.
+
+    LLMs whose size is not known are left out.
+    """
+    found: dict[str, dict[int, SearchResult]] = {}
+    here = home.finished_searches("nas201", "cifar10")
+    for search in [*kept_searches(home.profile, "nas201", "cifar10"), *here]:
+        if parameters(search.llm):
+            found.setdefault(search.llm, {})[search.seed] = search
+    ordered = sorted(found, key=lambda llm: parameters(llm) or 0)
+    return {llm: [found[llm][seed] for seed in sorted(found[llm])] for llm in ordered}
+
+
+def verdict(searches: Mapping[str, Sequence[SearchResult]]) -> str:
+    """Whether each LLM of `by_size` ends above the next smaller one, over the seeds that both have: the same α0."""
+    column, said = FINALS["nas201"], []
+    for (small, fewer), (large, more) in pairwise(searches.items()):
+        theirs, ours = ({one.seed: one.result["final"][column] for one in found} for found in (fewer, more))
+        seeds = sorted(ours.keys() & theirs.keys())
+        if not seeds:
+            said.append(f"{large} and {small} have no seed in common")
+            continue
+        gap = paired([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds])
+        told = "" if gap.is_decided else ", not told from zero"
+        said.append(f"{large} minus {small}: {gap.text(sign=True)} points (n = {gap.n}{told})")
+    return "; ".join(said) + "." if said else "One LLM of known size: nothing to compare."
+
+
 def llm_sizes(searches: Mapping[str, Sequence[SearchResult]], without_llm: Mapping[str, Finals]) -> Figure:
     """Test accuracy of the final cells against the size of the LLM: a dot a seed, the mean, and of four seeds or more
     its 95 % interval.
 
-    searches: LLM -> finished searches of NAS-Bench-201. without_llm: label -> values by seed; a line each, over all.
-    LLMs whose size is not known are left out. The paper's value stands beside, as printed in Table 3.
+    searches: of `by_size`. without_llm: label -> values by seed; a line each, over all. The paper's value stands beside
+    them, as printed in Table 3.
     """
     figure, axes = plt.subplots(figsize=(8, 4.8))
-    column, sized = FINALS["nas201"], {llm: size for llm in searches if (size := parameters(llm))}
-    for i, (llm, size) in enumerate(sorted(sized.items(), key=lambda pair: pair[1])):
-        values = [one.result["final"][column] for one in searches[llm] if column in one.result["final"]]
-        if not values:
-            continue
+    column = FINALS["nas201"]
+    for i, (llm, found) in enumerate(searches.items()):
+        size, values = parameters(llm) or 0, [one.result["final"][column] for one in found]
         axes.plot([size] * len(values), values, "o", color=ORANGE, alpha=0.35, markersize=4)
         mean, (low, high) = float(np.mean(values)), interval(values)
         ends = [[mean - low], [high - mean]] if len(values) >= FEWEST else None  # of two or three it says nothing
@@ -51,11 +79,11 @@ def llm_sizes(searches: Mapping[str, Sequence[SearchResult]], without_llm: Mappi
     axes.errorbar(size, mean, yerr=deviation, fmt="s", color=BLACK, markerfacecolor="white", capsize=4, markersize=7)
     note = f"{name}, as printed,\n± standard deviation"
     axes.annotate(note, (size, 0.02), **LABEL)
-    for label, found in without_llm.items():
+    for label, finals in without_llm.items():
         colour, dashes = LINES[label]
         axes.axhline(
-            float(np.mean(list(found.values()))), color=colour, linestyle=dashes, linewidth=1.2,
-            label=f"{label}, n = {len(found)}",
+            float(np.mean(list(finals.values()))), color=colour, linestyle=dashes, linewidth=1.2,
+            label=f"{label}, n = {len(finals)}",
         )  # fmt: skip
     axes.set(
         xscale="log", xlim=(4e7, 2e11), xlabel="parameters of the LLM",
