@@ -5,22 +5,26 @@ critiques(search)                   # a row a round of self-evolution
 patterns(search)                    # a row a round of knowledge inspiration
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ..evaluators.base import Evaluator
 from ..files.errors import InvalidArchitecture
 from ..llm.gguf import GGUFS
-from ..results import KEPT, Home, RunSpec, SearchResult, is_finished
+from ..results import KEPT, Home, RunSpec, SearchResult, by_llm, is_finished
 from ..spaces import get_space
 from ..spaces.base import ReplySchema, SearchSpace
 from ..spaces.six_edges import SixEdgeCell
 from .how import STAGES
+from .statistics import mean
 from .unfolded import Round, Unfolded
 
+NAMED, SAFE = "named change, above the average one", "a change that removes nothing, above the average one"
 ANSWERS = {True: "yes", False: "no", None: "–"}
 NAMES_ONLY = "edit"  # the strategy by which a small model names a change and says nothing else
 
@@ -67,6 +71,40 @@ def patterns(search: Unfolded, rounds: int | None = None) -> pd.DataFrame:
     found = islice(_of_stage(search, "knowledge_inspiration"), rounds)
     rows = [(one.number, _first(one, "inspire"), one.how, one.score, one.score > one.best) for one in found]
     return pd.DataFrame(rows, columns=["round", "reply to prompt E", "how", "score", "best so far"])
+
+
+def quality(searches: Sequence[SearchResult], evaluator: Evaluator) -> pd.DataFrame:
+    """Are the changes that critiques name better than any? On NAS-Bench-201, where all are known. A row an LLM.
+
+    NAMED: the score after the named change minus the mean over all single changes of the same cell, in points; zero by
+    chance. SAFE: the same of an average change that removes no operation, which is what an LLM gains that only avoids
+    the word for none. Means with 95 % bootstrap intervals over searches, of four or more.
+    """
+    rows = []
+    for llm, found in by_llm(searches).items():
+        gains = [_gains(search, evaluator) for search in found]
+        kept = [gain for gain in gains if len(gain)]
+        if kept:
+            named, avoiding = (mean([float(gain[:, column].mean()) for gain in kept]) for column in (0, 1))
+            counts = sum(map(len, kept))
+            rows.append((llm, len(kept), counts, named.text(sign=True), avoiding.text(sign=True)))
+    return pd.DataFrame(rows, columns=["llm", "searches", "critiques", NAMED, SAFE]).set_index("llm")
+
+
+def _gains(search: SearchResult, evaluator: Evaluator) -> np.ndarray:
+    """(critiques, 2) of those that name one change: what NAMED and SAFE are the means of."""
+    space, gains = get_space("nas201"), []
+    notation = space.notation(search.config["search"]["notation"])
+    for found in _of_stage(Unfolded(search.folder, search.folder), "self_evolution"):
+        parent = space.parse(found.parent)
+        edits = space.edits(parent, notation)
+        wanted = named_change(_first(found, "critique"), edits)
+        if wanted is not None:
+            scores = {cell: evaluator(cell).score for cell in edits.values()}
+            none = [cell.edges.count("none") for cell in (parent, *scores)]
+            adding = [score for score, zeros in zip(scores.values(), none[1:], strict=True) if zeros <= none[0]]
+            gains.append((scores[wanted] - np.mean([*scores.values()]), np.mean(adding) - np.mean([*scores.values()])))
+    return np.array(gains).reshape(-1, 2)
 
 
 def as_page(frame: pd.DataFrame) -> Any:

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from seki_lib.evaluators.tabular import tabular
 from seki_lib.files.jsonl import write_json, write_text
 from seki_lib.report import critiques as module
 from seki_lib.report.critiques import as_page, critiques, patterns, talkative
 from seki_lib.report.unfolded import Unfolded
 from seki_lib.results import KEPT, RunSpec
+from seki_lib.spaces import get_space
 
 OWN = RunSpec("nas201", "cifar10", "local:smollm2-135m", "laptop", 8)
 
@@ -99,3 +101,23 @@ def test_the_words_of_the_kept_searches_can_be_shown():
     assert len(frame) == 35 and frame["followed"].sum() == 29
     assert frame["critique"].str.startswith("Problem: ").all()
     assert len(patterns(Unfolded(seed, KEPT.folder))) == 15
+
+
+def test_a_named_change_is_compared_with_all_single_changes_of_the_same_cell(search, table):
+    """Both critiques that name a change name the same one, of the same cell; the third names none."""
+    judge, space = tabular("nas201", "cifar10"), get_space("nas201")
+    (gain, safe), other = module._gains(search, judge)
+    assert (gain, safe) == tuple(other)
+    parent = space.parse("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|")
+    edits = space.edits(parent, "edges")
+    scores = [judge(cell).score for cell in edits.values()]
+    assert gain == pytest.approx(scores[0] - sum(scores) / 24) and len(scores) == 24
+    kept = [judge(cell).score for cell in edits.values() if cell.edges.count("none") <= parent.edges.count("none")]
+    assert safe == pytest.approx(sum(kept) / len(kept) - sum(scores) / 24) and len(kept) < 24
+
+
+def test_a_row_an_llm_with_an_interval_over_its_searches(table):
+    kept = [KEPT.search("nas201", "cifar10", "local:smollm2-135m", seed=seed) for seed in (8, 9, 10, 11)]
+    frame = module.quality([Unfolded(folder, KEPT.folder) for folder in kept], tabular("nas201", "cifar10"))
+    assert list(frame.index) == ["local:smollm2-135m"] and list(frame.iloc[0])[:2] == [4, 140]
+    assert "[" in frame[module.NAMED].iloc[0] and "[" in frame[module.SAFE].iloc[0]
