@@ -64,9 +64,7 @@ def audited(entries):
         values = [f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in found]
         print(f"- Table {number}: {', '.join(values)}.")
     low, high = audit.range_of(1, 3.92)
-    print(
-        f"- Of {audit.DRAWN:,} random genotypes those of 3.92 M in Table 1 have {low:.2f} to {high:.2f} M in Table 2."
-    )
+    print(f"- All cells of 3.92 M in Table 1 have {low:.2f} to {high:.2f} M in Table 2.")
     low, high = audit.range_of(0, 5.2, digits=1)
     print(f"- Those of 5.2 M in Table 2 have {low:.2f} to {high:.2f} M in Table 1.")
     for row, (printed, counted) in audit.public_params().items():

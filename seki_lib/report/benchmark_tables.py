@@ -231,6 +231,8 @@ def _notes(first: str, runs: Sequence[SearchResult]) -> list[str]:
         f"(α0 and {evaluations - 1} more), all methods from the same α0 for a seed.",
         *how_notes([run.folder for run in runs]),
     ]
+    if evaluations == PAPER_EVALUATIONS:
+        notes.append(f"The row of differences: {runs[0].llm} − the paper's Qwen2.5-32B, without an interval.")
     if config["run"]["profile"] == "smoke":
         notes.append("Profile smoke is shortened: its rows show that the kit runs, not how well the method does.")
     return notes

@@ -86,11 +86,26 @@ def test_parameters_of_random_cells_add_up_to_what_their_networks_count():
         assert round(small(arch) * 1e6) == count_parameters("darts", arch, **space.paper_sizes["cifar"])
 
 
+def test_all_cells_are_those_that_can_be_drawn():
+    """Sums of all normal and all reduction cells: every random cell is one of them, counted as its network counts."""
+    from random import Random
+
+    from seki_lib.spaces import get_space
+
+    space = get_space("darts")
+    small, large = (audit.Parameters(**space.paper_sizes[stem]) for stem in ("cifar", "imagenet"))
+    normal, reduction = audit.all_cells()
+    known = {tuple(a + b) for a in normal for b in reduction}
+    for seed in range(200):
+        arch = space.random(Random(seed))
+        assert (round(small(arch) * 1e6), round(large(arch) * 1e6)) in known
+
+
 def test_printed_parameters_stand_beside_counted_ones():
-    low, high = audit.range_of(1, 3.92, 6000)
-    assert 5.35 <= low < 5.45 < high <= 5.56 and not low - 0.05 <= 5.2 <= high + 0.05
-    low, high = audit.range_of(0, 5.2, 6000, digits=1)
-    assert 3.5 < low < 3.77 < high < 3.85
+    assert [round(end, 2) for end in audit.range_of(1, 3.92)] == [5.37, 5.64]
+    assert [round(end, 2) for end in audit.range_of(1, 3.77)] == [5.14, 5.46]
+    assert [round(end, 2) for end in audit.range_of(0, 5.2, digits=1)] == [3.49, 3.85]
+    assert round(audit.range_of(0, 5.2, digits=1, cut=True)[1], 2) == 3.88 < 3.92
     public = {row: (printed, round(counted, 2)) for row, (printed, counted) in audit.public_params().items()}
     assert public["Table 2, PC-DARTS"] == ("4.7", 5.27) and public["Table 1, DARTS(1st)"] == ("3.4", 3.17)
     assert public["Table 1, PC-DARTS + cutout"] == ("3.6", 3.63)
@@ -120,9 +135,25 @@ def test_each_table_has_one_verdict_with_its_reason(entries, trans101_table):
     from seki_lib.evaluators.trans101_table import TASKS
 
     judges = {task: tabular("trans101", task) for task in TASKS}
-    table = audit_table.audit_table(audit_table.checks(entries, judges, genotypes=6000), "smoke")
+    table = audit_table.audit_table(audit_table.checks(entries, judges), "smoke")
     verdicts = [cells[0].text for _, _, cells in table.rows]
     assert verdicts == [OPEN, FAILED, FAILED, HELD, OPEN, OPEN, HELD, OPEN] and len(table.rows) == 8
     assert all(cells[1].text for _, _, cells in table.rows)
-    without = audit_table.audit_table(audit_table.checks(entries, None, genotypes=6000), "smoke")
+    without = audit_table.audit_table(audit_table.checks(entries, None), "smoke")
     assert without.rows[3][2][0].text == OPEN
+
+
+def test_what_is_not_decided_and_what_agrees_stand_behind_what_led_to_the_verdict():
+    checks = [
+        Check(2, "it agrees.", True),
+        Check(2, "it is open.", None, question="Why?"),
+        Check(2, "it failed.", False),
+    ]
+    table = audit_table.audit_table(checks, "smoke")
+    (n, cells), *_ = [(n, cells) for label, n, cells in table.rows if label.startswith("Table 2")]
+    assert n == "3" and cells[0].text == FAILED and cells[3].text == "Why?"
+    assert cells[1].text == "it failed. Not decided: it is open. Agrees: it agrees."
+
+
+def test_a_lead_of_two_images_is_chance_on_the_same_images_too():
+    assert [audit.sign_test(audit.grid(number)) for number in (5, 6)] == [0.5, 0.25]
