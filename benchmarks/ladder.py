@@ -1,0 +1,78 @@
+"""Every search of NAS-Bench-201 by a model of known size that came with the checkout: what docs/llms.md says of them.
+
+    python benchmarks/ladder.py    # writes benchmarks/results/ladder.md; no model is asked
+
+Searches without an LLM have the same seeds, so the same α0 and the same budget.
+"""
+
+import tempfile
+from pathlib import Path
+
+from seki_lib import get_evaluator, get_profile
+from seki_lib.llm.transcript import totals
+from seki_lib.report.critiques import critiques, quality
+from seki_lib.report.model_size import by_size, verdict
+from seki_lib.report.statistics import mean_std, paired
+from seki_lib.report.table7 import FINALS, found_without_llm, reply_counts
+from seki_lib.report.unfolded import Unfolded
+from seki_lib.results import Home, SearchResult
+
+RESULTS = Path(__file__).parent / "results"
+HEAD = (
+    "model", "seed", "test", "validation", "strategy obeyed (%)", "rounds that raised f", "first replies", "edited",
+    "calls", "prompt tokens", "reply tokens",
+)  # fmt: skip
+
+
+def row(search: SearchResult) -> list[str]:
+    """One search."""
+    counts, took = reply_counts(search.folder), totals(search.folder / "transcript.jsonl")
+    rounds = critiques(Unfolded(search.folder, search.folder))
+    raised = f"{(rounds['change of f'] > 0).sum()} of {len(rounds)}"
+    final, tokens = search.result["final"], took["tokens"]
+    return [
+        search.llm.removeprefix("local:"), str(search.seed), f"{final['cifar10_test']:.2f}", f"{search.score:.2f}",
+        f"{counts['obeyed']:.0f}", raised, str(counts["llm"]), str(counts["edited"]), str(took["calls"]),
+        str(tokens["prompt_tokens"]), str(tokens["completion_tokens"]),
+    ]  # fmt: skip
+
+
+def table(head: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    """Markdown."""
+    return [f"| {' | '.join(cells)} |" for cells in (list(head), ["---"] * len(head), *rows)]
+
+
+def main() -> None:
+    """Write the file."""
+    with tempfile.TemporaryDirectory() as empty:
+        sized = by_size(Home(Path(empty), "laptop"))
+        without = found_without_llm(get_profile("laptop"), Path(empty))
+    lines = ["# Kept searches of NAS-Bench-201 by models of known size", ""]
+    lines += table(HEAD, [row(search) for found in sized.values() for search in found])
+    against = []
+    for llm, found in sized.items():
+        ours = {search.seed: search.result["final"][FINALS["nas201"]] for search in found}
+        gaps = [
+            paired(list(ours.values()), [finals[seed] for seed in ours]).text(sign=True) for finals in without.values()
+        ]
+        against.append([llm.removeprefix("local:"), str(len(ours)), mean_std(list(ours.values())), *gaps])
+    lines += [
+        "",
+        "CIFAR-10 test of the final cells (%), and paired differences with 95 % intervals of four or more:",
+        "",
+    ]
+    lines += table(("model", "n", "mean", *(f"minus {label}" for label in without)), against)
+    judge = get_evaluator("tabular", space="nas201", task="cifar10")
+    right = quality([search for found in sized.values() for search in found], judge)
+    lines += ["", "Critiques of self-evolution, in points of validation accuracy:", ""]
+    lines += table(
+        ("model", *right.columns),
+        [[llm.removeprefix("local:"), *map(str, cells)] for llm, *cells in right.itertuples()],
+    )
+    text = "\n".join([*lines, "", verdict(sized), ""])
+    (RESULTS / "ladder.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
