@@ -3,6 +3,7 @@
 search = talkative(run, results)    # whose words a notebook shows
 critiques(search)                   # a row a round of self-evolution
 patterns(search)                    # a row a round of knowledge inspiration
+quality(searches, evaluator)        # a row an LLM: are the changes that it names better than any?
 """
 
 from collections.abc import Iterator, Mapping, Sequence

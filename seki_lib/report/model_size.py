@@ -30,12 +30,13 @@ def parameters(llm: str) -> float | None:
 def by_size(home: Home) -> dict[str, list[SearchResult]]:
     """Finished searches of NAS-Bench-201 by LLM, smallest first: those run here, and kept ones of other seeds.
 
-    LLMs whose size is not known are left out.
+    LLMs whose size is not known are left out, and kept searches on another data source than that of those run here.
     """
     found: dict[str, dict[int, SearchResult]] = {}
     here = home.finished_searches("nas201", "cifar10")
+    sources = {search.config["data"]["name"] for search in here}
     for search in [*kept_searches(home.profile, "nas201", "cifar10"), *here]:
-        if parameters(search.llm):
+        if parameters(search.llm) and (not sources or search.config["data"]["name"] in sources):
             found.setdefault(search.llm, {})[search.seed] = search
     ordered = sorted(found, key=lambda llm: parameters(llm) or 0)
     return {llm: [found[llm][seed] for seed in sorted(found[llm])] for llm in ordered}
@@ -43,9 +44,9 @@ def by_size(home: Home) -> dict[str, list[SearchResult]]:
 
 def verdict(searches: Mapping[str, Sequence[SearchResult]]) -> str:
     """Whether each LLM of `by_size` ends above the next smaller one, over the seeds that both have: the same α0."""
-    column, said = FINALS["nas201"], []
+    said = []
     for (small, fewer), (large, more) in pairwise(searches.items()):
-        theirs, ours = ({one.seed: one.result["final"][column] for one in found} for found in (fewer, more))
+        theirs, ours = map(_finals, (fewer, more))
         seeds = sorted(ours.keys() & theirs.keys())
         if not seeds:
             said.append(f"{large} and {small} have no seed in common")
@@ -56,6 +57,12 @@ def verdict(searches: Mapping[str, Sequence[SearchResult]]) -> str:
     return "; ".join(said) + "." if said else "One LLM of known size: nothing to compare."
 
 
+def _finals(searches: Sequence[SearchResult]) -> dict[int, float]:
+    """Seed -> test accuracy of the final cell, where the data source has one."""
+    column = FINALS["nas201"]
+    return {one.seed: one.result["final"][column] for one in searches if column in one.result["final"]}
+
+
 def llm_sizes(searches: Mapping[str, Sequence[SearchResult]], without_llm: Mapping[str, Finals]) -> Figure:
     """Test accuracy of the final cells against the size of the LLM: a dot a seed, the mean, and of four seeds or more
     its 95 % interval.
@@ -64,16 +71,16 @@ def llm_sizes(searches: Mapping[str, Sequence[SearchResult]], without_llm: Mappi
     them, as printed in Table 3.
     """
     figure, axes = plt.subplots(figsize=(8, 4.8))
-    column = FINALS["nas201"]
-    for i, (llm, found) in enumerate(searches.items()):
-        size, values = parameters(llm) or 0, [one.result["final"][column] for one in found]
+    shown = [(llm, list(_finals(found).values())) for llm, found in searches.items() if _finals(found)]
+    for i, (llm, values) in enumerate(shown):
+        size = parameters(llm) or 0
         axes.plot([size] * len(values), values, "o", color=ORANGE, alpha=0.35, markersize=4)
         mean, (low, high) = float(np.mean(values)), interval(values)
         ends = [[mean - low], [high - mean]] if len(values) >= FEWEST else None  # of two or three it says nothing
         axes.errorbar(size, mean, yerr=ends, fmt="o", color=ORANGE, capsize=4, markersize=7)
         text = f"{llm.partition(':')[2] or llm}\nn = {len(values)}"
         axes.annotate(text, (size, 0.02 + 0.11 * (i % 2)), **LABEL)  # in two heights, or neighbours would touch
-    printed = next(row for row in paper_table(3) if row["architecture"] == "SEKI")["cifar10_test"]
+    printed = next(row for row in paper_table(3) if row["architecture"] == "SEKI")[FINALS["nas201"]]
     name, size = PAPER_LLM
     mean, deviation = map(float, printed.split("±"))
     axes.errorbar(size, mean, yerr=deviation, fmt="s", color=BLACK, markerfacecolor="white", capsize=4, markersize=7)
@@ -92,5 +99,6 @@ def llm_sizes(searches: Mapping[str, Sequence[SearchResult]], without_llm: Mappi
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.35 * (high - low), high)  # room for the names
     axes.set_xticks([1e8, 1e9, 1e10, 1e11], ["100 M", "1 B", "10 B", "100 B"])
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
+    if without_llm:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     return figure

@@ -61,3 +61,19 @@ def test_kept_searches_count_where_a_seed_was_not_run_here(tmp_path):
     folder = Home(tmp_path, "laptop").search("nas201", "cifar10", "local:smollm2-135m", seed=8)
     shutil.copytree(kept["local:smollm2-135m"][0].folder, folder)
     assert by_size(Home(tmp_path, "laptop"))["local:smollm2-135m"][0].folder == folder
+
+
+def test_kept_searches_on_another_data_source_stand_beside_nothing(tmp_path):
+    kept = by_size(Home(tmp_path, "laptop"))["local:smollm2-135m"][0]
+    folder = Home(tmp_path, "laptop").search("nas201", "cifar10", "local:smollm2-135m", seed=8)
+    shutil.copytree(kept.folder, folder)
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace("nas201_hp200_mean", "another_table"))
+    found = by_size(Home(tmp_path, "laptop"))
+    assert [search.folder for searches in found.values() for search in searches] == [folder]
+
+
+def test_searches_whose_data_source_has_no_test_accuracy_are_left_out():
+    lacking = [SimpleNamespace(seed=8, result={"final": {"cifar10_valid": 90.0}})]
+    assert "no seed in common" in verdict({"local:a-135m": lacking, "local:b-1.5b": searches(94.0)})
+    assert llm_sizes({"local:a-135m": lacking}, {}).axes[0]
