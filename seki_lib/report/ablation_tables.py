@@ -197,9 +197,10 @@ def verdict(judge: str, best: str, differences: Mapping[Any, np.ndarray]) -> str
     decided = f"{best} is{' not' if better else ''} the best setting"
     if not better and worse < len(limits):
         decided = f"undecided whether {decided}"
+    others = f"{len(limits)} other{'s' * (len(limits) != 1)}"
     return (
-        f"{judge}: {decided}. Of {len(limits)} others {better} are better and {worse} worse beyond 95 % intervals "
-        f"(paired, Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
+        f"{judge}: {decided}. Of {others} {better} are better and {worse} worse beyond 95 % intervals (paired, "
+        f"Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
     )
 
 

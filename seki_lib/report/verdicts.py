@@ -48,7 +48,7 @@ def beside_paper(table: Table) -> list[Beside]:
                 found += [
                     Beside(own, table.columns[column], cell.text, ours[column], _text(differences.get(column)))
                     for column, cell in zip(table.columns, theirs, strict=True)
-                    if cell.text and ours[column].text
+                    if any(map(str.isdigit, cell.text)) and ours[column].text  # words are no values
                 ]
     return found
 
