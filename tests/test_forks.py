@@ -202,8 +202,7 @@ def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path)
     assert rows["λ = 5"][8:11] == ["94.70 ± 0.50", "+0.60 ± 0.25", "93.70 ± 0.50"]
     notes = " ".join(table.notes)
     assert (
-        "By the surrogate on the DARTS space, fake:llm: λ = 4 is not the best setting. Of 1 other 1 are better"
-        in notes
+        "By the surrogate on the DARTS space, fake:llm: λ = 4 is not the best setting. Of 1 other 1 are better" in notes
     )
     assert "not an accuracy. τ is so. 2 of 6 final cells hold one operation six times or more" in notes
     panels = differences(darts, PROFILE, tmp_path, {"null": found}, table=5)

@@ -26,6 +26,8 @@ from ..profiles import Profile, get_profile, parse_seeds
 from ..prompts import VARIABLES, Prompts, prompts_from
 from ..results import Home, RunSpec
 from ..runs import with_prompts
+from ..search import Step
+from ..spaces import SearchSpace
 
 DEFAULTS: dict[str, Any] = {
     "profile": "laptop", "llm": DEFAULT_LLM, "seed": 0, "seeds": "", "results": "",
@@ -116,6 +118,13 @@ def require_rounds(spec: RunSpec, results: Path, rounds: int) -> None:
     if there < rounds:
         lacks = f"{spec.folder(results)} holds {there} of the {rounds} rounds needed here."
         raise NotebookError(f"{lacks} Run notebook 02 first, or: {spec.command(results)}")
+
+
+def line(step: Step, space: SearchSpace[Any]) -> str:
+    """A round in one line that fits a page: its cell in the space's short words."""
+    record, cell = step.record, space.parse(step.record.architecture)
+    scores = f"{record.score:6.2f}  best {step.best:6.2f}"
+    return f"round {record.round:2d}  {record.how:9s}  {scores}  {space.show(cell, 'words')}{step.cost}"
 
 
 def _is_parameter(name: str, value: Any) -> bool:

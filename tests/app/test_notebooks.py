@@ -3,12 +3,16 @@
 import json
 import re
 from pathlib import Path
+from random import Random
 
 import nbformat
 import pytest
 
+from seki_lib.app import notebook
 from seki_lib.app.notebook import NotebookError, execute, find_notebook, parameters_of, read_parameters, spec_of, start
 from seki_lib.files.errors import SekiError, UnknownName
+from seki_lib.search import Record, Step
+from seki_lib.spaces import get_space
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LONGEST_CELL = 14
@@ -215,3 +219,14 @@ def test_the_question_of_notebook_00_counts_and_is_kept(tmp_path, monkeypatch, c
         exec(code, {"setup": setup})  # noqa: S102
         assert "A convolution is an operation." in capsys.readouterr().out
     assert len(llm.calls) == 1 and Budget(tmp_path, Limits()).spent()["calls"] == 1
+
+
+@pytest.mark.parametrize("name", ["nas201", "darts"])
+def test_a_round_is_a_line_that_fits_a_page_and_says_the_whole_cell(name):
+    space = get_space(name)
+    cell = space.random(Random(0))
+    text = space.format(cell)
+    step = Step(Record(7, "self_evolution", text, text, 91.5, how="edited"), [], 92.25)
+    line = notebook.line(step, space)
+    assert line.startswith("round  7  edited      91.50  best  92.25  ") and len(line) < 160
+    assert space.read(line.partition("92.25")[2], "words") == cell
