@@ -182,7 +182,7 @@ def _trained(folder: Path, pattern: str) -> list[TrainingResult]:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What decides a run. The LLM decides how it likes to be asked unless `search` says otherwise."""
+    """What decides a run. Notation and strategy are the LLM's own unless a SearchConfig sets them."""
 
     space: str
     task: str
@@ -243,7 +243,7 @@ class RunSpec:
 
 KEPT = Home(RESULTS, "reference")
 """The kept run, if this is a checkout: what it holds stands in tables as replayed where it was not run here."""
-SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that no table counts them
+SELECTION_SEEDS = range(8)  # prompts were chosen on them, so that kept searches of them are left out
 
 
 def kept_searches(
@@ -271,7 +271,7 @@ def is_finished(folder: Path) -> bool:
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
     """What keeps two runs from being one: entries of config.json that differ, such as `search.lam`.
 
-    The version is not one of them, nor where the same data lie (their sentence and the file's format).
+    The kit's version and the data's place and file format are not compared.
     """
     differing = []
     for part in ("run", "search", "llm", "prompts", "data", "code"):

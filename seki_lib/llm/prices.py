@@ -11,7 +11,7 @@ from typing import Any
 from ..files.errors import LLMError
 
 FILE = Path(__file__).with_name("prices.toml")
-FREE = ("local", "human", "replay", "scripted")  # providers that charge nothing a token
+FREE = ("local", "human", "replay", "scripted", "chance")  # providers that charge nothing a token
 OWN_VARIABLE = "SEKI_PRICES"  # names a file of the user's, of the same form
 
 

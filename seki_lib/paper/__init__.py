@@ -31,7 +31,7 @@ REPORTS: dict[str, Callable[[Edition], Report]] = {
     "controls": controls.report,
     "audit": controls.audit,
 }
-"""The notebooks of the DAG by name: what `make <name>` makes."""
+"""The notebooks of the DAG by name: what `seki reproduce --only <name>` makes; `make` has table1 to 8 and figures."""
 
 __all__ = ["REPORTS", "Edition", "Memory", "Need", "Report", "Search", "Supernet", "Training", "needs_of", "reports"]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..evaluators import by_supernet as reads_supernet
 from ..profiles import Profile
 from ..results import Home, RunSpec, folder_name
 from ..search.arms import get_arm
@@ -183,7 +184,7 @@ class Search(Need):
         shared = _shared(self, edition) if self.setting and self.until is None else ()
         if self.arm and get_arm(self.arm).shares:
             shared = (replace(self, arm=""),)
-        if self.evaluator or get_space(self.space).evaluator == "tabular":
+        if not reads_supernet(self.evaluator or get_space(self.space).evaluator):
             return shared
         return (Supernet(self.space, edition.at_hand(self.task)), *shared)
 

@@ -253,11 +253,6 @@ def _decided(estimate: Estimate) -> str:
     return f"({ends})" if estimate.is_decided else f"({ends}: not told from zero)"
 
 
-def source_of(evaluator: Tabular) -> str:
-    """Where the values come from, in words."""
-    return str(evaluator.source.sentence)
-
-
 def lacking(arms: Mapping[str, Any]) -> list[str]:
     """Arms that ask an LLM and have no finished search."""
     return [name for name, arm in ARMS.items() if arm.asks and name not in arms]

@@ -33,6 +33,7 @@ TURNED = {
     "To raise the": "To lower the", "highest score": "lowest score", "Cells of high": "Cells of low",
     "hold f(α) back": "keep f(α) high", 'if metric != "accuracy"': 'if metric == "accuracy"',
 }  # fmt: skip
+ORDER = re.compile(r", best (first|last),")
 SCORE = re.compile(r'{{ "%\.2f"\|format\((.+?)\) }}')  # where a template prints a score
 
 Schedule = Callable[[Search], Iterator[Step]]
@@ -41,7 +42,7 @@ Texts = Callable[[str], str]  # a template -> the template of an arm
 
 def without_scores(text: str) -> str:
     """A question mark where the template prints a score, and no word on the order of what it lists."""
-    return SCORE.sub("?", text).replace(", best first,", ",")
+    return ORDER.sub(",", SCORE.sub("?", text))
 
 
 def nameless(text: str) -> str:
@@ -67,8 +68,9 @@ class Arm:
     settings: rounds -> fields of SearchConfig. texts: changes each template; templates of the arm's own lie in
     `prompts/arms/<name>/`. presented: how the space is spelled. muted: stages whose question is not asked; the reply is
     empty. seen: S as the LLM may see it in a round. schedule: which rounds there are. llm: who answers in the LLM's
-    place. proposer: a key of `baselines.BASELINES` in place of a search, novel: that repeats no class. shares: whether
-    its first questions are SEKI's, so that SEKI's answers can be taken over.
+    place. proposer: a key of `baselines.BASELINES` in place of a search, or `frequencies`, which needs an LLM's shares;
+    novel: that repeats no class. shares: whether its first questions are SEKI's, so that SEKI's answers can be taken
+    over.
     """
 
     says: str
@@ -90,8 +92,17 @@ class Arm:
         return not self.llm and not self.proposer
 
     def prompts(self, prompts: Prompts, templates: str) -> Prompts:
-        """The templates of the arm. templates: the set that the LLM likes."""
+        """The templates of the arm. templates: the set that the LLM likes.
+
+        Raises SettingError for a set that an arm with templates of its own has none for.
+        """
         folder = OWN_TEMPLATES / self.templates / templates
+        if self.templates and not folder.is_dir():
+            there = ", ".join(sorted(path.name for path in folder.parent.iterdir() if path.is_dir()))
+            raise SettingError(
+                f"this arm asks by templates of its own, in the sets {there}, and this LLM is asked by `{templates}`. "
+                f"Next: another LLM, or templates in seki_lib/prompts/arms/{self.templates}/{templates}."
+            )
         own = {path.name.split(".")[0]: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md.j2"))}
         texts = prompts.texts | (own if self.templates else {})
         return Prompts({stage: self.texts(text) if self.texts else text for stage, text in texts.items()})

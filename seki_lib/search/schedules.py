@@ -71,6 +71,8 @@ def principles_first(search: Search) -> Iterator[Step]:
             max_tokens=search.config.critique_tokens,
         )  # fmt: skip
         principles = ask(search, question, exchanges)
-        best = search.space.parse(search.repository.best().architecture)
-        answer = ask_architecture(search, questions.refine(search, i, principles), best, exchanges)
+        reasoned = search.config.strategy == "reasoned"  # the reply names changes of the cell that prompt D shows
+        from_cell = search.repository.records[i - 1] if reasoned else search.repository.best()
+        start = search.space.parse(from_cell.architecture)
+        answer = ask_architecture(search, questions.refine(search, i, principles), start, exchanges)
         yield from score_and_store(search, i, "knowledge_inspiration", answer)

@@ -179,7 +179,7 @@ def test_operations_are_drawn_as_often_as_they_were_replied(judge):
 
 
 @pytest.mark.parametrize("name", LADDER.values())
-@pytest.mark.parametrize("notation", ["names", "words"])
+@pytest.mark.parametrize("notation", ["names", "words", "edges"])
 def test_a_presented_cell_is_read_back_as_itself_and_has_the_same_neighbours(name, notation):
     space = ARMS[name].space(SPACE, 3)
     spelled = space.notation(notation)
@@ -259,3 +259,36 @@ def test_the_ladder_is_of_nas_bench_201_only():
 def test_an_unknown_arm_names_the_known_ones():
     with pytest.raises(UnknownName, match="seki, scores_withheld"):
         get_arm("nope")
+
+
+@pytest.mark.parametrize("name", [name for name, arm in ARMS.items() if arm.templates])
+def test_an_arm_without_templates_for_an_llms_set_is_refused_and_no_other_arm_is_run(name):
+    for templates in TEMPLATES:
+        assert ARMS[name].prompts(Prompts.load(templates), templates) != Prompts.load(templates)
+    with pytest.raises(SettingError, match=f"in the sets compact, full, short, and .* by `other`.*{name}/other"):
+        ARMS[name].prompts(Prompts.load("short"), "other")
+
+
+@pytest.mark.parametrize("templates", TEMPLATES)
+def test_without_scores_no_template_says_an_order(templates):
+    texts = ARMS["scores_withheld"].prompts(Prompts.load(templates), templates).texts
+    assert not any(re.search("best (first|last)|score }}|%.2f", text) for text in texts.values())
+
+
+@pytest.mark.parametrize("name", [name for name, arm in ARMS.items() if arm.templates])
+def test_every_arm_runs_with_a_model_that_answers_in_lines(name, judge):
+    class Lines(FakeLLM):
+        notation, templates, strategy = "edges", "short", "reasoned"
+
+        def answer(self, question):
+            self.calls.append((question.messages, question.schema, question.seed))
+            if question.schema is None:
+                return Completion("large belongs on 0->3")
+            return Completion(question.schema.draw(Random(question.seed), ()))
+
+    llm = Lines()
+    steps = list(ARMS[name].rounds(search_of(name, judge, llm)))
+    assert len(steps) > 3 and all(step.record.how != "fallback" for step in steps)
+    text = "\n".join(message["content"] for messages, _, _ in llm.calls for message in messages)
+    if name in ("iid", "sequential"):
+        assert not re.search(r"\d\d\.\d\d", text)

@@ -11,7 +11,7 @@ changes differ. The order in which a prompt lists the operations is drawn too.
 from random import Random
 
 from ..base import Notation, RandomSource, choice_of
-from ..six_edges import EDGES
+from ..six_edges import EDGE_NAMES, EDGES
 from . import NasBench201, NasBench201Cell
 
 LETTERS = "ABCDE"
@@ -34,7 +34,9 @@ class Presented(NasBench201):
         self.place = rng.sample(range(len(EDGES)), len(EDGES)) if edges else list(range(len(EDGES)))
         if symbols:  # the first letter is that of the operation that is listed first
             spelling = tuple(LETTERS[self.listed.index(i)] for i in range(len(self.operations)))
-            self.notations = {name: Notation(f"{name}-symbols", spelling) for name in ("names", "words")}
+            self.notations = {
+                name: Notation(f"{name}-symbols", spelling, own.labelled) for name, own in self.notations.items()
+            }
 
     def _moved(self, arch: NasBench201Cell) -> NasBench201Cell:
         """The cell as it is shown: what stands on edge i stands there in place `place[i]`."""
@@ -50,10 +52,13 @@ class Presented(NasBench201):
         return ", ".join(word + meaning for word, meaning in named)
 
     def show(self, arch: NasBench201Cell, notation: str | Notation) -> str:
-        """Spelled in the form of the field for an LLM that is asked in names, else as words alone."""
+        """Spelled in the form of the field for an LLM that is asked in names, else as words, beside edges or alone."""
         n = self.notation(notation)
         words = [n.spelling[self.operations.index(operation)] for operation in self._moved(arch).edges]
-        text = FIELD.format(*words) if n.name.startswith("names") else " ".join(words)
+        if n.labelled:
+            text = ", ".join(f"{edge} {word}" for edge, word in zip(EDGE_NAMES, words, strict=True))
+        else:
+            text = FIELD.format(*words) if n.name.startswith("names") else " ".join(words)
         self._shown[text, n] = arch
         return text
 
