@@ -10,6 +10,9 @@ One thread and no prompt cache: the same seed and messages then give the same re
 (benchmarks/determinism.py). llama.cpp promises no such thing with the cache or with more threads. What may be kept is
 the system message: its state is computed once, saved, and restored before each call, so that a call finds the same
 state whatever was asked before it.
+
+A file of a model that thinks, by its chat template, is asked in two steps: it thinks until it closes its thought or has
+used its room (`thinking.py`), then it answers in the form that is wanted. A grammar would leave it no thoughts else.
 """
 
 import os
@@ -27,7 +30,7 @@ from ..spaces.base import ReplySchema, grouped
 from .base import LLM, Completion, Message, Question
 from .gguf import GGUFS, fetch_gguf, gigabytes
 from .response import error_words, read_reply
-from .thinking import Room
+from .thinking import FIRST, Room
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ MODELS: dict[str, LocalModel] = {
 }
 WARMER = ",temperature="  # behind a model's name: what it samples at instead
 MARK = "<here>"  # stands for a user's message where only what comes before it is wanted
+CLOSING = ("</think>", "[/THINK]")  # ends a thought; the templates of models that think hold one of them
+BEGINS = 8  # tokens by which a model has begun a thought, or never will
 MARGIN = 1.15  # memory that a loaded model takes, as a multiple of its file: its context and llama.cpp's buffers
 
 
@@ -88,7 +93,14 @@ class LocalLLM(LLM):
 
     def load(self) -> None:
         """Fetch the model and start the server, before a request is counted. Raises LLMError or AssetError."""
-        _ = self._server
+        if self._closing:
+            self.room.reaches(FIRST)
+
+    @cached_property
+    def _closing(self) -> str:
+        """What ends this model's thoughts, as its chat template has it; empty where it has none."""
+        template = str(self._get("/props").get("chat_template", ""))
+        return next((mark for mark in CLOSING if self._model.is_file and mark in template), "")
 
     def _file(self) -> Path:
         asset = self._model.asset
@@ -98,22 +110,31 @@ class LocalLLM(LLM):
 
     def count_tokens(self, messages: list[Message]) -> int:
         """The prompt's length in this model's own tokens, the chat format included."""
+        return len(self._post("/tokenize", {"content": self._prompt(messages), "add_special": True})["tokens"])
+
+    def _prompt(self, messages: list[Message]) -> str:
+        """The messages as the text that the model goes on from."""
         chat = self._model.chat
-        text = self._post("/apply-template", {"messages": messages})["prompt"] if chat else _plain(messages)
-        return len(self._post("/tokenize", {"content": text, "add_special": True})["tokens"])
+        return str(self._post("/apply-template", {"messages": messages})["prompt"]) if chat else _plain(messages)
+
+    def _get(self, path: str) -> Any:
+        return self._asked("GET", path, None)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._asked("POST", path, body)
+
+    def _asked(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         import httpx2
 
         headers = {"Authorization": f"Bearer {self._key}"}
         address = self._server.listening_address + path
-        return httpx2.post(address, json=body, headers=headers, timeout=None, trust_env=False).json()
+        return httpx2.request(method, address, json=body, headers=headers, timeout=None, trust_env=False).json()
 
     def _restore(self, system: str) -> None:
         """Bring llama.cpp into its state after a system message, which is computed once and read back every time."""
         if system not in self._states:
             messages = [_said("system", system), _said("user", MARK)]
-            before, _, _ = self._post("/apply-template", {"messages": messages})["prompt"].partition(MARK)
+            before, _, _ = self._prompt(messages).partition(MARK)
             request = {"prompt": before, "n_predict": 0, "cache_prompt": False}
             self._slot(f"state{len(self._states)}", "save", request)
             self._states[system] = f"state{len(self._states)}"
@@ -129,6 +150,23 @@ class LocalLLM(LLM):
 
     def answer(self, question: Question) -> Completion:
         """The reply. A schema with a grammar constrains decoding to it. Raises LLMError when llama.cpp refuses."""
+        request = self._request(question)
+        first = question.messages[0]
+        if self._model.keeps_system and first["role"] == "system":
+            self._restore(first["content"])
+            request["cache_prompt"] = True
+        if self._closing and (reply := self._after_a_thought(question, request)):
+            return reply
+        if self._model.chat:
+            body = self._server.handle_chat_completions(request | {"messages": question.messages})
+        else:
+            body = self._server.handle_completions(request | {"prompt": _plain(question.messages)})
+        reply = read_reply(self._whole(body))
+        text = reply.text if question.schema is None else reply.text.strip()
+        return replace(reply, text=text, model=Path(reply.model).name)
+
+    def _request(self, question: Question) -> dict[str, Any]:
+        """All of a request but its prompt."""
         schema = question.schema
         request: dict[str, Any] = {
             "temperature": self._model.temperature,
@@ -141,19 +179,41 @@ class LocalLLM(LLM):
             given = schema.grammar if isinstance(schema, ReplySchema) else None
             grammar = grouped(schema["enum"]) if "enum" in schema else given
             request |= {"grammar": after_space(grammar)} if grammar else {"json_schema": dict(schema)}
-        first = question.messages[0]
-        if self._model.keeps_system and first["role"] == "system":
-            self._restore(first["content"])
-            request["cache_prompt"] = True
-        if self._model.chat:
-            body = self._server.handle_chat_completions(request | {"messages": question.messages})
-        else:
-            body = self._server.handle_completions(request | {"prompt": _plain(question.messages)})
+        return request
+
+    def _after_a_thought(self, question: Question, request: dict[str, Any]) -> Completion | None:
+        """The reply of a model that thinks first, its thought apart; None where it does not begin one.
+
+        The thought is free, and is closed for the model where its room or the context ends.
+        """
+        prompt, opening = self._prompt(question.messages), self._closing.replace("/", "")
+        free = {key: request[key] for key in ("temperature", "cache_prompt", "seed") if key in request}
+        prompt_tokens = self.count_tokens(question.messages) or 0
+        room = min(self.headroom, self._model.context - prompt_tokens - question.max_tokens - BEGINS)
+        if not prompt.rstrip().endswith(opening):
+            start = self._post("/completion", free | {"prompt": prompt, "n_predict": BEGINS})
+            if room > 0 and opening not in self._whole(start)["content"]:
+                return None
+            prompt += f"{opening}\n"
+        thought, spent = "", 0
+        if room > 0:
+            body = self._post("/completion", free | {"prompt": prompt, "n_predict": room, "stop": [self._closing]})
+            thought, spent = self._whole(body)["content"].strip(), body["tokens_predicted"]
+        limit = {"prompt": f"{prompt}{thought}\n{self._closing}\n\n", "n_predict": question.max_tokens}
+        body = self._whole(self._post("/completion", {**request, **limit, "max_tokens": question.max_tokens}))
+        return Completion(
+            body["content"].strip(),
+            {"prompt_tokens": prompt_tokens, "completion_tokens": spent + body["tokens_predicted"]},
+            model=Path(self._model.asset).name,
+            finish="length" if body["stop_type"] == "limit" else "stop",
+            thoughts=thought,
+        )
+
+    def _whole(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A body of llama.cpp that is no error. Raises LLMError."""
         if "error" in body:
             raise LLMError(f"{self.name}: {error_words(body)}")
-        reply = read_reply(body)
-        text = reply.text if schema is None else reply.text.strip()
-        return replace(reply, text=text, model=Path(reply.model).name)
+        return body
 
 
 def after_space(grammar: str) -> str:

@@ -1,8 +1,8 @@
 """How many tokens a model may think before it answers. Providers count thoughts as part of the reply's tokens.
 
-A provider's own models get FIRST at once. Any other model is asked with the limit of the call; when it turns out to
-think, it gets FIRST, and twice as much each time that it was cut off, up to MOST. SEKI_THINKING sets another number for
-every call from the first one on: 0 for none.
+A provider's own models get FIRST at once, and so do files whose chat template knows of thoughts. Any other model is
+asked with the limit of the call; when it turns out to think, it gets FIRST, and twice as much each time that it was cut
+off, up to MOST. SEKI_THINKING sets another number for every call from the first one on: 0 for none.
 """
 
 import os
@@ -37,6 +37,10 @@ class Room:
         if cut or self.tokens < FIRST:
             self.tokens = min(self.most, max(FIRST, 2 * self.tokens if cut else 0))
         return cut
+
+    def reaches(self, tokens: int) -> None:
+        """Have at least so many tokens from the next call on, as far as the setting allows."""
+        self.tokens = min(self.most, max(self.tokens, tokens))
 
     def shrinks(self) -> bool:
         """Give the server half the room, which refused as much as this; False if there is none left to give up."""

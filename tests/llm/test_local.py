@@ -2,11 +2,13 @@ import json
 import re
 import urllib.error
 import urllib.request
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from seki_lib import get_llm
+from seki_lib.files.assets import fetch
 from seki_lib.files.errors import LLMError, UnknownName
 from seki_lib.llm import CallSeed
 from seki_lib.llm.local import after_space
@@ -113,3 +115,57 @@ def test_choices_are_grouped_for_decoding_and_keep_their_text_as_identity():
         ]
         assert sorted(spelled) == sorted(choices) and len(groups) <= len(choices)
         assert ReplySchema.one_of(choices).grammar.count(" | ") == len(choices) - 1
+
+
+@pytest.fixture
+def thinking_template(tmp_path):
+    """Makes the embedded model's file with a chat template of models that think; its path.
+
+    The template takes the place of the file's own, byte for byte as long.
+    """
+
+    def made(opens: str) -> Path:
+        said = "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+        template = f"{{% for message in messages %}}{said}{{% endfor %}}{{{{ '<|im_start|>assistant\\n{opens}' }}}}"
+        content = fetch("smollm2-135m").read_bytes()
+        start = content.index(b"tokenizer.chat_template") + len("tokenizer.chat_template") + 4  # the value's type
+        size = int.from_bytes(content[start : start + 8], "little")
+        comment = "{# </think>" + " " * (size - len(template) - len("{# </think>#}")) + "#}"
+        path = tmp_path / "thinker.gguf"
+        path.write_bytes(content[: start + 8] + (template + comment).encode() + content[start + 8 + size :])
+        return path
+
+    return made
+
+
+def test_a_model_whose_template_opens_a_thought_thinks_within_its_room_and_then_answers_in_form(
+    thinking_template, space, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("SEKI_THINKING", "20")
+    thinker = get_llm(f"local:{thinking_template('<think>')}")
+    schema = space.reply_schema("names")
+    asked = "Which cell is best, and why?"
+    replies = [ask(thinker, asked, schema=schema, seed=seed, max_tokens=90) for seed in (3, 4, 3)]
+    for reply in replies:
+        space.read(reply.text, "names")
+        assert reply.thoughts and "think>" not in reply.text + reply.thoughts
+        assert len(tokens(thinker, reply.thoughts)) <= 20 < reply.usage["completion_tokens"] <= 20 + 90
+    assert [reply.text for reply in replies[:2]] != [reply.text for reply in replies[1:]]
+    assert (replies[0].text, replies[0].thoughts) == (replies[2].text, replies[2].thoughts)
+
+
+def test_no_room_for_thoughts_closes_the_thought_that_the_template_opened(thinking_template, monkeypatch):
+    monkeypatch.setenv("SEKI_THINKING", "0")
+    thinker = get_llm(f"local:{thinking_template('<think>')}")
+    reply = ask(thinker, "Say three words.", seed=3, max_tokens=8)
+    assert reply.text and not reply.thoughts and reply.usage["completion_tokens"] <= 8
+
+
+def test_a_model_that_begins_no_thought_is_asked_as_any_other(thinking_template):
+    plain = get_llm(f"local:{thinking_template('')}")
+    reply = ask(plain, "Say three words.", schema=ReplySchema.one_of(["one two", "three"]), seed=3, max_tokens=8)
+    assert reply.text in ("one two", "three") and not reply.thoughts
+
+
+def tokens(llm, text):
+    return llm._post("/tokenize", {"content": text})["tokens"]
