@@ -59,6 +59,11 @@ class SearchResult(Result):
         return float(self.result["score"])
 
     @property
+    def is_kept(self) -> bool:
+        """Whether it came with the checkout."""
+        return self.folder.is_relative_to(KEPT.folder)
+
+    @property
     def scoring_seconds(self) -> float:
         """Seconds that f took for all cells."""
         return float(sum(record["seconds"] for record in read_lines(self.folder / "history.jsonl")))

@@ -227,6 +227,13 @@ def evaluator_of(spec: RunSpec, results: Path) -> Any:
     return get_evaluator(name, space=spec.space, task=spec.task, **options)
 
 
+def code_of(space: str, evaluator: str, arm: str) -> str:
+    """A hash of the code that decides a search. evaluator: empty for the space's own; arm: empty for SEKI."""
+    module = (evaluator or get_space(space).evaluator).partition(":")[0]
+    arms = ("search.arms", "spaces.nas201.presented") if arm else ()
+    return fingerprint("search.algorithm", f"spaces.{space}", f"evaluators.{module}", *arms)
+
+
 class _Run:
     """A run as it is asked for. Every name and setting is checked before anything is written."""
 
@@ -245,15 +252,14 @@ class _Run:
         initial_architecture(self.space, config.alpha0, config.seed)
         spec.require_true_name({**asdict(config), "prompts": self.prompts.hash})
         source = self.evaluator.source
-        deciding = ["search.algorithm", f"spaces.{spec.space}", type(self.evaluator).__module__.partition(".")[2]]
-        deciding += ["search.arms", "spaces.nas201.presented"] if spec.arm else []
         self.description: dict[str, Any] = {  # what decides it, as `config.json` holds it; the version is for readers
             "run": {name: value for name, value in asdict(spec).items() if value != ""},
             "search": asdict(config),
             "llm": {"name": self.llm.name, "templates": self.llm.templates, **self.llm.settings},
             "prompts": self.prompts.hashes,
             "data": {"name": source.name, "sha256": source.sha256, "sentence": source.sentence},
-            "code": fingerprint(*deciding),
+            "asked": {"task": self.evaluator.task, "metric": self.evaluator.called},
+            "code": code_of(spec.space, spec.evaluator, spec.arm),
             "version": __version__,
         }
 

@@ -213,7 +213,8 @@ class Bench:
                 return critique
             calls = {(c["round"], c["stage"]): c["reply"] for c in recorded_calls(folder / "transcript.jsonl")}
             said = calls.get((round, "critique"), "(what the LLM will answer to prompt critique)")
-            choice = critique.schema.choice(said) if isinstance(critique.schema, ReplySchema) else None
+            schema = critique.schema
+            choice = schema.choice(said) if isinstance(schema, ReplySchema) and not schema.called else None
             return questions.refine(search, round, choice or said)
 
     def _cost(self, tokens: int, reply: int) -> str:

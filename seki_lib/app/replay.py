@@ -15,10 +15,6 @@ from typing import Any
 
 from ..baseline_runs import baseline_runs
 from ..evaluators import Evaluation, Evaluator, get_evaluator
-from ..evaluators.oneshot import tasks as images
-from ..evaluators.surrogate import Surrogate
-from ..evaluators.tabular import CALLED
-from ..evaluators.tabular import TASKS as TABULAR
 from ..evaluators.trans101_table import TASKS as TRANS101
 from ..files.assets import locate
 from ..files.errors import AssetError, RunError, SekiError
@@ -51,15 +47,16 @@ TABLES = {  # -> the spaces whose searches stand in it
 
 
 class Kept(Evaluator):
-    """The scores of a history, in place of the evaluator that gave them. Raises RunError for a cell that it lacks."""
+    """The scores of a history, in place of the evaluator that gave them, and its words for prompts.
+
+    Raises RunError where the run did not keep those words, and for a cell that the history lacks.
+    """
 
     def __init__(self, config: dict[str, Any], records: list[Record]):
-        run = config["run"]
-        kind, _, reading = (run.get("evaluator", "") or get_space(run["space"]).evaluator).partition(":")
-        sentences = {"tabular": TABULAR.get(run["space"], {}), "oneshot": images(reading or "accuracy")}.get(kind, {})
-        self.task = Surrogate.task if kind == "surrogate" else sentences.get(run["task"], run["task"])
-        self.called = CALLED.get(run["task"], "accuracy") if kind == "tabular" else "accuracy"
-        self._format = get_space(run["space"]).format
+        if "asked" not in config:
+            raise RunError("its config.json does not hold the words of its task, as those of older code")
+        self.task, self.called = config["asked"]["task"], config["asked"]["metric"]
+        self._format = get_space(config["run"]["space"]).format
         self._records = {record.architecture: record for record in records}
 
     def __call__(self, arch: Any) -> Evaluation:

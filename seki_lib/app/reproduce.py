@@ -25,7 +25,7 @@ from ..profiles import Profile, get_profile
 from ..prompts import Prompts
 from ..report.page import write_page
 from ..results import Home
-from ..runs import search_config
+from ..runs import code_of, search_config
 from ..spaces import SPACES
 from ..training.protocol import IMAGENET, SUPERNETS, images_missing, training_protocol
 from .bounds import rounds_of, warn_of_bounds
@@ -224,10 +224,7 @@ def deciding_code(edition: Edition) -> dict[str, dict[str, Any]]:
         found[f"training-{name}"] = {"code": fingerprint(f"training.{space.trainer}"), "config": config}
     for need in needs_of(edition):
         if isinstance(need, Search) and need.code() not in found:
-            evaluator = need.evaluator.partition(":")[0] or SPACES[need.space].evaluator
-            arms = ("search.arms", "spaces.nas201.presented") if need.arm else ()
-            code = fingerprint("search.algorithm", f"spaces.{need.space}", f"evaluators.{evaluator}", *arms)
-            found[need.code()] = search | {"code": code}
+            found[need.code()] = search | {"code": code_of(need.space, need.evaluator, need.arm)}
         elif isinstance(need, Memory):
             found[need.code()] = {"llm": asked.settings, "code": fingerprint("search.memory", f"spaces.{need.space}")}
     for name, supernet in SUPERNETS[profile.name].items():

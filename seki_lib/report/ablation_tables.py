@@ -29,15 +29,19 @@ PAPER_COLUMNS = {
 }
 OURS = {
     "f": "top-1 f (%)",
-    "f_difference": "f against the paper's best setting",
+    "f_difference": "f minus that of {best}",
     "held_out": "held-out accuracy (%)",
     "own_params_m": "params (M)",
     "own_minutes": "search (min)",
 }
 SURROGATE = {
     "surrogate": "surrogate, searched (%)",
-    "surrogate_difference": "surrogate against the paper's best setting",
+    "surrogate_difference": "surrogate minus that of {best}",
     "other_judge": "the same cells by the other judge (%)",
+}
+BY_CHANCE = {
+    "null": "chance:null answers the LLM's questions by chance",
+    "random": "chance:random draws every cell from the whole space",
 }
 PAPER_IMAGES = 512  # that the paper's f was read on: its values are multiples of 1/512
 
@@ -105,11 +109,13 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
     outcomes = read_outcomes(spec, profile, results, settings)
     surrogate = surrogate_outcomes(spec, profile, results, settings)
     title = f"Table {number}. {ablation.title}, DARTS space, profile {profile.name}"
-    table = Table(f"table{number}", title, PAPER_COLUMNS | OURS | SURROGATE | (by_chance := _chance_columns(chance)))
+    by_chance, named = _chance_columns(chance, ablation.label.format(PAPER_BEST)), ablation.label.format(best)
+    measured = {name: text.format(best=named) for name, text in (OURS | SURROGATE).items()}
+    table = Table(f"table{number}", title, PAPER_COLUMNS | measured | by_chance)
     for setting in settings:
         runs = list(outcomes.get(setting, {}).values())
         cells = {column: Cell(printed.get(setting, {}).get(column, ""), "paper") for column in PAPER_COLUMNS}
-        cells |= dict.fromkeys(OURS, not_run("seki ablations --full"))
+        cells |= dict.fromkeys(OURS, not_run(f"seki ablations --full --profile {profile.name}"))
         cells |= dict.fromkeys(SURROGATE, not_run("make ablations"))
         cells |= dict.fromkeys(by_chance, not_run("not a setting of the paper"))
         if runs:
@@ -118,7 +124,7 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
         if setting in surrogate:
             cells |= _predicted(list(surrogate[setting].values()))
             cells["surrogate_difference"] = _difference(paired(surrogate, setting, best), setting == best)
-            if _is_kept(surrogate[setting]):
+            if _are_kept(surrogate[setting]):
                 cells |= {name: _replayed(cells[name]) for name in SURROGATE}
         for kind, found in chance.items():
             if setting in found:
@@ -152,7 +158,7 @@ def differences(
     outcomes = read_outcomes(spec, profile, results, settings)
     panels = {f"DARTS, {spec.llm}: f of the supernet (points)": (best, _against(outcomes, best))}
     if surrogate := surrogate_outcomes(spec, profile, results, settings):
-        kept = [ABLATIONS[table].label.format(setting) for setting, runs in surrogate.items() if _is_kept(runs)]
+        kept = [ABLATIONS[table].label.format(setting) for setting, runs in surrogate.items() if _are_kept(runs)]
         which = ", ".join(kept) if len(kept) <= 3 else f"{len(kept)} settings"
         replayed = f"\nreplayed from results/reference: {which}" if kept else ""
         panels[f"DARTS, {spec.llm}: surrogate (points){replayed}"] = (best, _against(surrogate, best))
@@ -160,9 +166,9 @@ def differences(
     return panels
 
 
-def _is_kept(runs: Mapping[int, SearchResult]) -> bool:
+def _are_kept(runs: Mapping[int, SearchResult]) -> bool:
     """Whether the runs of a setting came with the checkout."""
-    return next(iter(runs.values())).folder.is_relative_to(KEPT.folder)
+    return next(iter(runs.values())).is_kept
 
 
 def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Path) -> np.ndarray:
@@ -229,7 +235,8 @@ def _predicted(runs: Sequence[SearchResult]) -> dict[str, Cell]:
     config = runs[0].config
     searched = {"ridge": "surrogate_ridge"}.get(config["run"]["evaluator"].partition(":")[2], "surrogate_yahpo")
     sentence, n = config["data"]["sentence"], _seeds(runs)
-    found = {"surrogate": Cell(interval_text([run.score for run in runs]), "measured", f"{n}; {sentence}")}
+    text = f"{interval_text([run.score for run in runs])} (n = {len(runs)})"
+    found = {"surrogate": Cell(text, "measured", f"{n}; {sentence}")}
     for other in {"surrogate_yahpo", "surrogate_ridge"} - {searched}:
         values = [_final(run, other) for run in runs if other in run.result["final"]]
         found["other_judge"] = Cell(interval_text(values), "measured", f"{n}; {other}") if values else not_run(other)
@@ -264,12 +271,18 @@ def _by_chance_against(found: Mapping[Setting, np.ndarray]) -> dict[Setting, np.
     return {setting: values - found[PAPER_BEST] for setting, values in found.items() if setting != PAPER_BEST}
 
 
-def _chance_columns(chance: Chance) -> dict[str, str]:
+def _chance_columns(chance: Chance, best: str) -> dict[str, str]:
     columns = {}
     for kind in chance:
         columns[kind] = f"chance:{kind} in the LLM's place, surrogate (%)"
-        columns[f"{kind}_difference"] = f"chance:{kind} against the paper's best setting"
+        columns[f"{kind}_difference"] = f"chance:{kind} minus that of {best}"
     return columns
+
+
+def _of_chance(chance: Chance) -> list[str]:
+    """What the columns without an LLM are."""
+    said = "; ".join(BY_CHANCE[kind] for kind in chance)
+    return [f"{said}. These columns say what the settings do to the algorithm alone."] if said else []
 
 
 def _caveats(surrogate: Outcomes) -> list[str]:
@@ -305,8 +318,7 @@ def _notes(
             verdict(f"By the surrogate, chance:{kind} in the LLM's place", label(PAPER_BEST), _by_chance_against(found))
             for kind, found in chance.items()
         ),
-        "chance:null answers the LLM's questions by chance, and chance:random draws every cell from the whole space. "
-        "Their columns say what the settings do to the algorithm alone.",
+        *_of_chance(chance),
         *_caveats(surrogate),
         "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
         "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",

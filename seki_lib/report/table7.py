@@ -22,7 +22,7 @@ from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
 from ..profiles import Profile
-from ..results import KEPT, Home, SearchResult, by_llm, kept_searches
+from ..results import Home, SearchResult, by_llm, kept_searches
 from ..search.baselines import BASELINES
 from ..spaces import get_space
 from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
@@ -219,7 +219,7 @@ def average_ranks(home: Home, tables: Mapping[str, Tabular]) -> dict[str, Cell]:
         seeds = sorted(set.intersection(*map(set, runs.values())))
         ranks = [fmean(tables[task].rank(searches[seed].score) for task, searches in runs.items()) for seed in seeds]
         if ranks:
-            kept = _is_kept(next(iter(runs.values()))[seeds[0]])
+            kept = next(iter(runs.values()))[seeds[0]].is_kept
             found[llm] = Cell(f"{mean_std(ranks, 1)} (n = {len(seeds)})", *_from(kept, f"seeds {listed(seeds)}"))
     return found
 
@@ -228,11 +228,7 @@ def _predicted(searches: Sequence[SearchResult]) -> Cell:
     """Mean of what the surrogate says of the final cells."""
     text = interval_text([search.score for search in searches])
     seeds = listed(search.seed for search in searches)
-    return Cell(f"{text} (n = {len(searches)})", *_from(_is_kept(searches[0]), f"seeds {seeds}; {NOT_AN_ACCURACY}"))
-
-
-def _is_kept(search: SearchResult) -> bool:
-    return search.folder.is_relative_to(KEPT.folder)
+    return Cell(f"{text} (n = {len(searches)})", *_from(searches[0].is_kept, f"seeds {seeds}; {NOT_AN_ACCURACY}"))
 
 
 def _from(kept: bool, detail: str) -> tuple[str, str]:
@@ -293,7 +289,7 @@ def _measured(searches: Sequence[SearchResult]) -> dict[str, Cell]:
             texts[column] = mean_std(tests)
     seeds = listed(search.seed for search in searches)
     detail = f"{len(searches)} searches (seeds {seeds}) of {results[0]['evaluations']} evaluations; "
-    provenance, detail = _from(_is_kept(searches[0]), detail + config["data"]["sentence"])
+    provenance, detail = _from(searches[0].is_kept, detail + config["data"]["sentence"])
     provenance = "replayed" if searches[0].llm.startswith("replay:") else provenance
     lacking = dict.fromkeys(FINALS, not_run("the table on this machine has no such column"))
     return lacking | {kind: Cell(text, provenance, detail) for kind, text in texts.items()}

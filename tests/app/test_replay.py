@@ -32,6 +32,17 @@ def test_every_search_that_a_table_needs_comes_out_of_its_transcript_round_by_ro
     assert all(line.endswith("50 rounds are those of its transcript") for line in said)
 
 
+def test_a_search_is_walked_in_the_words_of_the_evaluator_that_it_had(tmp_path):
+    spec = RunSpec("darts", "cifar10", "chance:null", "smoke", 8).scored_by("zero_cost:params")
+    folder = search_run(spec, get_profile("smoke"), tmp_path, rounds=4, lam=2)
+    walk(folder)
+    config = json.loads((folder / "config.json").read_text())
+    assert config.pop("asked")["metric"] == "zero-cost score"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="does not hold the words of its task"):
+        walk(folder)
+
+
 def values(home, name):
     """The row of our LLM in a table, by heading."""
     read = Table.read(home / "tables" / f"{name}.csv")

@@ -10,7 +10,6 @@ from seki_lib.files.jsonl import read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
-from seki_lib.report import table7 as module
 from seki_lib.report.prompting import changed_edges, parts
 from seki_lib.report.table7 import (
     EXPECTED,
@@ -188,8 +187,7 @@ def test_changed_edges_are_those_with_another_operation(space):
 
 
 def test_kept_searches_of_an_llm_that_has_not_searched_here_are_shown_as_replayed(results, monkeypatch, tmp_path):
-    for where in (module, kept):
-        monkeypatch.setattr(where, "KEPT", Home(results, "smoke"))
+    monkeypatch.setattr(kept, "KEPT", Home(results, "smoke"))
     for seed in (0, 1):  # of which prompts were chosen
         folder = Home(results, "smoke").search("nas201", "cifar10", "fake:llm", seed=seed)
         folder.rename(folder.with_name(f"seed={seed + 8}"))

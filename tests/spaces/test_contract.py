@@ -57,8 +57,6 @@ def test_a_space_states_its_record(name):
         assert (PACKAGE / "training" / f"{trainer}.py").is_file()
     if space.supernets and space.supernet_trainer == "supernet":
         assert build_supernet(space, channels=2, layers=1, classes=2, partial=1).kind == space.supernets[0]
-    if name in SPACES:
-        assert (PACKAGE / "spaces" / name / "network.py").is_file()
 
 
 def test_a_new_space_of_one_file_goes_through_a_whole_search_to_plots_and_a_table(tmp_path):

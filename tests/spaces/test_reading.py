@@ -90,7 +90,7 @@ WRITTEN = {  # how any architecture may be written
 }
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", (*SIX, *GENOTYPES))
 @pytest.mark.parametrize("around", AROUND)
 @pytest.mark.parametrize("written", WRITTEN)
 def test_an_architecture_is_read_however_it_is_written_and_wrapped(name, around, written):
@@ -236,7 +236,7 @@ def test_nodes_of_a_genotype_are_read_by_their_names(name, form):
         assert SPACES[name].read("\n".join(written), "names") == arch
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", (*SIX, *GENOTYPES))
 @pytest.mark.parametrize("first", [as_json, lambda name, arch: SPACES[name].format(arch)])
 @pytest.mark.parametrize("second", [as_json, lambda name, arch: SPACES[name].format(arch)])
 def test_the_last_of_two_cells_is_read_and_a_half_one_is_none(name, first, second):
@@ -256,7 +256,7 @@ def test_genotypes_of_public_logs_are_read_by_parse_and_by_read(name, form):
         assert SPACES[name].read(text, "names") == arch
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", (*SIX, *GENOTYPES))
 @pytest.mark.parametrize(
     "reply",
     ["<think>CELL", "<think>CELL</think>", "CELL</think>", "[THINK]CELL[/THINK]no", "", "skip and none", "pool"],
@@ -267,7 +267,7 @@ def test_thoughts_and_words_in_prose_are_no_architecture(name, reply, write):
         SPACES[name].read(reply.replace("CELL", write(name, cells(name)[0])), "names")
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", (*SIX, *GENOTYPES))
 @pytest.mark.parametrize("notation", ["names", "words"])
 def test_what_a_permuted_notation_shows_is_read_back(name, notation):
     space = SPACES[name]
@@ -303,7 +303,7 @@ def test_the_hint_for_a_cut_off_genotype_names_the_cell():
         SPACES["darts"].read(text[: text.index("reduce=")], "names")
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", (*SIX, *GENOTYPES))
 @pytest.mark.parametrize(
     "reply",
     ["[" * 5000, '{"a":' * 5000 + "1" + "}" * 5000, "\ud800", '"0->1":' * 20_000, "</think>" * 100_000,
