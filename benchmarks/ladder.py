@@ -12,6 +12,7 @@ from seki_lib import get_evaluator, get_profile
 from seki_lib.llm.transcript import totals
 from seki_lib.report.critiques import critiques, quality
 from seki_lib.report.model_size import by_size, verdict
+from seki_lib.report.proposals import proposals
 from seki_lib.report.statistics import mean_std, paired
 from seki_lib.report.table7 import FINALS, found_without_llm, reply_counts
 from seki_lib.report.unfolded import Unfolded
@@ -68,6 +69,12 @@ def main() -> None:
     lines += table(
         ("model", *right.columns),
         [[llm.removeprefix("local:"), *map(str, cells)] for llm, *cells in right.itertuples()],
+    )
+    drawn = proposals([search for found in sized.values() for search in found], judge)
+    lines += ["", "Proposals of inspiration, in points of validation accuracy:", ""]
+    lines += table(
+        ("model", *drawn.columns),
+        [[llm.removeprefix("local:"), *map(str, cells)] for llm, *cells in drawn.itertuples()],
     )
     text = "\n".join([*lines, "", verdict(sized), ""])
     (RESULTS / "ladder.md").write_text(text, encoding="utf-8")
