@@ -84,25 +84,24 @@ def arm_runs(
     profile: Profile,
     results: Path,
     *,
-    alpha0: str = "random",
-    seeds: int = 0,
     shares: Sequence[Sequence[float]] = (),
 ) -> BaselineRuns:
-    """An arm of notebook 21 that asks no LLM, on NAS-Bench-201, for the seeds from 0 on; at the profile's budget.
+    """An arm of notebook 21 that asks no LLM, on NAS-Bench-201, from a random α0, at the profile's budget.
 
-    shares: of the arm `frequencies`, see `by_frequencies`. seeds: how many; if 0, `profile.baseline_seeds` of a
-    baseline, and a tenth of them of a search by chance.
+    Of a baseline for `profile.baseline_seeds` seeds from 0 on, of a search by chance for a tenth of them. shares: of
+    the arm `frequencies`, see `by_frequencies`.
     """
     declared, judge = get_arm(arm), get_evaluator("tabular", space="nas201", task="cifar10")
-    seeds = seeds or max(20, profile.baseline_seeds // (1 if declared.proposer else CHANCE_SHARE))
+    seeds = max(20, profile.baseline_seeds // (1 if declared.proposer else CHANCE_SHARE))
     code = fingerprint("search.arms", "search.baselines", "llm.chance", "spaces.nas201", "evaluators.tabular")
     sizes = [profile.rounds, profile.lam, profile.k, profile.xi]
-    settings = json.dumps({"data": judge.source.sha256, "seeds": seeds, "alpha0": alpha0, "sizes": sizes, "code": code})
+    settings = json.dumps(
+        {"data": judge.source.sha256, "seeds": seeds, "alpha0": "random", "sizes": sizes, "code": code}
+    )
     drawn = f",shares={hashlib.sha256(str(shares).encode()).hexdigest()[:8]}" if shares else ""
-    start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
-    name = f"evaluations={profile.rounds + 1}{start},arm={arm}{drawn}.npz"
+    name = f"evaluations={profile.rounds + 1},arm={arm}{drawn}.npz"
     path = Home(results, profile.name).baselines("nas201", "cifar10") / name
-    one = partial(run_arm, arm, judge, profile, alpha0, shares=shares)
+    one = partial(run_arm, arm, judge, profile, "random", shares=shares)
     return _kept(path, settings, judge, seeds, {arm: one})
 
 

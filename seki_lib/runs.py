@@ -178,7 +178,7 @@ def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
         raise RunError(f"{parent} shares its rounds of self-evolution only, which end before round {round}.")
 
 
-def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **changes: Any) -> list[Record]:
+def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int) -> list[Record]:
     """The records of rounds 0 to count - 1, from the run's history or, where it was only walked, from its transcript.
 
     Raises RunError if the run does not reach so far.
@@ -188,7 +188,7 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int, **c
     if 1 <= count <= len(records):
         return records
     if count >= 1 and (folder / "transcript.jsonl").exists():
-        with walk(spec, profile, results, prompts=kept_prompts(folder), **changes) as search:
+        with walk(spec, profile, results, prompts=kept_prompts(folder)) as search:
             search.llm = Recorder(folder / "transcript.jsonl", None)
             try:
                 records = [step.record for _, step in zip(range(count), get_arm(spec.arm).rounds(search), strict=False)]
@@ -204,8 +204,9 @@ def kept_prompts(folder: Path) -> Prompts | None:
     paths = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES}
     if not paths["critique"].exists():
         return None
-    prompts = Prompts({stage: path.read_text(encoding="utf-8-sig") for stage, path in paths.items()})
     default = Prompts.load(read_json(folder / "config.json")["llm"]["templates"])
+    own = {stage: path.read_text(encoding="utf-8-sig") for stage, path in paths.items() if path.exists()}
+    prompts = Prompts(default.texts | own)  # a stage that the kit has since then is the default one
     return None if prompts == default else prompts
 
 

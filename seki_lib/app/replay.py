@@ -22,12 +22,12 @@ from ..files.jsonl import read_json, write_json
 from ..forks import by_chance
 from ..llm.transcript import Recorder
 from ..paper import Edition, Search, needs_of
-from ..paper.settings import PAPER_BEST
+from ..paper.settings import PAPER_BEST, Setting
 from ..profiles import Profile
 from ..prompts import VARIABLES, Prompts
 from ..report import ablation_tables, benchmark_tables, by_surrogate
 from ..report.page import write_page
-from ..report.table7 import table7
+from ..report.table7 import found_without_llm, table7
 from ..report.tables import Table, not_run
 from ..results import Home, RunSpec, SearchResult, by_llm, is_finished
 from ..search import Repository, SearchConfig, run
@@ -233,7 +233,8 @@ def _table7(edition: Edition, results: Path) -> Table:
         tables = {task: get_evaluator("tabular", space="trans101", task=task) for task in TRANS101}
     except AssetError:
         tables = {}  # its average ranks stay empty
-    return table7(results, edition.name, surrogate=edition.surrogate, trans101=tables)
+    without_llm = found_without_llm(edition.profile, results)
+    return table7(results, edition.name, without_llm, surrogate=edition.surrogate, trans101=tables)
 
 
 def _by_surrogate(edition: Edition, results: Path, searches: dict[str, list[SearchResult]]) -> Table:
@@ -246,7 +247,8 @@ def _by_surrogate(edition: Edition, results: Path, searches: dict[str, list[Sear
 def _ablations(number: int, edition: Edition, results: Path, chance: ablation_tables.Chance, source: str) -> Table:
     settings = {*ablation_tables.paper_settings(number), PAPER_BEST}
     own = {
-        kind: {setting: found[setting] for setting in found if setting in settings} for kind, found in chance.items()
+        kind: {setting: found for setting, found in chance[kind].items() if setting in settings}
+        for kind in ablation_tables.ABLATIONS[number].chance
     }
     spec = RunSpec("darts", "cifar10", edition.llm, edition.name, 0)
     return ablation_tables.ablation_table(number, spec, edition.profile, results, own, source)
@@ -256,5 +258,9 @@ def _by_chance(edition: Edition) -> tuple[ablation_tables.Chance, str]:
     """What Tables 5 and 6 say of searches without an LLM, and which judge scored them."""
     name = edition.surrogate if locate("yahpo_nb301") else "surrogate:ridge"
     judge, space = get_evaluator(name, space="darts", task="cifar10"), get_space("darts")
-    settings = [*ablation_tables.paper_settings(5), *ablation_tables.paper_settings(6)]
-    return {"null": by_chance("null", judge, space, settings, edition.chance_seeds)}, judge.source.sentence
+    wanted: dict[str, list[Setting]] = {}
+    for number, ablation in ablation_tables.ABLATIONS.items():
+        for kind in ablation.chance:
+            wanted.setdefault(kind, []).extend(ablation_tables.paper_settings(number))
+    found = {kind: by_chance(kind, judge, space, each, edition.chance_seeds) for kind, each in wanted.items()}
+    return found, judge.source.sentence

@@ -144,7 +144,7 @@ def _fetch_data(profile: Profile) -> None:
 
 def read_edition(noted: Mapping[str, Any]) -> Edition:
     """The edition that `seki reproduce` noted for the DAG, in edition.json."""
-    values = {field.name: noted[field.name] for field in fields(Edition)}
+    values = {field.name: noted[field.name] for field in fields(Edition) if field.name in noted}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Edition(**values | {"profile": get_profile(noted["profile"])})
 

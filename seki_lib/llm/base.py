@@ -38,7 +38,7 @@ class NoReply(LLMError):
 
 
 class Watch:
-    """Told of every single request; there may be several for one reply. This one looks away."""
+    """Told of every single request; there may be several for one reply. This one does nothing with it."""
 
     def before(self, max_tokens: int) -> None:
         """A request that takes at most so many reply tokens is about to be sent. Raises LLMError if it must not be."""

@@ -36,8 +36,8 @@ class Question:
     schema: JSON Schema that the reply shall follow; a ReplySchema also carries the grammar that llama.cpp takes.
     seed: the same seed and messages give the same reply where the provider can promise that.
     max_tokens: longest reply, thoughts aside.
-    shown: the known cells that the messages show, as they are spelled there. The messages say it all; this is for who
-    answers by chance in the place of a model.
+    shown: the known cells that the messages show, as they are spelled there. A model reads
+    them in the messages; searches by chance take them from here.
     """
 
     messages: list[Message]

@@ -48,15 +48,20 @@ PAPER_IMAGES = 512  # that the paper's f was read on: its values are multiples o
 
 @dataclass(frozen=True)
 class Ablation:
-    """What Table 5 or 6 varies. label: a format for a setting; ours: the settings that a profile runs."""
+    """What Table 5 or 6 varies.
+
+    label: a format for a setting; ours: the settings that a profile runs; chance: what answers in the LLM's place in
+    further columns, kinds of `seki_lib.llm.chance`.
+    """
 
     title: str
     label: str
     ours: Callable[[Profile], list[Setting]]
+    chance: tuple[str, ...] = ("null",)
 
 
 ABLATIONS = {
-    5: Ablation("Rounds of self-evolution λ", "λ = {0.lam}", lambda_settings),
+    5: Ablation("Rounds of self-evolution λ", "λ = {0.lam}", lambda_settings, ("null", "random")),
     6: Ablation("Examples kept k and shown ξ", "k = {0.k}, ξ = {0.xi}", k_xi_settings),
 }
 Chance = Mapping[str, Mapping[Setting, np.ndarray]]  # its kind -> setting -> (seeds,) scores without an LLM
@@ -320,8 +325,8 @@ def _notes(
         ),
         *_of_chance(chance),
         *_caveats(surrogate),
-        "f is read on few images: its highest value flatters. The held-out column is the same cell on images that no "
-        "search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
+        "f is read on few images, so its highest value is too high by chance. The held-out column is the same cell on "
+        "images that no search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
     ]
     runs = [run for by_seed in outcomes.values() for run in by_seed.values()]
     seeds = sorted({run.seed for run in runs})

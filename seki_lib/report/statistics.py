@@ -103,15 +103,6 @@ def paired(ours: Values, theirs: Values) -> Estimate:
     return replace(mean(differences), p=p_value(differences))
 
 
-def unpaired(ours: Values, theirs: Values) -> Estimate:
-    """The difference of two means whose seeds have nothing in common."""
-    return bootstrap(_difference_of_means, ours, theirs)
-
-
-def _difference_of_means(ours: np.ndarray, theirs: np.ndarray, axis: int) -> Any:
-    return np.mean(ours, axis=axis) - np.mean(theirs, axis=axis)
-
-
 def probability_of_improvement(ours: Values, theirs: Values) -> Estimate:
     """How likely a run of ours ends above one of theirs; a tie counts half (Agarwal et al. 2021, arXiv 2108.13264)."""
     _, places = np.unique(np.concatenate([ours, theirs]), return_inverse=True)  # few: many runs end at one cell

@@ -199,7 +199,7 @@ def _errors(runs: Runs, profile: str, datasets: Mapping[str, str]) -> dict[str, 
     return cells | {
         **dict.fromkeys(datasets.values(), _at_full_length(paper.epochs)),
         "last_test_error": _error(results),
-        "best_test_error": Cell(best, "measured", "chosen on the test set: flatters"),
+        "best_test_error": Cell(best, "measured", "chosen on the test set, so it is too low"),
         "own_params_m": _counted(results[0]["params_m"], 3, config),
     }
 

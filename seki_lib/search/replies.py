@@ -1,4 +1,4 @@
-"""From a question to an architecture: the ladder of docs/fidelity.md, a step of it a function.
+"""From a question to an architecture: the ladder of docs/fidelity.md. Each step is a function.
 
 1. Ask, under constrained decoding where the provider has it, and read the reply.
 2. `repair`: a reply that cannot be read is asked for again, with what is wrong with it.

@@ -58,7 +58,8 @@ class Notation:
 class ReplySchema(dict[str, Any]):
     """JSON Schema of a reply (it is a plain dict), with the same set of replies as a GBNF grammar for llama.cpp.
 
-    The grammar's text is part of what identifies a recorded call (`Question.key`): who decodes may reword it.
+    The grammar's text is part of what identifies a recorded call (`Question.key`). A provider may give its
+    decoder another wording of it.
     draw(rng, shown): a reply by chance, for a search without an LLM. Where cells are shown, as texts, each of its parts
     is that of a random one of them; else all replies are equally likely.
     """

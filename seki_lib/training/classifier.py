@@ -5,7 +5,7 @@
 
 Killed at any moment, the same call goes on from the last checkpoint, and on a CPU ends with the same weights to the
 bit (`loop.py`). The test error is reported as it is after the last epoch and, beside it, at its best: the latter is
-chosen on the test set and flatters.
+chosen on the test set, so it is too low.
 """
 
 from pathlib import Path

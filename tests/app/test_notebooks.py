@@ -1,5 +1,6 @@
 """The notebooks as they are kept and as they are started; tests/test_reproduce.py runs them."""
 
+import dis
 import json
 import re
 from pathlib import Path
@@ -27,6 +28,19 @@ def test_a_notebook_is_kept_without_outputs_and_reads_well(path):
     assert "versions()" in code[0].source
     assert code[1].metadata.tags == ["parameters"]
     assert all(len(cell.source.splitlines()) <= LONGEST_CELL for cell in code)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_no_cell_of_a_notebook_gives_a_parameter_another_value(path):
+    _, parameters, *others = (cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
+    assigned = {name for source in others if not source.startswith("%%") for name in names_assigned(source)}
+    assert not assigned & names_assigned(parameters)  # or its first cells could not be run again
+
+
+def names_assigned(source):
+    """Names that a cell binds; those of a comprehension stay inside of it."""
+    instructions = dis.get_instructions(compile(source, "cell", "exec"))
+    return {one.argval for one in instructions if one.opname == "STORE_NAME"}
 
 
 def test_a_notebook_says_what_is_missing(tmp_path):

@@ -32,7 +32,8 @@ VOCABULARY = 10_000  # words of Penn Treebank
 
 def table_numbers() -> dict[str, int]:
     """The reports that are tables of the paper -> their numbers: `table5` -> 5."""
-    return {name: int(name.removeprefix("table")) for name in REPORTS if name.startswith("table")}
+    numbers = {name: name.removeprefix("table") for name in REPORTS}
+    return {name: int(number) for name, number in numbers.items() if number.isdecimal()}
 
 
 @dataclass(frozen=True)
