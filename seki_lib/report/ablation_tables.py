@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..files.jsonl import read_json, read_lines
+from ..files.jsonl import read_lines
 from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
 from ..results import KEPT, Home, RunSpec, SearchResult, is_finished
 from ..results import differences as apart
 from ..training.machine import ELSEWHERE
+from .audit import IMAGES
 from .how import how_notes
-from .statistics import interval, interval_text
+from .statistics import interval, interval_text, standard_error
 from .tables import Cell, Table, not_run, paper_table
+from .unfolded import Unfolded
 
 PAPER_COLUMNS = {
     "top1": "paper: top-1 (%)",
@@ -43,7 +45,6 @@ BY_CHANCE = {
     "null": "chance:null answers the LLM's questions by chance",
     "random": "chance:random draws every cell from the whole space",
 }
-PAPER_IMAGES = 512  # that the paper's f was read on: its values are multiples of 1/512
 
 
 @dataclass(frozen=True)
@@ -300,22 +301,14 @@ def _caveats(surrogate: Outcomes) -> list[str]:
     return [f"{worth} {often} of {len(runs)} final cells hold one operation six times or more, where it errs more."]
 
 
-def _own_calls(run: SearchResult) -> int:
-    """The LLM's replies in a run alone: shared ones are counted with the run that made them."""
-    fork = run.folder / "fork.json"
-    shared = read_json(fork)["round"] if fork.exists() else -1
-    return sum((call["round"] or 0) > shared for call in read_lines(run.folder / "transcript.jsonl") if "reply" in call)
-
-
 def _notes(
     number: int, spec: RunSpec, outcomes: Outcomes, surrogate: Outcomes, chance: Chance, best: Setting
 ) -> list[str]:
     label = ABLATIONS[number].label.format
     printed = [float(row["top1"]) for row in paper_table(number)]
-    share = max(printed) / 100
-    error = 100 * (share * (1 - share) / PAPER_IMAGES) ** 0.5
+    error = standard_error(max(printed), IMAGES)
     notes = [
-        f"The paper's columns: one standard error of {max(printed):.2f} % on {PAPER_IMAGES} images is {error:.2f} "
+        f"The paper's columns: one standard error of {max(printed):.2f} % on {IMAGES} images is {error:.2f} "
         f"points, and all its values lie within {max(printed) - min(printed):.2f} points.",
         verdict(f"By f of the supernet on the DARTS space, {spec.llm}", label(best), _against(outcomes, best)),
         verdict(f"By the surrogate on the DARTS space, {spec.llm}", label(best), _against(surrogate, best)),
@@ -338,8 +331,9 @@ def _notes(
             "all share: there they cannot differ."
         )
     if runs:
+        calls = sum(len(Unfolded(run.folder, run.folder).own_calls) for run in runs)
         notes.append(
-            f"The runs of this table made {sum(map(_own_calls, runs))} LLM calls over {len(seeds)} "
+            f"The runs of this table made {calls} LLM calls over {len(seeds)} "
             f"seed{'s' * (len(seeds) > 1)} besides those that they share with others, second questions for unreadable "
             "or known cells among them."
         )

@@ -20,6 +20,7 @@ from ..evaluators.table import BenchmarkTable
 from ..files.errors import AssetError
 from ..spaces import get_space
 from ..spaces.darts import OPERATIONS, DartsGenotype
+from .statistics import standard_error
 from .tables import paper_table, typed
 
 IMAGES = 512  # that f of Tables 5 and 6 seems to be read from: their values are multiples of 1/512
@@ -94,11 +95,6 @@ def denominators(values: Sequence[float], most: int = 2000) -> list[int]:
         if all(abs(e - v) <= HALF + 1e-9 or np.floor(100 * e) / 100 == v for e, v in zip(exact, values, strict=True)):
             found.append(images)
     return found
-
-
-def standard_error(percent: float, images: int) -> float:
-    """Of an accuracy or an error in %, by the number of images alone, in points."""
-    return float((percent * (100 - percent) / images) ** 0.5)
 
 
 def grid(number: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..evaluators.tabular import Tabular, tabular
 from ..evaluators.trans101_table import TASKS
 from . import audit
 from .benchmark_tables import COLUMNS3, paper_ranks
+from .statistics import standard_error
 from .tables import REMARK, Cell, Table, paper_table
 
 ROUNDED = 3 * audit.HALF  # that two digits of a deviation and of a mean of four can make up, in points
@@ -109,8 +110,8 @@ def _table1() -> list[Check]:
         Check(
             1,
             f"No genotype is printed as text, and no training of 600 epochs was made here. One standard error from the "
-            f"10,000 test images alone is {audit.standard_error(error, 10_000):.2f} points for {error} % and "
-            f"{audit.standard_error(error100, 10_000):.2f} for {error100} %; the caption says four seeds, and no ± of "
+            f"10,000 test images alone is {standard_error(error, 10_000):.2f} points for {error} % and "
+            f"{standard_error(error100, 10_000):.2f} for {error100} %; the caption says four seeds, and no ± of "
             "them is printed.",
             None,
             TRAINING,
@@ -232,7 +233,7 @@ def _table7() -> list[Check]:
     qwen, gpt = paper_table(7)
     images = {"cifar10_test": 10_000, "cifar100_test": 10_000, "imagenet_test": 50_000}
     apart = {
-        name: (abs(float(qwen[name]) - float(gpt[name])), 2**0.5 * audit.standard_error(float(qwen[name]), n))
+        name: (abs(float(qwen[name]) - float(gpt[name])), 2**0.5 * standard_error(float(qwen[name]), n))
         for name, n in images.items()
     }
     texts = ", ".join(f"{gap:.2f} (standard error {error:.2f})" for gap, error in apart.values())

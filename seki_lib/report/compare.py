@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..files.errors import RunError
 from . import ablation_tables, table7
+from .statistics import Spread, welch
 from .tables import BLANK, BY_CHANCE, Cell, Table
 from .verdicts import MINUS, machines
 
@@ -64,15 +65,6 @@ class Difference:
     def __str__(self) -> str:
         place = ", ".join(filter(None, (self.table, self.row, self.column)))
         return f"{place}: {self.here or 'nothing'} here, {self.there or 'nothing'} there"
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A mean with its standard error and degrees of freedom."""
-
-    mean: float
-    error: float
-    freedom: float
 
 
 def compare(here: Path, there: Path) -> tuple[list[Difference], int]:
@@ -184,14 +176,9 @@ class Judge:
 
 
 def _by_spread(difference: Difference, a: Spread, b: Spread, tests: int) -> Difference:
-    """A difference of other seeds, judged by Welch's t. tests: how many are judged so together (Bonferroni)."""
-    from scipy.stats import t
-
-    variances = [(a.error**2, a.freedom), (b.error**2, b.freedom)]
-    whole = sum(variance for variance, _ in variances)
-    freedom = whole**2 / sum(variance**2 / own for variance, own in variances) if whole else 1.0
-    bound = float(t.ppf(1 - 0.025 / tests, freedom)) * math.sqrt(whole)
-    judgement = "noise" if abs(a.mean - b.mean) <= bound + 1e-9 else "beyond"
+    """A difference of other seeds. tests: how many are judged so together."""
+    low, high = welch(a, b, tests)
+    judgement = "noise" if low - 1e-9 <= 0 <= high + 1e-9 else "beyond"
     fields = (difference.table, difference.row, difference.column, difference.here, difference.there)
     return Difference(*fields, judgement)
 

@@ -103,6 +103,32 @@ def paired(ours: Values, theirs: Values) -> Estimate:
     return replace(mean(differences), p=p_value(differences))
 
 
+@dataclass(frozen=True)
+class Spread:
+    """A mean with its standard error and degrees of freedom."""
+
+    mean: float
+    error: float
+    freedom: float
+
+
+def welch(one: Spread, other: Spread, tests: int = 1) -> tuple[float, float]:
+    """The 95 % interval of one mean minus another, by Welch's t. tests: how many are made (Bonferroni)."""
+    from scipy.stats import t
+
+    a, b, difference = one.error**2, other.error**2, one.mean - other.mean
+    if a + b == 0:
+        return difference, difference
+    freedom = (a + b) ** 2 / (a**2 / one.freedom + b**2 / other.freedom)
+    half = float(t.ppf(1 - 0.025 / tests, freedom)) * (a + b) ** 0.5
+    return difference - half, difference + half
+
+
+def standard_error(percent: float, images: int) -> float:
+    """Of an accuracy or an error in %, by the number of images alone, in points."""
+    return float((percent * (100 - percent) / images) ** 0.5)
+
+
 def probability_of_improvement(ours: Values, theirs: Values) -> Estimate:
     """How likely a run of ours ends above one of theirs; a tie counts half (Agarwal et al. 2021, arXiv 2108.13264)."""
     _, places = np.unique(np.concatenate([ours, theirs]), return_inverse=True)  # few: many runs end at one cell

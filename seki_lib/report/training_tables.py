@@ -17,7 +17,7 @@ from ..spaces import get_space
 from ..training.language_protocol import language_protocol
 from ..training.machine import ELSEWHERE, trained_on
 from ..training.protocol import IMAGENET, ClassifierConfig, SupernetSpec, TrainingSpec, get_protocol, images_missing
-from .statistics import mean_std
+from .statistics import mean_std, standard_error
 from .tables import BLANK, Cell, Table, not_run
 
 DAY = 24 * 3600
@@ -92,7 +92,7 @@ def table1(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str)
         "not say which of the two it prints (docs/fidelity.md).",
     ]
     if profile != "paper":
-        error = 100 * (0.25 / results[0]["test_images"]) ** 0.5  # of a share near one half, in %
+        error = standard_error(50, results[0]["test_images"])
         table.notes += [
             _short_protocol(profile, "cifar10"),
             f"The standard error of such an error is about {error:.1f} points from the test images alone; the seed of "

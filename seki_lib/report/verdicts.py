@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
+from .statistics import Spread, welch
 from .tables import BY_CHANCE, LETTERS, Cell, Table, minus_paper
 
 OURS = {  # the paper's row -> how our row begins
@@ -101,7 +100,7 @@ def _against_random(table: Table) -> Iterator[str]:
             if a and b and cells[heading].provenance != "not run":
                 yield f"{told} (n = {n or 'unknown'}), {b}. Too few seeds to decide."
             continue
-        low, high = _welch(one, other)
+        low, high = welch(one, other)
         better = low > 0 if "↓" not in heading else high < 0
         decided = "undecided" if low <= 0 <= high else "better" if better else "worse"
         yield f"{told} (n = {n}), {b}: {decided}; 95 % interval of the difference {low:+.2f} to {high:+.2f}."
@@ -115,23 +114,10 @@ def _paired(table: Table) -> Iterator[str]:
                 yield f"{label.removeprefix('SEKI, ours, ')}: {heading}: {cell.text}."
 
 
-def _moments(text: str, n: str) -> tuple[float, float, int] | None:
-    """Mean, standard deviation and number of seeds of a cell, or None where it has no deviation."""
-    found = SPREAD.match(text)
-    return (float(found[1]), float(found[2]), int(n)) if found and n.isdecimal() and int(n) > 1 else None
-
-
-def _welch(one: tuple[float, float, int], other: tuple[float, float, int]) -> tuple[float, float]:
-    """The 95 % interval of the difference of two means, by Welch's t."""
-    from scipy.stats import t
-
-    (mean_a, sd_a, n_a), (mean_b, sd_b, n_b) = one, other
-    a, b = sd_a**2 / n_a, sd_b**2 / n_b
-    if a + b == 0:
-        return mean_a - mean_b, mean_a - mean_b
-    freedom = (a + b) ** 2 / (a**2 / (n_a - 1) + b**2 / (n_b - 1))
-    half = float(t.ppf(0.975, freedom) * np.sqrt(a + b))
-    return mean_a - mean_b - half, mean_a - mean_b + half
+def _moments(text: str, n: str) -> Spread | None:
+    """What a cell says of the mean over n seeds, or None where it has no deviation."""
+    found, seeds = SPREAD.match(text), int(n) if n.isdecimal() else 0
+    return Spread(float(found[1]), float(found[2]) / seeds**0.5, seeds - 1) if found and seeds > 1 else None
 
 
 def _extent(table: Table) -> str:

@@ -8,6 +8,7 @@ from seki_lib.evaluators.table import BenchmarkTable
 from seki_lib.files.errors import AssetError
 from seki_lib.report import audit, audit_table
 from seki_lib.report.audit_table import FAILED, HELD, OPEN, Check
+from seki_lib.report.statistics import standard_error
 
 SEKI_CELL = "|nor_conv_3x3~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
 
@@ -70,7 +71,7 @@ def test_tables_5_and_6_are_multiples_of_one_in_512():
     assert five["fits images"][0] == six["fits images"][0] == 512
     assert (five["span in images"], five["lead in images"]) == (6, 2)
     assert round(five["span"], 2) == 1.18 and round(six["sd"], 2) == 0.73
-    assert round(audit.standard_error(86.33, 512), 2) == 1.52
+    assert round(standard_error(86.33, 512), 2) == 1.52
 
 
 def test_parameters_of_random_cells_add_up_to_what_their_networks_count():
