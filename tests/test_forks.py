@@ -199,7 +199,7 @@ def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path)
     darts = dataclasses.replace(SPEC, space="darts")
     table = table5(darts, PROFILE, tmp_path, {"null": found, "random": found}, "a table")
     rows = {label: [cell.text for cell in cells] for label, _, cells in table.rows}
-    assert rows["λ = 5"][8:11] == ["94.70 ± 0.50", "+0.60 ± 0.25", "93.70 ± 0.50"]
+    assert rows["λ = 5"][8:11] == ["94.70 ± 0.50 (n = 3)", "+0.60 ± 0.25", "93.70 ± 0.50"]
     notes = " ".join(table.notes)
     assert (
         "By the surrogate on the DARTS space, fake:llm: λ = 4 is not the best setting. Of 1 other 1 are better" in notes
