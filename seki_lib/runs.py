@@ -251,7 +251,8 @@ class _Run:
         self.config = config = search_config(profile, self.llm, spec.seed, **settings)
         self.space.notation(config.notation)
         initial_architecture(self.space, config.alpha0, config.seed)
-        spec.require_true_name({**asdict(config), "prompts": self.prompts.hash})
+        said = {name: getattr(spec, name) or None for name in ("arm", "evaluator", "supernet", "bn")}
+        spec.require_true_name({**asdict(config), **said, "prompts": self.prompts.hash})
         source = self.evaluator.source
         self.description: dict[str, Any] = {  # what decides it, as `config.json` holds it; the version is for readers
             "run": {name: value for name, value in asdict(spec).items() if value != ""},

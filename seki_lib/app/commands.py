@@ -18,7 +18,7 @@ from tyro.conf import Positional
 
 from ..evaluators import by_supernet, get_evaluator
 from ..files.checkout import RESULTS, ROOT, require_checkout
-from ..files.errors import SettingError, look_up
+from ..files.errors import RunError, SettingError, look_up
 from ..files.jsonl import read_json, write_json
 from ..files.lock import locked
 from ..files.user_input import variant_of
@@ -134,6 +134,10 @@ class Memory(Bounded):
         profile, llm, home = get_profile(self.profile), get_llm(self.llm), Home(self.results, self.profile)
         folder = home.memory("nas201", self.llm)
         with locked(folder):
+            asked = {"llm": {"name": llm.name, **llm.settings}}
+            if (folder / "config.json").exists() and read_json(folder / "config.json") != asked:
+                raise RunError(f"{folder} holds the answers of another LLM or setting. Next: another --results folder")
+            write_json(folder / "config.json", asked)
             recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(home.folder))
             evaluator = get_evaluator("tabular", space="nas201", task="cifar10")
             found = ask_memory(recorder, evaluator, sets=max(1, profile.baseline_seeds // SEEDS_A_SET))

@@ -17,7 +17,7 @@ from ..baseline_runs import baseline_runs
 from ..evaluators import Evaluation, Evaluator, get_evaluator
 from ..evaluators.trans101_table import TASKS as TRANS101
 from ..files.assets import locate
-from ..files.errors import AssetError, RunError, SekiError
+from ..files.errors import AssetError, RunError, SekiError, UnknownName
 from ..files.jsonl import read_json, write_json
 from ..forks import by_chance
 from ..llm.transcript import Recorder
@@ -92,6 +92,10 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
     edition = _edition(kept, profile)
     if not (searches := declared(kept, edition)):
         raise RunError(f"{kept} holds no search of profile {profile.name} that can be replayed. Next: make reproduce")
+    here, there = home.folder.resolve(), kept.resolve()
+    if here.is_relative_to(there) or there.is_relative_to(here):
+        raise RunError(f"{kept} and {home.folder} lie in each other: the replay would remove what it reads. Next: "
+                       "choose another folder, --results DIR")  # fmt: skip
     shutil.rmtree(home.folder, ignore_errors=True)
     write_json(home.replay_mark, {"of": str(kept), "profile": profile.name})
     found = [_bring(folder, kept, home) for folder in searches]
@@ -139,6 +143,38 @@ def walk(folder: Path) -> None:
             raise RunError(f"round {here.round} of its history is {there.architecture}, its replies give another cell")
 
 
+def require_own_result(folder: Path) -> list[Record]:
+    """The history of a finished search. Raises RunError unless `result.json` is what came of it.
+
+    The final values are looked up again where a table gives them and is on this machine.
+    """
+    config, result, records = (
+        read_json(folder / "config.json"), read_json(folder / "result.json"), read_history(folder / "history.jsonl"),
+    )  # fmt: skip
+    asked = config["search"]["rounds"] + 1
+    if len(records) != asked:
+        raise RunError(f"its history holds {len(records)} of {asked} evaluations")
+    best = Repository(records=records).best()
+    own = {"architecture": best.architecture, "round": best.round, "score": best.score, "evaluations": asked}
+    differing = [name for name, value in own.items() if result.get(name) != value]
+    run = config["run"]
+    if (table := _table(run["space"], run["task"])) and table.source.name == config["data"]["name"]:
+        final = table.final(get_space(run["space"]).parse(best.architecture))
+        differing += [name for name, value in final.items() if result["final"].get(name) != value]
+    if differing:
+        raise RunError(f"its result.json is not what its history led to ({', '.join(differing)})")
+    return records
+
+
+@cache
+def _table(space: str, task: str) -> Any:
+    """The benchmark's table, None where a space has none or it is not on this machine."""
+    try:
+        return get_evaluator("tabular", space=space, task=task)
+    except (AssetError, UnknownName):
+        return None
+
+
 def mark_replayed(table: Table, walked: dict[str, bool], kept: str) -> None:
     """Mark the cells of searches as replayed. walked: place of a search -> whether its transcript was walked."""
     columns = {*ablation_tables.OURS, *ablation_tables.SURROGATE} if table.name in ("table5", "table6") else None
@@ -161,14 +197,16 @@ def _edition(kept: Path, profile: Profile) -> Edition:
 
 
 def _bring(folder: Path, kept: Path, home: Home) -> Replayed:
-    """Copy a kept search and walk it; one that does not come out again is taken away."""
-    place = folder.relative_to(kept).as_posix()
-    rounds, walked = len(read_history(folder / "history.jsonl")) - 1, any(folder.glob("transcript.jsonl*"))
-    if walked:
-        try:
+    """Copy a kept search that comes out again: its result is its history's, and its history that of its transcript."""
+    place, rounds, walked = folder.relative_to(kept).as_posix(), 0, any(folder.glob("transcript.jsonl*"))
+    try:
+        rounds = len(require_own_result(folder)) - 1
+        if walked:
             walk(folder)
-        except SekiError as error:
-            return Replayed(place, rounds, walked, f"left out: {error}")
+    except SekiError as error:
+        return Replayed(place, rounds, walked, f"left out: {error}")
+    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:  # a file that somebody damaged
+        return Replayed(place, rounds, walked, f"left out: a file of it is damaged ({type(error).__name__}: {error})")
     shutil.copytree(folder, home.folder / place)
     return Replayed(place, rounds, walked)
 

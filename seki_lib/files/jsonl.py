@@ -42,11 +42,13 @@ def make_folder(path: Path) -> Path:
 def append_line(path: Path, record: dict[str, Any]) -> None:
     """Append one record and have it on disk before this returns. A half-written line before it is cut off first.
 
-    Raises RunError if the disk does not take it.
+    A packed file is unpacked first, or the new one would hide what it holds. Raises RunError if the disk does not take
+    it.
     """
     line = _json(record).encode(errors="backslashreplace")
     with on_disk(path):
         new = not path.exists()
+        _unpack(path)
         with path.open("ab+", buffering=0) as file:
             file.truncate(_end_of_lines(file))
             file.seek(0, os.SEEK_END)
@@ -60,6 +62,8 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
 def require_room(path: Path) -> None:
     """Raise RunError unless another line can be appended: asked for before a reply that costs money is ordered."""
     make_folder(path.parent)
+    with on_disk(path):
+        _unpack(path)
     with on_disk(path), path.open("ab+", buffering=0) as file:
         end = _end_of_lines(file)
         try:
@@ -101,6 +105,13 @@ def _unpacked(path: Path) -> bytes:
         return lzma.decompress(_packed(path).read_bytes())
     except lzma.LZMAError as error:
         raise OSError(f"{_packed(path).name} is damaged: {error}") from None
+
+
+def _unpack(path: Path) -> None:
+    """Have a packed file lie there unpacked, before it is written to."""
+    if not path.exists() and _packed(path).is_file():
+        with written_at_once(path) as part:
+            part.write_bytes(_unpacked(path))
 
 
 def is_there(path: Path) -> bool:

@@ -24,6 +24,7 @@ from .prices import FILE, OWN_VARIABLE, Price, as_of
 from .question import Message
 
 KINDS = ("calls", "tokens", "usd")
+DAMAGED = "What was spent is not known: mend or remove it"
 OVERHEAD = 1024  # tokens that a provider may add to a prompt for its own chat format and structured replies
 
 
@@ -130,13 +131,23 @@ class Budget:
                     ) from None
                 ledger: dict[str, Any] = dict.fromkeys(KINDS, 0) | {"open": {}}
                 if self.path.exists():
-                    ledger = read_json(self.path, "What was spent is not known: mend or remove it")
+                    ledger = _checked(read_json(self.path, DAMAGED), self.path)
                 before = deepcopy(ledger)
                 yield ledger
                 if ledger != before:
                     write_json(self.path, ledger)
         except RunError as error:
             raise LLMError(f"{error} So no call is made: the bounds on LLMs could not be kept.") from None
+
+
+def _checked(ledger: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A ledger with numbers that can be added and compared. Raises RunError for another one."""
+    opened = ledger.get("open")
+    counts = [ledger, *opened.values()] if isinstance(opened, dict) else [None]
+    numbers = [count.get(kind) if isinstance(count, dict) else None for count in counts for kind in KINDS]
+    if not all(isinstance(n, int | float) and not isinstance(n, bool) and 0 <= n < float("inf") for n in numbers):
+        raise RunError(f"{path} is damaged (it holds no amounts). {DAMAGED}.")
+    return ledger
 
 
 def _number(value: float) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..files.errors import LLMError
 from .base import LATER, LLM, TIME_LIMIT, Completion, Message, NoReply, Question
-from .redaction import LogFilter, redact
+from .redaction import LogFilter, redact, trimmed
 from .response import TOO_LONG, error_in, error_words, is_hopeless, parsed, read_reply, refused_parameters
 from .schemas import in_words, unwrap
 from .thinking import FIRST, Room
@@ -26,7 +26,6 @@ TIMEOUT = 120.0  # seconds for one request of up to TIMEOUT_TOKENS tokens, in pr
 TIMEOUT_TOKENS = 2560
 EMPTY_REPLIES = 3  # in a row, after which the model is taken to have nothing to say
 CLIP = 300  # characters of an error text that are kept
-QUOTES = "\"'“”„‘’‚«»`"
 ENDPOINTS = ("/chat/completions", "/completions", "/responses", "/messages", "/models")
 PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
@@ -199,11 +198,6 @@ class HostedLLM(LLM):
                 f"{self.name}: the proxy in {' or '.join(given)} cannot be used: {redact(str(error)).rstrip('.')}. "
                 "Or unset the variable, or name the server in NO_PROXY."
             ) from None
-
-
-def trimmed(text: str | None) -> str:
-    """A setting as it was meant: without blanks, newlines and quotes around it."""
-    return (text or "").strip().strip(QUOTES).strip()
 
 
 def checked_key(variable: str) -> str | None:

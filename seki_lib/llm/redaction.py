@@ -16,6 +16,7 @@ from .question import writable
 Json = TypeVar("Json")
 
 HIDDEN = "[secret]"
+QUOTES = "\"'“”„‘’‚«»`"
 KNOWN = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "HF_TOKEN")
 NAMES = re.compile(  # of other variables that hold one, by their words
     r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|PAT)(?:_ID|_BASE|_?\d+)?$",
@@ -46,11 +47,17 @@ def redact(value: Json) -> Json:
     return clean
 
 
+def trimmed(text: str | None) -> str:
+    """A setting as it was meant: without blanks, newlines and quotes around it."""
+    return (text or "").strip().strip(QUOTES).strip()
+
+
 def secrets() -> list[str]:
     """The secret values that the environment holds, longest first, also as they stand in a URL."""
     found: set[str] = set()
+    known: set[str] = set()
     for name, value in os.environ.items():
-        value = value.strip()
+        value = trimmed(value)  # as it is sent
         if name.endswith("_URL"):
             address, _, query = value.partition("?")
             if credentials := re.search(r"://([^/@\s]+)@", address):
@@ -58,9 +65,12 @@ def secrets() -> list[str]:
             found.update(pair.partition("=")[2] for pair in query.split("&"))
         elif name.endswith("_CUSTOM_HEADERS"):
             found.update(line.partition(":")[2].strip() for line in value.splitlines())
-        elif name in KNOWN or (NAMES.search(name) and not re.fullmatch(r"[a-z]+(?:[-_ ][a-z]+)*", value)):
+        elif name in KNOWN:
+            known.add(value)
+        elif NAMES.search(name) and not re.fullmatch(r"[a-z]+(?:[-_ ][a-z]+)*", value):
             found.add(value)
-    long = {value for value in found if len(value) >= 8 and not value.isdigit()}
+    plain = {value for value in found if not value.isdigit()}
+    long = {value for value in known | plain if len(value) >= 8}  # a shorter one, such as "none", is a word of prompts
     return sorted(long | {quote(value, safe="") for value in long}, key=len, reverse=True)
 
 

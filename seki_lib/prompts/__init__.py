@@ -166,6 +166,8 @@ def prompts_from(llm: str, files: Mapping[str, Path | None]) -> Prompts | None:
                 texts[stage] = Path(path).expanduser().read_text(encoding="utf-8-sig")
             except (OSError, UnicodeError) as error:
                 raise PromptError(f"template {stage}: {path} cannot be read ({error})") from None
+            if not texts[stage].strip():
+                raise PromptError(f"template {stage}: {path} is empty")
     return Prompts.load(get_llm(llm).templates, **texts) if texts else None
 
 

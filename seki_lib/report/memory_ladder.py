@@ -51,9 +51,9 @@ def remembered(home: Home, llm: str) -> dict[str, Estimate]:
     found = read_if_whole(home.memory("nas201", llm) / "result.json")
     if not found:
         return {}
-    said = [value for value in found["accuracy"] if value is not None]
+    said = {name: [one for one in found[name] if one is not None] for name in ("best", "accuracy", "completions")}
     values: dict[str, list[float]] = {
-        "best": [one["rank"] for one in found["best"]], "accuracy": said, "completions": found["completions"],
+        **said, "best": [one["rank"] for one in said["best"]],
         "tau_names": found["tau"]["names"], "tau_symbols": found["tau"]["symbols"],
     }  # fmt: skip
     return {name: mean(each) for name, each in values.items() if each}

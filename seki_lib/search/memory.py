@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from ..evaluators.tabular import Tabular
+from ..files.errors import InvalidArchitecture
 from ..llm.base import LLM, CallSeed, Question
 from ..spaces import get_space
 from ..spaces.base import Notation, ReplySchema
@@ -46,10 +47,14 @@ def _asked(llm: LLM, text: str, schema: ReplySchema, seed: CallSeed) -> str:
     return llm.complete(Question([{"role": "user", "content": text}], schema, seed, max_tokens=100)).text
 
 
-def _best(llm: LLM, evaluator: Tabular, seed: CallSeed) -> dict[str, Any]:
+def _best(llm: LLM, evaluator: Tabular, seed: CallSeed) -> dict[str, Any] | None:
+    """The cell that the LLM names as the best; None for a reply that names none."""
     space = get_space("nas201")
     text = f"{KNOWN}{space.describe('names')}\nThe cell of the highest test accuracy of the whole benchmark:"
-    arch = space.read(_asked(llm, text, space.reply_schema("names"), seed), "names")
+    try:
+        arch = space.read(_asked(llm, text, space.reply_schema("names"), seed), "names")
+    except InvalidArchitecture:
+        return None
     final = evaluator.final(arch)
     return {"architecture": space.format(arch), "rank": evaluator.rank(evaluator(arch).score), "final": final}
 
@@ -60,12 +65,12 @@ def _accuracy(llm: LLM, seed: CallSeed) -> float | None:
         {"type": "number"}, 'root ::= [0-9] [0-9] "." [0-9] [0-9]', lambda rng, shown: f"{rng.uniform(10, 99):.2f}"
     )
     reply = _asked(llm, f"{KNOWN}The highest test accuracy of all 15,625 cells, in percent:", schema, seed)
-    number = re.search(r"[0-9]{1,2}(?:\.[0-9]+)?", reply)
-    return float(number[0]) if number else None
+    numbers = [float(number) for number in re.findall(r"(?<![\w.-])[0-9]+(?:\.[0-9]+)?(?!\w)", reply)]
+    return next((number for number in reversed(numbers) if number <= 100), None)
 
 
-def _completion(llm: LLM, evaluator: Tabular, seed: CallSeed) -> float:
-    """Share of the 125 completions of a random half that do no better than the LLM's."""
+def _completion(llm: LLM, evaluator: Tabular, seed: CallSeed) -> float | None:
+    """Share of the 125 completions of a random half that do no better than the LLM's; None for a reply that is none."""
     space = get_space("nas201")
     half = space.random(Random(seed)).edges[:3]
     cells = [
@@ -75,8 +80,11 @@ def _completion(llm: LLM, evaluator: Tabular, seed: CallSeed) -> float:
     ends = {space.format(cell).split("+")[2]: cell for cell in cells}
     begin = "+".join(space.format(cells[0]).split("+")[:2])
     text = f"{KNOWN}{space.describe('names')}\nComplete the best cell that begins so:\n{begin}+"
-    reply = _asked(llm, text, ReplySchema.one_of(list(ends)), seed)
-    score = evaluator(ends.get(reply, cells[0])).score
+    schema = ReplySchema.one_of(list(ends))
+    chosen = ends.get(schema.choice(_asked(llm, text, schema, seed)) or "")
+    if chosen is None:
+        return None
+    score = evaluator(chosen).score
     scores = [evaluator(cell).score for cell in cells]
     return (sum(other < score for other in scores) + sum(other == score for other in scores) / 2) / len(scores)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seki_lib.app import replay as module
 from seki_lib.app.replay import TABLES, replay, walk
 from seki_lib.files.errors import RunError, SekiError
 from seki_lib.profiles import get_profile
@@ -105,3 +106,40 @@ def test_results_that_no_replay_made_are_never_replaced(tmp_path):
     with pytest.raises(RunError, match="can be replayed"):
         replay(tmp_path, LAPTOP, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def changed(result):
+    return {
+        "another cell": {**result, "architecture": "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"},
+        "another score": {**result, "score": 99.0},
+        "other final values": {**result, "final": dict.fromkeys(result["final"], 99.0)},
+        "no final values": {name: value for name, value in result.items() if name != "final"},
+    }
+
+
+@pytest.mark.parametrize("what", ["another cell", "another score", "other final values", "no final values"])
+def test_a_result_that_is_not_its_history_s_is_left_out(what, tmp_path, table):
+    kept, folder = tmp_path / "kept", tmp_path / "kept" / KEPT
+    shutil.copytree(REFERENCE / KEPT, folder)
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(changed(result)[what]))
+    brought = module._bring(folder, kept, module.Home(tmp_path / "here", "laptop"))
+    assert brought.why.startswith("left out: ") and not (tmp_path / "here").exists()
+
+
+def test_a_history_that_was_cut_off_is_left_out(tmp_path):
+    kept, folder = tmp_path / "kept", tmp_path / "kept" / KEPT
+    shutil.copytree(REFERENCE / KEPT, folder)
+    lines = (folder / "history.jsonl").read_text().splitlines(keepends=True)
+    (folder / "history.jsonl").write_text("".join(lines[:10]))
+    assert "10 of 51 evaluations" in module._bring(folder, kept, module.Home(tmp_path / "here", "laptop")).why
+
+
+@pytest.mark.parametrize("kept", ["laptop", "laptop/inner", "."])
+def test_a_replay_removes_nothing_that_it_reads(kept, tmp_path):
+    shutil.copytree(REFERENCE / KEPT, tmp_path / kept / KEPT)
+    (tmp_path / "laptop").mkdir(exist_ok=True)
+    (tmp_path / "laptop" / "replay.json").write_text("{}")
+    with pytest.raises(RunError, match="lie in each other"):
+        replay(tmp_path / kept, LAPTOP, tmp_path)
+    assert (tmp_path / kept / KEPT / "transcript.jsonl").is_file()
