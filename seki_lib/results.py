@@ -270,7 +270,7 @@ def folder_name(llm: str) -> str:
 
 def is_finished(folder: Path) -> bool:
     """Whether all rounds were run and the final cell was read; a damaged result is said and made again."""
-    return bool(read_if_whole(folder / "result.json"))
+    return read_if_whole(folder / "result.json") is not None
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:

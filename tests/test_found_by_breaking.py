@@ -14,7 +14,7 @@ from seki_lib.llm.budget import Budget, Limits
 from seki_lib.llm.redaction import redact
 from seki_lib.profiles import get_profile
 from seki_lib.prompts import PromptError, prompts_from
-from seki_lib.results import RunSpec, is_finished
+from seki_lib.results import RunSpec
 from seki_lib.runs import search_run
 from seki_lib.search import memory
 
@@ -62,11 +62,6 @@ def test_a_packed_transcript_goes_on_and_loses_nothing(first, tmp_path):
     path.with_name("transcript.jsonl.xz").write_bytes(lzma.compress(b'{"round": 1}\n{"round": 2}\n'))
     first(path, {"round": 3})
     assert [line["round"] for line in read_lines(path)] == [1, 2, 3]
-
-
-def test_an_empty_result_is_no_finished_run(tmp_path):
-    (tmp_path / "result.json").write_text("{}")
-    assert not is_finished(tmp_path)
 
 
 class Says(LLM):
