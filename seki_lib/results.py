@@ -215,6 +215,11 @@ class RunSpec:
         """Where this run lives."""
         return Home(results, self.profile).search(self.space, self.task, self.llm, self.variant, self.seed)
 
+    @property
+    def _chosen(self) -> dict[str, str]:
+        """What decides the run beside the settings of its search."""
+        return {"evaluator": self.evaluator, "supernet": self.supernet, "bn": self.bn, "arm": self.arm}
+
     def command(self, results: Path, settings: Mapping[str, object] | None = None) -> str:
         """The command that makes or continues this run.
 
@@ -223,8 +228,7 @@ class RunSpec:
         """
         words = ["seki", "search", "--space", self.space, "--task", self.task, "--llm", self.llm]
         words += ["--profile", self.profile, "--variant", self.variant, "--seed", str(self.seed)]
-        scored = {"evaluator": self.evaluator, "supernet": self.supernet, "bn": self.bn, "arm": self.arm}
-        options: dict[str, object] = {name: value for name, value in scored.items() if value}
+        options: dict[str, object] = {name: value for name, value in self._chosen.items() if value}
         if self.variant != "default":
             options |= settings or {}
         words += [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -237,6 +241,7 @@ class RunSpec:
         out, since a long name is cut.
         """
         said = dict(part.split("=", 1) for part in self.variant.split(",") if "=" in part)
+        settings = {**settings, **{name: value or None for name, value in self._chosen.items()}}
         for name, value in said.items():
             if name != "alpha0" and name in settings and str(settings[name]) != value:
                 option = "its templates" if name == "prompts" else f"--{name.replace('_', '-')} {value}"

@@ -251,8 +251,7 @@ class _Run:
         self.config = config = search_config(profile, self.llm, spec.seed, **settings)
         self.space.notation(config.notation)
         initial_architecture(self.space, config.alpha0, config.seed)
-        said = {name: getattr(spec, name) or None for name in ("arm", "evaluator", "supernet", "bn")}
-        spec.require_true_name({**asdict(config), **said, "prompts": self.prompts.hash})
+        spec.require_true_name({**asdict(config), "prompts": self.prompts.hash})
         source = self.evaluator.source
         self.description: dict[str, Any] = {  # what decides it, as `config.json` holds it; the version is for readers
             "run": {name: value for name, value in asdict(spec).items() if value != ""},
@@ -313,6 +312,9 @@ class _Run:
         advice = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
         there = read_json(path, advice)
         if not (differing := differences(there, self.description)):
+            if "asked" not in there:  # made before runs kept it
+                there = there | {"asked": self.description["asked"]}
+                write_json(path, there)
             if price and price not in (known := there.get("prices", [])) and not is_finished(folder):
                 write_json(path, there | {"prices": [*known, price]})  # each call was paid at the price of its day
             return

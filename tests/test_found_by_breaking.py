@@ -86,15 +86,20 @@ def test_what_is_recalled_is_read_in_other_words_too_and_what_is_no_answer_is_no
     assert memory._accuracy(Says("none"), seed) is None
 
 
-def test_answers_of_another_llm_are_not_given_out_as_one_s_own(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("config.json", {"llm": {"name": "chance:other", **get_llm("chance:null").settings}}),
+     ("result.json", {"llm": "chance:other"})],
+)  # fmt: skip
+def test_answers_of_another_llm_are_not_given_out_as_one_s_own(name, content, tmp_path, monkeypatch):
     from seki_lib.app.cli import main
 
     folder = tmp_path / "smoke" / "memory" / "nas201" / "chance-null" / "seed=0"
     folder.mkdir(parents=True)
-    other = {"llm": {"name": "chance:other", **get_llm("chance:null").settings}}
-    (folder / "config.json").write_text(json.dumps(other))
+    (folder / name).write_text(json.dumps(content))
     words = ["seki", "memory", "--llm", "chance:null", "--profile", "smoke", "--results", str(tmp_path)]
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(SystemExit) as stop:
         main()
-    assert stop.value.code not in (0, None)
+    assert "by other settings (llm.name)" in str(stop.value.code)
+    assert not list(tmp_path.rglob("transcript.jsonl"))

@@ -2,12 +2,16 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..files.checkout import RESULTS
+from ..files.errors import RunError
+from ..files.jsonl import read_if_whole, read_json, write_json
 from ..llm import DEFAULT_LLM
 from ..llm.budget import Limits
 from ..loggers import chosen
+from ..results import differences
 from . import options as option
 
 
@@ -49,3 +53,17 @@ class Bounded(Command):
         for name, value in self.given("max_usd", "max_tokens", "max_calls").items():
             os.environ[name.upper()] = value
         Limits.from_environment()
+
+
+def claim(folder: Path, asked: dict[str, Any]) -> None:
+    """Write what decides the answers in a folder, or make sure that they are of the same LLM and settings.
+
+    Folders from before hold no config.json, and their result names its LLM. Raises RunError.
+    """
+    path, earlier = folder / "config.json", read_if_whole(folder / "result.json")
+    there = read_json(path) if path.exists() else {"llm": asked["llm"] | {"name": earlier["llm"]}} if earlier else asked
+    if differing := differences(there, asked):
+        raise RunError(
+            f"{folder} holds answers by other settings ({', '.join(differing)}). Next: another folder, --results DIR"
+        )
+    write_json(path, asked)

@@ -18,7 +18,7 @@ from tyro.conf import Positional
 
 from ..evaluators import by_supernet, get_evaluator
 from ..files.checkout import RESULTS, ROOT, require_checkout
-from ..files.errors import RunError, SettingError, look_up
+from ..files.errors import SettingError, look_up
 from ..files.jsonl import read_json, write_json
 from ..files.lock import locked
 from ..files.user_input import variant_of
@@ -39,7 +39,7 @@ from ..spaces import get_space
 from ..training.protocol import SupernetSpec, TrainingSpec, dataset_at_hand, named_architecture, training_protocol
 from . import options as option
 from .bounds import stages_left, warn_of_bounds
-from .command import Bounded, Logged
+from .command import Bounded, Logged, claim
 from .data import ACTIONS
 from .finished import Compare, Cost, Page, Replay, Show
 from .notebook import execute, find_notebook, read_parameters
@@ -134,10 +134,7 @@ class Memory(Bounded):
         profile, llm, home = get_profile(self.profile), get_llm(self.llm), Home(self.results, self.profile)
         folder = home.memory("nas201", self.llm)
         with locked(folder):
-            asked = {"llm": {"name": llm.name, **llm.settings}}
-            if (folder / "config.json").exists() and read_json(folder / "config.json") != asked:
-                raise RunError(f"{folder} holds the answers of another LLM or setting. Next: another --results folder")
-            write_json(folder / "config.json", asked)
+            claim(folder, {"llm": {"name": llm.name, **llm.settings}})
             recorder = Recorder(folder / "transcript.jsonl", llm, budget=Budget(home.folder))
             evaluator = get_evaluator("tabular", space="nas201", task="cifar10")
             found = ask_memory(recorder, evaluator, sets=max(1, profile.baseline_seeds // SEEDS_A_SET))

@@ -54,7 +54,7 @@ class Kept(Evaluator):
 
     def __init__(self, config: dict[str, Any], records: list[Record]):
         if "asked" not in config:
-            raise RunError("its config.json does not hold the words of its task, as those of older code")
+            raise RunError("its config.json does not hold the words of its task. Next: its search command again")
         self.task, self.called = config["asked"]["task"], config["asked"]["metric"]
         self._format = get_space(config["run"]["space"]).format
         self._records = {record.architecture: record for record in records}

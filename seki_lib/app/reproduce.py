@@ -66,8 +66,8 @@ def reproduce(
 
     seeds: of searches on benchmarks' tables, or None for the profile's own; ablations: seeds for which all settings of
     the paper's Tables 5 and 6 are run, or None for what the profile says; controls: the same for all arms of notebook
-    21; schedule: where and how many at once. Safe to stop and to call again: what is done is not done again, unless the
-    code, prompts or data that decide it have changed since. What was made before stays beside it.
+    21; schedule: where and how many at once. Safe to stop and to call again: a finished job is done again
+    only if the code, prompts or data that decide it have changed since. The old result stays beside the new one.
     """
     require_checkout("the jobs and notebooks that make tables")
     if schedule.cluster and not schedule.plan:

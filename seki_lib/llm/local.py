@@ -93,14 +93,17 @@ class LocalLLM(LLM):
 
     def load(self) -> None:
         """Fetch the model and start the server, before a request is counted. Raises LLMError or AssetError."""
+        _ = self._server
         if self._closing:
             self.room.reaches(FIRST)
 
     @cached_property
     def _closing(self) -> str:
         """What ends this model's thoughts, as its chat template has it; empty where it has none."""
-        template = str(self._get("/props").get("chat_template", ""))
-        return next((mark for mark in CLOSING if self._model.is_file and mark in template), "")
+        if not self._model.is_file:
+            return ""  # none of the registry's models thinks
+        template = str(self._asked("GET", "/props").get("chat_template", ""))
+        return next((mark for mark in CLOSING if mark in template), "")
 
     def _file(self) -> Path:
         asset = self._model.asset
@@ -117,13 +120,10 @@ class LocalLLM(LLM):
         chat = self._model.chat
         return str(self._post("/apply-template", {"messages": messages})["prompt"]) if chat else _plain(messages)
 
-    def _get(self, path: str) -> Any:
-        return self._asked("GET", path, None)
-
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         return self._asked("POST", path, body)
 
-    def _asked(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+    def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         import httpx2
 
         headers = {"Authorization": f"Bearer {self._key}"}
@@ -191,9 +191,10 @@ class LocalLLM(LLM):
         prompt_tokens = self.count_tokens(question.messages) or 0
         room = min(self.headroom, self._model.context - prompt_tokens - question.max_tokens - BEGINS)
         if not prompt.rstrip().endswith(opening):
-            start = self._post("/completion", free | {"prompt": prompt, "n_predict": BEGINS})
-            if room > 0 and opening not in self._whole(start)["content"]:
-                return None
+            if room > 0:
+                start = self._post("/completion", free | {"prompt": prompt, "n_predict": BEGINS})
+                if opening not in self._whole(start)["content"]:
+                    return None
             prompt += f"{opening}\n"
         thought, spent = "", 0
         if room > 0:

@@ -109,7 +109,7 @@ def exchange(found: Round, before: NasBench201Cell, after: NasBench201Cell, titl
 
 
 def _lines(text: str, width: int = 92, most: int = 34) -> str:
-    """Text wrapped to a column; what is longer is cut with a mark."""
+    """Text wrapped to a column. A longer one ends in a mark."""
     lines = [piece for line in text.splitlines() or [""] for piece in textwrap.wrap(line, width) or [""]]
     shown = "\n".join(lines[:most] + (["…"] if len(lines) > most else []))
     return re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", shown)  # SVG has none of these

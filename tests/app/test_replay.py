@@ -42,6 +42,8 @@ def test_a_search_is_walked_in_the_words_of_the_evaluator_that_it_had(tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(RunError, match="does not hold the words of its task"):
         walk(folder)
+    search_run(spec, get_profile("smoke"), tmp_path, rounds=4, lam=2)  # the same command adds them to an older run
+    walk(folder)
 
 
 def values(home, name):
