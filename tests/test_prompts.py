@@ -150,3 +150,10 @@ def test_a_template_file_that_begins_with_a_byte_order_mark_keeps_its_system_mes
     prompts = prompts_from("local:smollm2-135m", {"critique": file})
     messages = prompts.critique(task="T", space="Ω", architecture="a", score=1.0, edits=[])
     assert messages == [{"role": "system", "content": "You design."}, {"role": "user", "content": "a"}]
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_template_is_not_taken_for_the_default_one(text, tmp_path):
+    (tmp_path / "mine.md.j2").write_text(text)
+    with pytest.raises(PromptError, match=r"template critique: .*mine\.md\.j2 is empty"):
+        prompts_from("chance:null", {"critique": tmp_path / "mine.md.j2"})

@@ -17,7 +17,7 @@ from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.files.errors import LLMError, RunError, SettingError
 from seki_lib.files.jsonl import read_lines, write_lines
 from seki_lib.llm.transcript import Recorder
-from seki_lib.profiles import Profile
+from seki_lib.profiles import Profile, get_profile
 from seki_lib.prompts import Prompts
 from seki_lib.runs import RunSpec, fork_run, locked, rerun, search_run, walk
 from seki_lib.search import (
@@ -353,3 +353,13 @@ def test_a_switch_that_is_neither_on_nor_off_stops_before_anything_is_asked(text
     with pytest.raises(SettingError, match=f"ALLOW_FALLBACKS={text}: 1 lets"):
         search_run(SPEC, PROFILE, tmp_path)
     assert not fake.calls and not (SPEC.folder(tmp_path) / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    "variant", ["arm=iid", "evaluator=zero_cost:params", "supernet=darts", "bn=accumulated", "x,arm=names"]
+)
+def test_a_variant_that_says_what_the_search_is_not_is_refused(variant, tmp_path):
+    spec = RunSpec("nas201", "cifar10", "chance:null", "smoke", 8, variant)
+    with pytest.raises(SettingError, match="stands for"):
+        search_run(spec, get_profile("smoke"), tmp_path)
+    assert not list(tmp_path.rglob("config.json"))

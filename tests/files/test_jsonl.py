@@ -203,3 +203,11 @@ def test_a_kept_file_may_be_packed_and_the_plain_one_counts_where_both_are(tmp_p
     assert [line["a"] for line in read_lines(path)] == [1, 2]
     path.write_bytes(b'{"a": 3}\n')
     assert [line["a"] for line in read_lines(path)] == [3]
+
+
+@pytest.mark.parametrize("first", [append_line, lambda path, record: require_room(path) or append_line(path, record)])
+def test_a_packed_transcript_goes_on_and_loses_nothing(first, tmp_path):
+    path = tmp_path / "transcript.jsonl"
+    path.with_name("transcript.jsonl.xz").write_bytes(lzma.compress(b'{"round": 1}\n{"round": 2}\n'))
+    first(path, {"round": 3})
+    assert [line["round"] for line in read_lines(path)] == [1, 2, 3]

@@ -337,3 +337,13 @@ def test_a_file_of_prices_may_begin_with_a_byte_order_mark_and_be_named_from_her
     assert os.environ["SEKI_PRICES"] == str(tmp_path / "prices.toml")
     monkeypatch.chdir("/")
     assert price_of("openai:mine", hosted=False).output == 0.2
+
+
+@pytest.mark.parametrize("ledger", ['{"calls": 0, "tokens": 0, "usd": NaN, "open": {}}', "{}", '{"calls": "3"}',
+                                    '{"calls": 0, "tokens": 0, "usd": 0, "open": []}', "null"])  # fmt: skip
+def test_a_ledger_without_amounts_keeps_no_bound_and_lets_no_call_through(ledger, tmp_path):
+    budget = Budget(tmp_path, Limits(usd=0.01))
+    budget.path.parent.mkdir(parents=True, exist_ok=True)
+    budget.path.write_text(ledger)
+    with pytest.raises(LLMError, match="mend or remove it"):
+        budget.spent()

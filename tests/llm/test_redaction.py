@@ -150,3 +150,13 @@ def test_a_variable_that_holds_words_hides_none(monkeypatch):
         redaction.redact("skip_connect, Convolution 3x3, nor_conv_3x3") == "skip_connect, Convolution 3x3, nor_conv_3x3"
     )
     assert redaction.redact("Tr0ub4dor&3xyz") == redaction.HIDDEN
+
+
+@pytest.mark.parametrize("value", ['"topsecretvalue-one"', "“topsecretvalue-one”", " topsecretvalue-one\n"])
+def test_a_key_is_hidden_as_it_is_sent(value, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", value)
+    assert "topsecret" not in redaction.redact("Incorrect API key provided: topsecretvalue-one")
+    monkeypatch.setenv("OPENAI_API_KEY", "123456789012")
+    assert redaction.redact("key 123456789012") == "key [secret]"
+    monkeypatch.setenv("OPENAI_API_KEY", "none")  # what servers of one's own are given
+    assert redaction.redact("none, skip") == "none, skip"
