@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..spaces.base import ReplySchema
-from ..spaces.reading import split_thoughts
+from ..spaces.thoughts import split_thoughts
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": text}
 

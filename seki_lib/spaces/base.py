@@ -3,7 +3,7 @@
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from random import Random
@@ -94,19 +94,48 @@ class ReplySchema(dict[str, Any]):
         return schema
 
     def choice(self, reply: str) -> str | None:
-        """The choice that a reply names last, or None. Where the form has a line for it, only that line counts."""
-        line = self.called and re.search(rf"\b{self.called}\W+(.*?)(?:\n|\"\s*[,}}]|$)", plain(reply), re.IGNORECASE)
-        named = (line and self.named(line[1])) or self.named(reply)
-        return named[-1] if named else None
+        """The choice that a reply names last, or None. Where the form has a line for it, only such lines count."""
+        line = rf"(?:^|[\n{{,])[^\w\n]{{0,9}}{self.called}\b[^\w\n]{{0,9}}[:=\n]\W*(.*?)(?:\n|\"\s*[,}}]|$)"
+        answers = re.findall(line, plain(reply), re.IGNORECASE) if self.called else []
+        for text in (*reversed(answers), reply):
+            if named := self.named(text):
+                return named[-1]
+        return None
 
     def named(self, reply: str) -> list[str]:
         """All choices that a reply names, the longest of those that begin alike. Thoughts name none."""
+        return [reply] if reply in self.choices else [choice for _, _, choice in self._found(simple(reply))]
+
+    def named_last(self, reply: str) -> list[str]:
+        """The choices that a reply names last: each stands beside the one before it, or both begin a line."""
         if reply in self.choices:
             return [reply]
-        choices = {simple(choice): choice for choice in self.choices}
-        texts = "|".join(re.escape(text) for text in sorted(choices, key=len, reverse=True))
-        found = re.findall(rf"(?<!\w)(?:{texts})(?!\w)", simple(reply)) if choices else []
-        return [choices[text] for text in found]
+        text = "\n".join(simple(line) for line in plain(reply).split("\n"))
+        last: list[str] = []
+        end, began = 0, False
+        for start, stop, choice in self._found(text):
+            begins = re.fullmatch(_BESIDE_CHOICES, text[text.rfind("\n", 0, start) + 1 : start]) is not None
+            if not (begins and began) and not re.fullmatch(_BESIDE_CHOICES, text[end:start]):
+                last = []
+            last.append(choice)
+            end, began = stop, begins
+        return last
+
+    def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """(start, end, choice) of all that a simple text names. See `_words` for what may part its words."""
+        choices = {_words(simple(choice)): choice for choice in self.choices}
+        spelled = (r"[\s:#(,]{1,3}".join(map(re.escape, words)) for words in choices)
+        pattern = "|".join(sorted(spelled, key=len, reverse=True))
+        for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text) if choices else ():
+            yield *match.span(), choices[_words(match[0])]
+
+
+_BESIDE_CHOICES = r"(?:[\W\d]|\b(?:and|then|change|changes|edge|also)\b)*"
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The words of a choice, without what replies put between them: a colon, a comma, a number sign, a bracket."""
+    return tuple(word for word in re.split(r"[\s:#(,]+", text) if word)
 
 
 MOST_CHANGES = 3  # that a strategy is carried out by
@@ -231,11 +260,11 @@ class SearchSpace(ABC, Generic[Architecture]):
         """The architecture of cells that were found complete in a reply. Raises InvalidArchitecture."""
 
     def changed(self, arch: Architecture, reply: str, notation: str | Notation) -> Architecture:
-        """The architecture after the single changes that a reply names, one after another; or the whole one in it.
+        """The architecture after the single changes that a reply names last, one after another; or the whole one in it.
 
         Raises InvalidArchitecture where it names neither.
         """
-        found = ReplySchema.one_of(list(self.edits(arch, notation))).named(reply)
+        found = ReplySchema.one_of(list(self.edits(arch, notation))).named_last(reply)
         if not found:
             return self.read(reply, notation)
         for change in found:

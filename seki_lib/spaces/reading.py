@@ -10,47 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from ..files.errors import InvalidArchitecture
+from .thoughts import split_thoughts
 
 LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
-
-_NAMES = r"think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad|seed:think"
-_OPEN = rf"<(?:{_NAMES})(?:\s[^<>]{{0,200}})?>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
-_CLOSE = rf"</(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>"
-_CHANNEL = r"<\|channel\|>analysis<\|message\|>"  # its end mark also ends replies, so it closes nothing else
-_CHANNEL_END = r"<\|end\|>|<\|start\|>assistant|<\|channel\|>final<\|message\|>"
-_TAG = re.compile(rf"(?P<open>{_OPEN}|{_CHANNEL})|(?P<close>{_CLOSE})|(?P<channel_end>{_CHANNEL_END})", re.IGNORECASE)
-
-
-def split_thoughts(text: str) -> tuple[str, str]:
-    """(reply, thoughts) of what a thinking model wrote.
-
-    A block that is never closed was cut off: all of it is thought. A closing tag without an opening one ends a thought
-    that began with the text, since some chat templates write the opening tag into the prompt.
-    """
-    reply: list[str] = []
-    thoughts: list[str] = []
-    depth = position = 0
-    for tag in _TAG.finditer(text):
-        part = text[position : tag.start()]
-        position = tag.end()
-        if tag["open"]:
-            (thoughts if depth else reply).append(part)
-            depth += 1
-        elif depth:
-            thoughts.append(part)
-            depth -= 1
-        elif tag["channel_end"]:
-            reply.append(part)
-        else:  # all that stands before was thought
-            thoughts += [*reply, part]
-            reply = []
-    (thoughts if depth else reply).append(text[position:])
-    if not thoughts and not position:
-        return text, ""
-    return "".join(reply).strip(), "\n".join(filter(None, (thought.strip() for thought in thoughts)))
 
 
 def clip(text: object) -> str:
@@ -99,6 +65,9 @@ class Run:
     concat: tuple[int, ...] | None = None
 
 
+Numbers = tuple[int, ...]  # that stand beside an operation
+
+
 @dataclass(frozen=True)
 class Form:
     """What a space's architectures look like in a reply."""
@@ -107,6 +76,8 @@ class Form:
     label: Callable[[Named], Any]  # None where a reply does not say
     called: str  # how an error names a label, such as "edge {}"
     per_node: int = 0  # operations that belong to a node's name; 0: nodes are never named
+    numbered: Callable[[Sequence[Numbers]], Sequence[Any] | None] | None = None
+    # the labels of a cell's operations by the numbers beside each; None: they name no cell
     heads: tuple[str, ...] = ()  # one a cell
 
     @property
@@ -117,7 +88,8 @@ class Form:
 
 _KEYWORDS = (
     "operations?|operators?|ops?|types?|names?|edges?|nodes?|steps?|inputs?|from|sources?|src|prev|index|first|second|"
-    "is|use|uses|and|with|cells?|on|of|to|target|applied|e[0-9]|(?:node|edge|step)_?[0-9](?:_[0-9])?"
+    "dst|dest|destination|start|end|"
+    "is|use|uses|and|with|cells?|on|of|to|for|at|target|applied|(?:node|edge|step|[enxv])_?[0-9](?:_?[0-9])?"
 )
 _FILLER = re.compile(rf"(?:[\W_0-9]|\b(?:{_KEYWORDS})(?![a-z])){{0,300}}", re.IGNORECASE)
 _BESIDE = 300  # characters between two operations of one cell
@@ -138,7 +110,7 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     gap = r"(?:[^\w}\n]{0,60}|[^\w}]{0,60}(?=(?:op|operation|operator|type|name|layer|uses?)\W))"
     edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
     beside = r"(?:from|input|source|src|prev|node|index|to|of|on|applied)"
-    origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|\W{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
+    origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|[^\w}}]{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
     changed = rf"(?:(?:from\W)?{word}[^\w\n]{{0,3}}(?:->|\||\bto\b)[^\w\n]{{0,3}})?" if words else ""
     part = rf"(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})"
     record = rf"(?<![a-z])(?=inputs?|first|second){part}\W{{1,60}}{part}\W{{1,60}}{part}"
@@ -227,14 +199,15 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
     found = [form.label(named) for named in run.named]
     if found and found[0] is None:
         if len(run.named) == count:
-            return [run.named]
+            return _in_order(text, run.named, form)
         lines: list[list[Named]] = [[]]
         for before, named in zip([None, *run.named], run.named, strict=False):
             if before and "\n" in text[before.end : named.start]:
                 lines.append([])
             lines[-1].append(named)
         full = [line for line in lines if line and len(line) % count == 0]  # several cells may stand on one line
-        return [line[at : at + count] for line in full for at in range(0, len(line), count)]
+        several = [line[at : at + count] for line in full for at in range(0, len(line), count)]
+        return [cell for unordered in several for cell in _in_order(text, unordered, form)]
     wanted = Counter(order)
     if run.head and form.per_node and len(found) % count:  # one too many under a heading is no cell with a rest
         return []
@@ -244,12 +217,59 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
         while at + count <= len(found):
             labels = found[at : at + count]
             if labels == order or (not in_order and Counter(labels) == wanted):
-                cells.append(sorted(run.named[at : at + count], key=lambda named: order.index(form.label(named))))
+                if not _goes_on(text, run.named, at, at + count):
+                    cells.append(sorted(run.named[at : at + count], key=lambda named: order.index(form.label(named))))
                 at += count - 1
             at += 1
         if cells:
             return cells
     return []
+
+
+def _in_order(text: str, cell: list[Named], form: Form) -> list[list[Named]]:
+    """The cell of operations without labels, by the numbers beside them if there are any; none where they disagree."""
+    if form.numbered is None:
+        return [cell]
+    ways = [way for way in _beside(text, cell) if sum(map(bool, way)) > 1]  # one alone is said of the whole cell
+    if not ways:
+        return [cell]
+    for labels in map(form.numbered, ways):
+        if labels and Counter(labels) == Counter(form.labels):
+            order = [form.labels.index(label) for label in labels]
+            return [[cell[order.index(n)] for n in range(len(cell))]]
+    return []
+
+
+def _beside(text: str, cell: list[Named]) -> list[list[Numbers]]:
+    """The numbers beside each operation: those before it, those after it, and those on its line."""
+    line_begins = [text[max(0, named.start - _BESIDE) : named.start].rpartition("\n")[2] for named in cell]
+    line_ends = [text[named.end : named.end + _BESIDE].partition("\n")[0] for named in cell]
+    between = [text[one.end : other.start] for one, other in pairwise(cell)]
+    opens = "{" if all("{" in gap for gap in between) else "\n"  # a record of several lines, or a line
+    begin = text[max(0, cell[0].start - _BESIDE) : cell[0].start].rpartition(opens)[2]
+    sides = [[begin, *between], [*between, line_ends[-1]]]
+    if all("\n" in gap for gap in between):
+        sides.append([begin + end for begin, end in zip(line_begins, line_ends, strict=True)])
+    ways = []
+    for around in sides:
+        numbers = [[int(digit) for digit in re.findall("[0-9]", words)] for words in around]
+        sources = [
+            [named.source] if found and named.source >= 0 else [] for found, named in zip(numbers, cell, strict=True)
+        ]
+        ways.append([(*found, *source) for found, source in zip(numbers, sources, strict=True)])
+    return ways
+
+
+def _goes_on(text: str, named: list[Named], start: int, end: int) -> bool:
+    """Whether a record holds more than these operations: another one stands before or after, with but a comma between.
+
+    It names a label twice then, and which of the two is meant is not for us to say.
+    """
+    around = [(start - 1, start), (end - 1, end)]
+    return any(
+        a >= 0 and b < len(named) and re.fullmatch(r"[\"'\s]*,[\"'\s]*", text[named[a].end : named[b].start])
+        for a, b in around
+    )
 
 
 def _architectures(text: str, form: Form, words: tuple[str, ...]) -> tuple[list[tuple[int, list[Run]]], list[Run]]:
@@ -347,4 +367,9 @@ def _missing(text: str, runs: list[Run], form: Form) -> str:
     left = list((Counter(form.labels) - Counter(labels)).elements())
     if labels[0] is not None and left:
         return f"{where}the reply names no operation for {form.called.format(left[0])}"
+    if len(labels) == len(form.labels):
+        return f"{where}the numbers beside the {len(labels)} operations do not say which of them belongs where"
+    twice = next(iter(Counter(labels) - Counter(form.labels)), None)
+    if twice is not None:
+        return f"{where}the reply names more than one operation for {form.called.format(twice)}"
     return f"{where}{len(form.labels)} operations expected, {len(labels)} found in the reply"

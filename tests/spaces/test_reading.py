@@ -130,11 +130,65 @@ def test_a_line_an_edge_is_read(name, form, around):
         assert SPACES[name].read(around.format(lines(form, name, arch)), "names") == arch
 
 
+LABELS = ["node{a}->node{b}: {op}", "node_{a} -> node_{b}: {op}", "n{a}->n{b}: {op}", "{b}<-{a}: {op}", "{a}{b}: {op}",
+          "e{a}{b}={op}", "edge{a}{b}: {op}", "{a}:{b}: {op}", "{a}/{b}: {op}", "({a})->({b}): {op}",
+          "[{a}][{b}] = {op}",
+          "cell[{a}][{b}] = '{op}'", "edge {i}: {op}", "edge #{i}: {op}", "e{k}: {op}", "E{i} = {op}", "{k}) {op}",
+          "[{i}] {op}", '"edge_{k}": "{op}",', '{{"edge": {k}, "op": "{op}"}},', '{{"op": "{op}", "edge": {k}}},',
+          '{{\n "edge": {k},\n "op": "{op}"\n}},', "{{'src': {a}, 'dst': {b}, 'type': '{op}'}},",
+          "{{'op': '{op}', 'start': {a}, 'end': {b}}},", "add_edge({a}, {b}, op='{op}')", "Edge({a}, {b}, '{op}')",
+          "{op} from {a} to {b}", "{op} ({a}->{b})", "{op} ({a}, {b})", "{op} for edge {i}", "{op} at edge {k}",
+          "{op}: {a} → {b}", "{op} — {a}–{b}", "x{b} = {op}(x{a})"]  # fmt: skip
+PLACELESS = {"- {op}", "{op}", "'{op}',"}  # an operation a line, in the space's order
+OTHER = [
+    "node {b} takes node {a} through {op}",
+    "out {b}: {op}",
+    "{op} {b}",
+    "stage {a}.{b}.{i}: {op}",
+    "{op} 0.{i}{k}",
+]
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("form", LABELS + [form for form in LINES if form not in PLACELESS] + OTHER)
+def test_operations_in_any_order_are_read_by_what_stands_beside_them_or_refused_and_never_by_their_place(name, form):
+    rng = random.Random(form)
+    for arch in cells(name, 6):
+        numbered = list(enumerate(zip(EDGES, arch.edges, strict=True), 1))
+        rng.shuffle(numbered)
+        reply = "\n".join(form.format(i=i, k=i - 1, a=a, b=b, op=op) for i, ((a, b), op) in numbered)
+        if form in LABELS:
+            assert SPACES[name].read(reply, "names") == arch
+            continue
+        try:
+            assert SPACES[name].read(reply, "names") == arch
+        except InvalidArchitecture:
+            assert form in OTHER or form == "('{op}', {a}),"  # what leads to which node is not said
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("at", range(6))
+@pytest.mark.parametrize("where", [0, -1])
+def test_an_edge_that_a_record_names_twice_is_refused(name, at, where):
+    arch = cells(name, 1)[0]
+    fields = [f'"{edge}": "{operation}"' for edge, operation in zip(EDGE_NAMES, arch.edges, strict=True)]
+    fields.insert(where % 7, f'"{EDGE_NAMES[at]}": "none"')
+    with pytest.raises(InvalidArchitecture, match=f"more than one operation for edge {EDGE_NAMES[at]}"):
+        SPACES[name].read("{" + ", ".join(fields) + "}", "names")
+
+
 @pytest.mark.parametrize("name", SIX)
 @pytest.mark.parametrize("row", [" ", ", ", "','", '", "', "\t", " | ", "; "])
 def test_six_words_in_a_row_are_read(name, row):
     for arch in cells(name):
-        for reply in ("{}", "['{}']", "{} I hope that helps", "so: {}.\nThe skip_connect is kept, none is not."):
+        for reply in (
+            "{}",
+            "['{}']",
+            "{} I hope that helps",
+            "so: {}.\nThe skip_connect is kept, none is not.",
+            "Cell 3: {}",
+            "{} are 6 operations",
+        ):
             assert SPACES[name].read(reply.format(row.join(arch.edges)), "names") == arch
 
 

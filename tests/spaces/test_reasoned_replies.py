@@ -31,6 +31,16 @@ def test_the_change_on_its_line_counts_and_not_one_in_the_sentences(form):
     assert CHANGE.choice(EDITS[2]) == EDITS[2] and CHANGE.choice("none of them") is None
 
 
+@pytest.mark.parametrize(
+    "spelled", ["Change: {}", "change: {}", "**Change:** {}", "## Change\n{}", '{{"Change": "{}"}}']
+)
+def test_of_several_answers_the_last_counts(spelled):
+    reply = "\n".join(
+        [spelled.format(EDITS[0]), "I would rather change it once more.", spelled.format(EDITS[4]), "Done."]
+    )
+    assert CHANGE.choice(reply) == EDITS[4]
+
+
 def test_a_cell_on_its_line_is_read():
     cell = SPACE.random(Random(2))
     schema = ReplySchema.reasoned(SPACE.reply_schema("edges"), "Pattern", "New cell")
@@ -61,6 +71,38 @@ def test_several_changes_are_made_one_after_another_and_two_of_one_edge_are_refu
     assert sum(a != b for a, b in zip(arch.edges, both.edges, strict=True)) == 2
     with pytest.raises(InvalidArchitecture, match="does not fit"):
         SPACE.changed(arch, f"{EDITS[0]}; {EDITS[1]}", "edges")
+
+
+@pytest.mark.parametrize("notation", ["names", "words", "edges"])
+@pytest.mark.parametrize(
+    ("reply", "made"),
+    [
+        ("Not {0}. I choose {1}", [1]),
+        ("I first thought of {0}, but that pools too much.\n\nChange: {1}", [1]),
+        ("{0}; {1}", [0, 1]),
+        ("1. {0}\n2. {1}", [0, 1]),
+        ("- {0} (it keeps detail)\n- {1} (it pools less)", [0, 1]),
+        ("Change 1: {0}, since it is cheap.\nChange 2: {1}, since it is wide.", [0, 1]),
+        ("{0} and then {1}", [0, 1]),
+        ('{{"changes": ["{0}", "{1}"]}}', [0, 1]),
+        ("<think>{0}</think>{1}", [1]),
+    ],
+)
+def test_what_a_reply_takes_back_is_not_made(reply, made, notation):
+    arch = SPACE.random(Random(1))
+    edits = list(SPACE.edits(arch, notation))
+    offered = [edits[0], edits[-1]]
+    expected = SPACE.changed(arch, "; ".join(offered[i] for i in made), notation)
+    assert SPACE.changed(arch, reply.format(*offered), notation) == expected
+
+
+@pytest.mark.parametrize("signs", [("edge ", "Edge #"), (" from", ": from"), ("edge 1", "**edge 1**"), (" fr", " (fr")])
+def test_a_change_is_read_with_the_signs_that_replies_put_between_its_words(signs):
+    arch = SPACE.random(Random(1))
+    change, child = next(iter(SPACE.edits(arch, "words").items()))
+    assert SPACE.changed(arch, change.replace(*signs), "words") == child
+    beside, same_child = next(iter(SPACE.edits(arch, "edges").items()))
+    assert SPACE.changed(arch, beside.replace(",", ":"), "edges") == same_child
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seki_lib.spaces.reading import split_thoughts
+from seki_lib.spaces.thoughts import split_thoughts
 
 
 @pytest.mark.parametrize(
