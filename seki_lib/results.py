@@ -19,7 +19,8 @@ from typing import Any
 
 from .files.checkout import RESULTS
 from .files.errors import RunError, SettingError
-from .files.jsonl import read_if_whole, read_json, read_lines
+from .files.jsonl import read_json, read_lines
+from .files.run_folder import read_config, read_result, read_rounds, result_if_whole
 from .spaces import get_space
 
 
@@ -37,7 +38,7 @@ class Result:
     @cached_property
     def result(self) -> dict[str, Any]:
         """What came of it and what it took. Raises RunError if it is missing or damaged."""
-        return read_json(self.folder / "result.json")
+        return read_result(self.folder)
 
     @property
     def seed(self) -> int:
@@ -47,6 +48,11 @@ class Result:
 
 class SearchResult(Result):
     """A finished search."""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What decided it. Raises RunError if it is missing or damaged."""
+        return read_config(self.folder)
 
     @property
     def llm(self) -> str:
@@ -66,7 +72,7 @@ class SearchResult(Result):
     @property
     def scoring_seconds(self) -> float:
         """Seconds that f took for all cells."""
-        return float(sum(record["seconds"] for record in read_lines(self.folder / "history.jsonl")))
+        return float(sum(record["seconds"] for record in read_rounds(self.folder)))
 
 
 class TrainingResult(Result):
@@ -275,7 +281,7 @@ def folder_name(llm: str) -> str:
 
 def is_finished(folder: Path) -> bool:
     """Whether all rounds were run and the final cell was read; a damaged result is said and made again."""
-    return read_if_whole(folder / "result.json") is not None
+    return result_if_whole(folder) is not None
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:

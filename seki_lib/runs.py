@@ -25,8 +25,9 @@ from . import __version__
 from .evaluators import by_supernet, get_evaluator
 from .files.errors import LLMError, RunError, SettingError
 from .files.fingerprint import fingerprint, set_aside
-from .files.jsonl import read_json, read_lines, write_json, write_lines, write_text
+from .files.jsonl import is_there, read_text, write_json, write_lines, write_text
 from .files.lock import locked
+from .files.run_folder import read_config, read_requests
 from .files.user_input import variant_of
 from .llm import get_llm
 from .llm.budget import Budget
@@ -44,7 +45,11 @@ from .spaces import get_space
 def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> SearchConfig:
     """The profile's sizes, asked the way this LLM likes to be asked; a replayed LLM brings the settings of its run."""
     if llm.recorded:
-        return replace(SearchConfig(**llm.recorded["search"]), seed=seed, **changes)
+        try:
+            config = SearchConfig(**llm.recorded["search"])
+        except TypeError as error:
+            raise RunError(f"{llm.name} has settings that no search has ({error}): another version made it.") from None
+        return replace(config, seed=seed, **changes)
     config = SearchConfig(rounds=profile.rounds, lam=profile.lam, k=profile.k, xi=profile.xi, seed=seed)
     return replace(config, **{"notation": llm.notation, "strategy": llm.strategy} | changes)
 
@@ -153,10 +158,10 @@ def fork_run(
         if not (folder / "history.jsonl").exists():
             _require_common(parent, asked.description, round)
             shared = first_rounds(of, profile, results, round + 1)
-            calls = [line for line in read_lines(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
+            calls = [line for line in read_requests(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
             known = {call["key"] for call in calls}  # what a notebook asked here before stays: it was paid for
-            calls += [line for line in read_lines(folder / "transcript.jsonl") if line["key"] not in known]
+            calls += [line for line in read_requests(folder / "transcript.jsonl") if line["key"] not in known]
             write_lines(folder / "transcript.jsonl", calls)
             write_lines(folder / "history.jsonl", [asdict(record) for record in shared])
     return search_run(spec, profile, results, on_step=on_step, **changes)
@@ -169,7 +174,7 @@ def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
     """Raise RunError unless the self-evolution rounds up to `round` of both runs must be the same."""
     if not (parent / "config.json").exists():
         raise RunError(f"{parent} holds no run to fork from: run it first.")
-    there = read_json(parent / "config.json")
+    there = read_config(parent)
     free = {"run.variant", *(f"search.{name}" for name in AFTER_SELF_EVOLUTION)}
     differing = [key for key in differences(there, here) if key not in free]
     if differing:
@@ -187,7 +192,7 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int) -> 
     records = Repository(folder / "history.jsonl").records[:count]
     if 1 <= count <= len(records):
         return records
-    if count >= 1 and (folder / "transcript.jsonl").exists():
+    if count >= 1 and is_there(folder / "transcript.jsonl"):
         with walk(spec, profile, results, prompts=kept_prompts(folder)) as search:
             search.llm = Recorder(folder / "transcript.jsonl", None)
             try:
@@ -204,8 +209,8 @@ def kept_prompts(folder: Path) -> Prompts | None:
     paths = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES}
     if not paths["critique"].exists():
         return None
-    default = Prompts.load(read_json(folder / "config.json")["llm"]["templates"])
-    own = {stage: path.read_text(encoding="utf-8-sig") for stage, path in paths.items() if path.exists()}
+    default = Prompts.load(read_config(folder)["llm"]["templates"])
+    own = {stage: read_text(path) for stage, path in paths.items() if path.exists()}
     prompts = Prompts(default.texts | own)  # a stage that the kit has since then is the default one
     return None if prompts == default else prompts
 
@@ -272,7 +277,7 @@ class _Run:
         """
         if not is_finished(self.folder):
             return
-        there = read_json(self.folder / "config.json")
+        there = read_config(self.folder)
         differing = differences(there, self.description)
         if self.spec.variant != "default" and "=" not in self.spec.variant:
             asked_for = asked_for | {*self.description["search"], *VARIABLES}
@@ -310,7 +315,7 @@ class _Run:
             write_json(path, self.description | ({"prices": [price]} if price else {}))
             return
         advice = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
-        there = read_json(path, advice)
+        there = read_config(folder, advice)
         if not (differing := differences(there, self.description)):
             if "asked" not in there:  # made before runs kept it
                 there = there | {"asked": self.description["asked"]}
@@ -350,7 +355,7 @@ def _fallbacks_allowed() -> bool:
 def _earlier_transcripts(folder: Path, description: dict[str, Any]) -> list[Path]:
     """Transcripts of runs that were set aside from here: what the same LLM answered there is not asked again."""
     aside = sorted(folder.parent.parent.glob(f"{glob.escape(folder.parent.name)},code=*/{folder.name}/config.json"))
-    same = [path for path in aside if read_json(path)["llm"] == description["llm"]]
+    same = [path for path in aside if read_config(path.parent)["llm"] == description["llm"]]
     return [path.with_name("transcript.jsonl") for path in same]
 
 

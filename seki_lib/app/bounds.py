@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..files.jsonl import read_json, read_lines
+from ..files.jsonl import read_json
+from ..files.run_folder import read_rounds
 from ..llm import get_llm
 from ..llm.budget import KINDS, Budget
 from ..llm.prices import as_of, price_of
@@ -76,5 +77,5 @@ def rounds_left(need: Search, edition: Edition, results: Path) -> tuple[int, int
 
 def stages_left(folder: Path, rounds: int, lam: int) -> tuple[int, int]:
     """Rounds of self-evolution and of inspiration that the history in this folder does not hold."""
-    done = max(0, len(list(read_lines(folder / "history.jsonl"))) - 1)
+    done = max(0, len(list(read_rounds(folder))) - 1)
     return max(0, lam - done), rounds - max(done, lam)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..files.checkout import RESULTS
 from ..files.errors import RunError
-from ..files.jsonl import read_if_whole, read_json, write_json
+from ..files.jsonl import write_json
+from ..files.run_folder import read_config, result_if_whole
 from ..llm import DEFAULT_LLM
 from ..llm.budget import Limits
 from ..loggers import chosen
@@ -60,8 +61,9 @@ def claim(folder: Path, asked: dict[str, Any]) -> None:
 
     Folders from before hold no config.json, and their result names its LLM. Raises RunError.
     """
-    path, earlier = folder / "config.json", read_if_whole(folder / "result.json")
-    there = read_json(path) if path.exists() else {"llm": asked["llm"] | {"name": earlier["llm"]}} if earlier else asked
+    path, earlier = folder / "config.json", result_if_whole(folder)
+    old = {"llm": asked["llm"] | {"name": earlier["llm"]}} if earlier else asked
+    there = read_config(folder) if path.exists() else old
     if differing := differences(there, asked):
         raise RunError(
             f"{folder} holds answers by other settings ({', '.join(differing)}). Next: another folder, --results DIR"

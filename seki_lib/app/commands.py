@@ -19,8 +19,9 @@ from tyro.conf import Positional
 from ..evaluators import by_supernet, get_evaluator
 from ..files.checkout import RESULTS, ROOT, require_checkout
 from ..files.errors import SettingError, look_up
-from ..files.jsonl import read_json, write_json
+from ..files.jsonl import write_json
 from ..files.lock import locked
+from ..files.run_folder import read_result
 from ..files.user_input import variant_of
 from ..forks import run_longest, run_settings
 from ..llm import get_llm
@@ -120,7 +121,7 @@ class SearchCommand(Searched):
                 log.step(step)
 
             folder = search_run(spec, profile, self.results, prompts=prompts, on_step=on_step, **changes)
-        if caveat := read_json(folder / "result.json").get("caveat"):
+        if caveat := read_result(folder).get("caveat"):
             print(f"seed {self.seed}  {caveat}")
         print(f"seed {self.seed}  done: {folder}")
 

@@ -28,7 +28,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.display import display
 
 from ..files.errors import SekiError, look_up
-from ..files.jsonl import read_json
+from ..files.run_folder import read_result
 from ..files.user_input import variant_of
 from ..llm import LLM, get_llm
 from ..llm.base import Message, Question
@@ -176,7 +176,7 @@ class Bench:
         named = changes | ({"prompts": prompts.hash} if edited else {})
         spec = replace(self.spec, seed=seed, llm=llm, variant=variant_of(named))
         folder = search_run(spec, self.profile, self.results, prompts=edited, **changes)
-        return float(read_json(folder / "result.json")["score"])
+        return float(read_result(folder)["score"])
 
     def cell_magic(self, line: str, cell: str) -> None:
         """`%%prompt`: check the template, put it in place, show it. A mistake is one sentence, without a traceback."""

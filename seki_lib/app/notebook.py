@@ -16,7 +16,8 @@ from typing import Any
 
 from ..files.checkout import RESULTS, ROOT, require_checkout
 from ..files.errors import SekiError, SettingError, look_up
-from ..files.jsonl import read_lines, write_text
+from ..files.jsonl import write_text
+from ..files.run_folder import read_requests
 from ..files.user_input import user_path, whole_number
 from ..llm import DEFAULT_LLM, split_name
 from ..llm.local import WARMER
@@ -113,7 +114,7 @@ def spec_of(setup: Setup, seed: int | None = None, *, space: str = "", task: str
 
 def require_rounds(spec: RunSpec, results: Path, rounds: int) -> None:
     """Raise NotebookError, naming the next step, unless the transcript of a run reaches this round."""
-    calls = read_lines(spec.folder(results) / "transcript.jsonl")
+    calls = read_requests(spec.folder(results) / "transcript.jsonl")
     there = max((call["round"] or 0 for call in calls), default=0)
     if there < rounds:
         lacks = f"{spec.folder(results)} holds {there} of the {rounds} rounds needed here."

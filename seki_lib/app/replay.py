@@ -18,7 +18,8 @@ from ..evaluators import Evaluation, Evaluator, get_evaluator
 from ..evaluators.trans101_table import TASKS as TRANS101
 from ..files.assets import locate
 from ..files.errors import AssetError, RunError, SekiError, UnknownName
-from ..files.jsonl import read_json, write_json
+from ..files.jsonl import read_json, read_text, write_json
+from ..files.run_folder import read_config, read_result
 from ..forks import by_chance
 from ..llm.transcript import Recorder
 from ..paper import Edition, Search, needs_of
@@ -131,8 +132,8 @@ def declared(kept: Path, edition: Edition) -> list[Path]:
 
 def walk(folder: Path) -> None:
     """Walk Algorithm 1 by a search's transcript and history. Raises SekiError unless its history comes of it."""
-    config, records = read_json(folder / "config.json"), read_history(folder / "history.jsonl")
-    texts = {stage: (folder / "prompts" / f"{stage}.md.j2").read_text(encoding="utf-8-sig") for stage in VARIABLES}
+    config, records = read_config(folder), read_history(folder / "history.jsonl")
+    texts = {stage: read_text(folder / "prompts" / f"{stage}.md.j2") for stage in VARIABLES}
     llm = Recorder(folder / "transcript.jsonl", None, name=config["llm"]["name"])
     space, settings = get_space(config["run"]["space"]), SearchConfig(**config["search"])
     search = Walk(space, Kept(config, records), llm, Prompts(texts), Repository(), settings)
@@ -149,7 +150,7 @@ def require_own_result(folder: Path) -> list[Record]:
     The final values are looked up again where a table gives them and is on this machine.
     """
     config, result, records = (
-        read_json(folder / "config.json"), read_json(folder / "result.json"), read_history(folder / "history.jsonl"),
+        read_config(folder), read_result(folder), read_history(folder / "history.jsonl"),
     )  # fmt: skip
     asked = config["search"]["rounds"] + 1
     if len(records) != asked:

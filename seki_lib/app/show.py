@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..files.errors import RunError
-from ..files.jsonl import read_json, read_lines
+from ..files.jsonl import is_there, read_json, read_lines
+from ..files.run_folder import read_config, read_result, read_rounds
 from ..llm.prices import as_of, prices
 from ..llm.transcript import totals
 from ..report.tables import describe_cost
@@ -32,7 +33,7 @@ def describe(folder: Path) -> str:
 
 def prices_of(folder: Path) -> Iterator[str]:
     """What the tokens of a search cost on every LLM with a known price, a line each. Raises RunError."""
-    if not (folder / "transcript.jsonl").is_file():
+    if not is_there(folder / "transcript.jsonl"):
         raise RunError(f"{folder} has no transcript.jsonl: it asked no LLM. {WHERE}")
     took = totals(folder / "transcript.jsonl")
     yield f"measured: {describe_cost(took)}"
@@ -45,7 +46,8 @@ def prices_of(folder: Path) -> Iterator[str]:
 def _lines(folder: Path) -> Iterator[str]:
     config, is_finished = read_json(folder / "config.json"), (folder / "result.json").is_file()
     if run := config.get("run"):
-        history = list(read_lines(folder / "history.jsonl"))
+        config = read_config(folder)
+        history = list(read_rounds(folder))
         yield f"{config['llm']['name']} on {run['space']}/{run['task']}, {config['data']['sentence']}"
         yield f"{len(history)} of {config['search']['rounds'] + 1} evaluations"
         if history and not is_finished:
@@ -59,7 +61,7 @@ def _lines(folder: Path) -> Iterator[str]:
         if epochs and not is_finished:
             yield f"last epoch: {json.dumps(epochs[-1], ensure_ascii=False)}"
     if is_finished:
-        yield json.dumps(read_json(folder / "result.json"), indent=1, ensure_ascii=False)
+        yield json.dumps(read_result(folder), indent=1, ensure_ascii=False)
     if run:
         yield f"the LLM took {describe_cost(totals(folder / 'transcript.jsonl'))}"
     if (folder / "fork.json").is_file():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..files.errors import look_up
+from ..files.errors import UnknownName, look_up
 from ..files.source import DataSource
 from .analog import analog
 from .base import Evaluation, Evaluator
@@ -42,5 +42,7 @@ def get_evaluator(name: str, /, *, space: str, task: str, **options: Any) -> Any
     name, _, kind = name.partition(":")
     if kind:
         look_up(f"kind of {name}", KINDS.get(name, {}), kind)
+        if options.get("kind", kind) != kind:
+            raise UnknownName(f"{name}:{kind} names its kind already: kind={options['kind']!r} is another one")
         options["kind"] = kind
     return look_up("evaluator", EVALUATORS, name)(space=space, task=task, **options)

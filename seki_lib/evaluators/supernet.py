@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.errors import RunError, look_up
-from ..files.jsonl import read_json
+from ..files.run_folder import read_result
 from ..files.source import DataSource
 from ..spaces import get_space
 from ..training.machine import trained_on
@@ -35,7 +35,7 @@ class SupernetEvaluator(Evaluator):
         self.folder = (spec := replace(spec, dataset=self.dataset)).folder(results)
         if not (self.folder / "result.json").is_file():
             raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command(results)}" trains it.')
-        self.trained: dict[str, Any] = read_json(self.folder / "result.json")
+        self.trained: dict[str, Any] = read_result(self.folder)
         self._device = device
         self._known: dict[Any, Evaluation] = {}
 

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import cached_property
+from math import isnan
 from typing import Any
 
 from ..files.errors import AssetError, UnknownName, look_up
@@ -64,7 +65,12 @@ class Tabular(Evaluator):
         return sorted(row[self._column] for row in self._table.rows.values())
 
     def rank(self, score: float) -> int:
-        """1 + how many cells of the space have a higher score: the best cell's is 1, and ties share the lowest rank."""
+        """1 + how many cells of the space have a higher score: the best cell's is 1, and ties share the lowest rank.
+
+        Raises ValueError for NaN, which has no rank.
+        """
+        if isnan(score):
+            raise ValueError("a score that is not a number has no rank")
         return 1 + len(self._scores) - bisect_right(self._scores, score)
 
     def top(self) -> list[str]:

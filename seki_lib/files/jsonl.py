@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import RunError, say_once
+from .shape import Shape, require_shape
 
 ROOM = 1 << 16  # bytes that `require_room` asks for: more than one line of a transcript
 
 
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
-    """Run a block that reads or writes `path`. Raises RunError in place of any OSError of the block."""
+    """Run a block that reads or writes `path`. Raises RunError in place of any OSError or UnicodeError of the block."""
     try:
         yield
     except BrokenPipeError:  # whoever read the printed lines has gone; the files are well
         raise
+    except UnicodeError as error:
+        raise RunError(f"{path} is damaged: it is no text in UTF-8 ({error}). Put a good copy of it there.") from None
     except OSError as error:
         raise RunError(
             f"{path} cannot be written or read ({error.strerror or error}). What was saved is kept: make room, allow "
@@ -50,8 +53,9 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
         new = not path.exists()
         _unpack(path)
         with path.open("ab+", buffering=0) as file:
-            file.truncate(_end_of_lines(file))
+            file.truncate(end := _end_of_lines(file))
             file.seek(0, os.SEEK_END)
+            line = line if _ends_line(file, end) else b"\n" + line
             if file.write(line) != len(line):
                 raise OSError("only a part of the line was taken")
             os.fsync(file.fileno())
@@ -74,13 +78,28 @@ def require_room(path: Path) -> None:
 
 
 def _end_of_lines(file: IO[bytes]) -> int:
-    """Offset just after the last newline, 0 if there is none."""
+    """Offset just after the last whole line, 0 if there is none. One that only lacks its newline is whole."""
     end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - 1))
-    if file.read(1) == b"\n":
+    if _ends_line(file, end):
         return end
     file.seek(0)
-    return file.read(end).rfind(b"\n") + 1
+    content = file.read(end)
+    last = content.rfind(b"\n") + 1
+    return end if _is_whole(content[last:]) else last
+
+
+def _ends_line(file: IO[bytes], end: int) -> bool:
+    """Whether a new line may begin at this offset."""
+    file.seek(max(0, end - 1))
+    return file.read(1) in (b"\n", b"")
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether this is a record: no beginning of one is."""
+    try:
+        return bool(_object(line))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -88,11 +107,13 @@ def _json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
 
 
-def _object(content: bytes) -> dict[str, Any]:
-    """The JSON object that this is. Raises ValueError, or RecursionError where it is nested too deep."""
+def _object(content: bytes, shape: Shape = None) -> dict[str, Any]:
+    """The JSON object that this is, of this shape. Raises ValueError, or RecursionError where it is nested too deep."""
     value = json.loads(content)
     if not isinstance(value, dict):
         raise ValueError("no JSON object")
+    if shape:
+        require_shape(value, shape)
     return value
 
 
@@ -103,8 +124,8 @@ def _packed(path: Path) -> Path:
 def _unpacked(path: Path) -> bytes:
     try:
         return lzma.decompress(_packed(path).read_bytes())
-    except lzma.LZMAError as error:
-        raise OSError(f"{_packed(path).name} is damaged: {error}") from None
+    except (lzma.LZMAError, EOFError) as error:
+        raise RunError(f"{_packed(path)} is damaged: {error}. Put a good copy of it there.") from None
 
 
 def _unpack(path: Path) -> None:
@@ -120,22 +141,26 @@ def is_there(path: Path) -> bool:
 
 
 def read_lines(
-    path: Path, read: Callable[[dict[str, Any]], Any] = lambda line: line, advice: str = "Remove that line"
+    path: Path,
+    read: Callable[[dict[str, Any]], Any] = lambda line: line,
+    advice: str = "Remove that line",
+    shape: Shape = None,
 ) -> Iterator[Any]:
     """What `read` makes of the records of a file, oldest first; nothing if there is no file.
 
-    A kept file may be packed, as `<name>.xz`. A last line without its newline was being written when the process died:
-    it is passed over. Raises RunError that names a damaged line and ends in `advice`: one that is no JSON object, or
-    that `read` refuses with a ValueError, TypeError, KeyError or AttributeError.
+    A kept file may be packed, as `<name>.xz`. A last line that breaks off was being written when the process died: it
+    is passed over. Raises RunError that names a damaged line and ends in `advice`: one that is no JSON object, is of
+    another shape, or that `read` refuses with a ValueError, TypeError, KeyError or AttributeError.
     """
     with on_disk(path):
         if not is_there(path):
             return
-        *lines, _unfinished = (path.read_bytes() if path.exists() else _unpacked(path)).split(b"\n")
+        *lines, last = (path.read_bytes() if path.exists() else _unpacked(path)).split(b"\n")
+    lines += [last] * _is_whole(last)
     for number, line in enumerate(lines, start=1):
         try:
-            found = read(_object(line))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            found = read(_object(line, shape))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise RunError(
                 f"{path}, line {number} is damaged ({reason}). {advice}: the same command goes on."
@@ -143,20 +168,38 @@ def read_lines(
         yield found
 
 
-def read_json(
-    path: Path, advice: str = "Put a good copy of it there, or move its folder away to start anew"
-) -> dict[str, Any]:
-    """The object that a JSON file holds. Raises RunError that names the file if it is missing, empty or damaged."""
+class _Object(dict[str, Any]):
+    """What a JSON file holds. A field that is asked for and is not there is an error of the file."""
+
+    def __init__(self, fields: dict[str, Any], path: Path):
+        super().__init__(fields)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise RunError(f"{self.path} is damaged (it has no {name}). {GOOD_COPY}.")
+
+
+GOOD_COPY = "Put a good copy of it there, or move its folder away to start anew"
+
+
+def read_json(path: Path, advice: str = GOOD_COPY, shape: Shape = None) -> dict[str, Any]:
+    """The object that a JSON file holds. Raises RunError that names the file if it is missing, empty or damaged.
+
+    shape: what it must look like, see `files.shape`. To ask for another field that it lacks is a RunError too.
+    """
     with on_disk(path):
         content = path.read_bytes()
     try:
-        return _object(content)
+        value = json.loads(content, object_hook=lambda fields: _Object(fields, path))
+        require_shape(value, shape or {})
     except (ValueError, RecursionError) as error:
         reason = str(error) if content.strip() else "it is empty"
         raise RunError(f"{path} is damaged ({reason}). {advice}.") from None
+    found: dict[str, Any] = value
+    return found
 
 
-def read_if_whole(path: Path, say: Callable[[str], None] = say_once) -> dict[str, Any] | None:
+def read_if_whole(path: Path, say: Callable[[str], None] = say_once, shape: Shape = None) -> dict[str, Any] | None:
     """The object of a JSON file that closes a piece of work; None if it is missing, or damaged, which is said.
 
     say: takes that sentence. Whoever gets None does the last step again.
@@ -165,10 +208,16 @@ def read_if_whole(path: Path, say: Callable[[str], None] = say_once) -> dict[str
         if not path.is_file():
             return None
     try:
-        return read_json(path, advice="It is made again from what stands beside it")
+        return read_json(path, "It is made again from what stands beside it", shape)
     except RunError as error:
         say(str(error))
         return None
+
+
+def read_text(path: Path) -> str:
+    """A text file, with or without a byte order mark. Raises RunError if it is missing or not UTF-8."""
+    with on_disk(path):
+        return path.read_text(encoding="utf-8-sig")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ __all__ = ["DEFAULT_LLM", "LLM", "PROVIDERS", "CallSeed", "Completion", "Message
 
 def split_name(name: str) -> tuple[str, str]:
     """`provider:model` as a pair. Raises UnknownName, which lists the providers."""
-    provider, colon, model = name.partition(":")
+    provider, colon, model = name.partition(":") if isinstance(name, str) else ("", "", "")
     if provider not in PROVIDERS or not colon or not (model or provider in NAMELESS):
         shown = [provider for provider in PROVIDERS if provider != "scripted"]  # which answers in tests only
         valid = ", ".join(f"{provider}:" + ("" if provider in NAMELESS else "<model>") for provider in shown)

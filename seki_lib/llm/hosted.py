@@ -5,6 +5,7 @@ that may pass, are asked for again; optional parameters that the server refuses 
 own retries are off: each request is counted and recorded (`LLM.ask`), and theirs could not be.
 """
 
+import math
 import os
 import re
 import time
@@ -18,7 +19,7 @@ from typing import Any
 from ..files.errors import LLMError
 from .base import LATER, LLM, TIME_LIMIT, Completion, Message, NoReply, Question
 from .redaction import LogFilter, redact, trimmed
-from .response import TOO_LONG, error_in, error_words, is_hopeless, parsed, read_reply, refused_parameters
+from .response import TOO_LONG, error_in, error_words, is_hopeless, parsed, read_reply, refused_parameters, status_in
 from .schemas import in_words, unwrap
 from .thinking import FIRST, Room
 
@@ -109,8 +110,8 @@ class HostedLLM(LLM):
         except Exception as error:
             raise LLMError(redact(f"{self.name}: {type(error).__name__}: {error}"[: 2 * CLIP])) from None
         body = parsed(response.content)
-        if isinstance(body, dict) and error_in(body):
-            raise self._refusal(response, request)
+        if failed := error_in(body):
+            raise self._refusal(response, request, failed)
         reply = self._reply(response, body, allowed)
         return replace(reply, text=unwrap(reply.text, question.schema))
 
@@ -148,9 +149,13 @@ class HostedLLM(LLM):
         stop = f"{self.name}: the request cannot be sent to {_address(error.request)}: {what}" if wrong else ""
         return NoReply(what, billed=not never_sent and not wrong, stop=stop)
 
-    def _refusal(self, response: Any, request: dict[str, Any]) -> NoReply:
-        """What a request comes to that was refused: it is sent again later, at once in another form, or never."""
-        status, body, url = response.status_code, parsed(response.content), _address(response.request)
+    def _refusal(self, response: Any, request: dict[str, Any], error: dict[str, Any] | None = None) -> NoReply:
+        """What a request comes to that was refused: it is sent again later, at once in another form, or never.
+
+        error: what a body of status 2xx says of it.
+        """
+        body, url = error or parsed(response.content), _address(response.request)
+        status = status_in(error) if error else response.status_code
         words = redact(error_words(body) or response.text.strip() or response.reason_phrase)[:CLIP]
         failure = NoReply(words if status < 300 else f"HTTP {status}: {words}", status, _identity(response))
         sent = request.keys() | {message["role"] for message in request["messages"]}
@@ -234,7 +239,7 @@ def retry_after(headers: Any) -> float | None:
     """Seconds that a provider asks to wait, in a number or by a date; None if it does not say."""
     text = headers.get("retry-after", "")
     try:
-        return float(text)
+        return max(0.0, seconds) if math.isfinite(seconds := float(text)) else None
     except ValueError:
         pass
     try:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ..files.errors import LLMError
-from ..files.jsonl import is_there, read_json
+from ..files.jsonl import is_there, read_json, read_text
+from ..files.run_folder import read_config
 from .transcript import Recorder
 
 
@@ -21,8 +22,8 @@ class Replay(Recorder):
             of, round = (read_json(run / "fork.json")[name] for name in ("of", "round"))
             raise LLMError(f"{run} is a fork of {of} at round {round}: replay that one, or read its files.")
         super().__init__(run / "transcript.jsonl", None)
-        self.recorded = read_json(run / "config.json")
+        self.recorded = read_config(run)
         self.templates = self.recorded["llm"]["templates"]
         self.settings = {"of": self.recorded["llm"]["name"]}
         edited = (run / "prompts").glob("*.j2")
-        self.texts = {path.name.partition(".")[0]: path.read_text(encoding="utf-8-sig") for path in edited}
+        self.texts = {path.name.partition(".")[0]: read_text(path) for path in edited}

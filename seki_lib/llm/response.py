@@ -7,6 +7,7 @@ form is a new row in tests/llm/test_forms.py, a new error one in test_refusals.p
 import json
 import re
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 from .question import Completion, tidy
@@ -49,6 +50,10 @@ HOPELESS = re.compile(  # trying again brings nothing
     r"|out of credit|payment required",
     re.IGNORECASE,
 )
+PASSING = re.compile(  # the server is at fault, and may not be a moment later
+    r"overload|rate.?limit|too.many.requests|server.?error|unavailable|timed?.?out|internal.error|bad.gateway",
+    re.IGNORECASE,
+)
 DEPTH = 8  # levels of a body that are looked into
 
 
@@ -65,11 +70,11 @@ def read_reply(body: dict[str, Any]) -> Completion:
 
     A body that holds no reply gives an empty text. Whatever has another type than it should counts as missing.
     """
-    choices = body.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    choice = _choice(body)
     message = choice.get("message")
     said = message if isinstance(message, dict) else choice or body
     text, thoughts = _texts(said.get("content") or said.get("text"))
+    text = text if text.strip() else _arguments(said)
     refusal = said.get("refusal")
     refused = isinstance(refusal, str) and bool(refusal) and not text.strip()
     stop = choice.get("finish_reason") or body.get("stop_reason")
@@ -87,9 +92,34 @@ def read_reply(body: dict[str, Any]) -> Completion:
     )
 
 
-def error_in(body: dict[str, Any]) -> bool:
-    """Whether a body of status 2xx is an error in truth: it says something, and holds no reply."""
-    return not body.get("choices") and not body.get("content") and bool(body.get("error") or error_words(body))
+def error_in(body: Any) -> dict[str, Any] | None:
+    """The part of a body of status 2xx that is an error in truth: it says something, and holds no reply.
+
+    Routers put the error of the server behind them into the choice, beside what had come of the reply.
+    """
+    if not isinstance(body, dict):
+        return None
+    choice = _choice(body)
+    if choice.get("error") or choice.get("finish_reason") == "error":
+        return choice if error_words(choice) else choice | {"message": "the server broke the reply off: overloaded"}
+    empty = not body.get("choices") and not body.get("content")
+    return body if empty and (body.get("error") or error_words(body)) else None
+
+
+def status_in(error: dict[str, Any]) -> int:
+    """The HTTP status that an error of a body of status 2xx stands for: the one that it names, 200 if it names none."""
+    inner = error.get("error")
+    fields = inner if isinstance(inner, dict) else {}
+    said = [str(fields.get(name, "")) for name in ("code", "status", "status_code", "type")]
+    if named := next(filter(partial(re.fullmatch, "[45][0-9][0-9]"), said), ""):
+        return int(named)
+    return 503 if any(map(PASSING.search, [*said, error_words(error)])) else 200
+
+
+def _choice(body: dict[str, Any]) -> dict[str, Any]:
+    """The first choice of a body of OpenAI's form, empty if there is none."""
+    choices = body.get("choices")
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
 
 
 def error_words(body: Any) -> str:
@@ -141,9 +171,20 @@ def _texts(content: Any) -> tuple[str, str]:
     thoughts: list[str] = []
     for part in content if isinstance(content, list) else [content]:
         kind = part.get("type") if isinstance(part, dict) else ""
+        if kind == "tool_use" and isinstance(part.get("input"), dict):
+            part = json.dumps(part["input"])
         thinks = isinstance(kind, str) and ("think" in kind or "reason" in kind)
         (thoughts if thinks else text).append(_all_text(part))
     return "".join(text), "\n".join(filter(None, thoughts))
+
+
+def _arguments(message: dict[str, Any]) -> str:
+    """What a message calls a tool with, empty if it calls none: some servers put an answer in a schema's form there."""
+    calls = message.get("tool_calls")
+    call = calls[0] if isinstance(calls, list) and calls else message
+    function = (call.get("function") or call.get("function_call")) if isinstance(call, dict) else None
+    given = function.get("arguments") if isinstance(function, dict) else None
+    return json.dumps(given) if isinstance(given, dict) else given if isinstance(given, str) else ""
 
 
 def _all_text(part: Any, depth: int = DEPTH) -> str:

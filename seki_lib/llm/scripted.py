@@ -18,7 +18,7 @@ class Scripted(LLM):
         if "PYTEST_CURRENT_TEST" not in os.environ:
             raise LLMError("scripted: is for tests only. To see a search without an LLM, use replay:<run folder>.")
         self.name = f"scripted:{file}"
-        self._replies: dict[str, list[str]] = read_json(Path(file)) if file else {}
+        self._replies: dict[str, list[str]] = read_json(Path(file), shape={"*": [str]}) if file else {}
 
     def answer(self, question: Question) -> Completion:
         """The scripted reply; tokens are counted as words."""

@@ -6,6 +6,7 @@ brought no reply has `error` in place of `reply`. A call is known again by its k
 (`Question.key`), so a resumed, replayed or forked run asks the LLM nothing that was answered.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 
 from ..files.canary import REQUEST
 from ..files.errors import LLMError
-from ..files.jsonl import append_line, read_lines, require_room
+from ..files.jsonl import append_line, require_room
+from ..files.run_folder import read_requests
 from .base import LLM, UNWATCHED, CallSeed, Completion, Message, NoReply, Question, Watch
 from .budget import Budget, worst_usage
 from .prices import price_of
@@ -25,24 +27,21 @@ IF_SAID = ("thoughts", "model", "request_id", "finish")  # fields of a Completio
 
 def recorded_calls(path: Path) -> Iterator[dict[str, Any]]:
     """The answered calls of a transcript, oldest first; a truncated last line is passed over."""
-    return (line for line in read_lines(path, _checked) if "reply" in line)
-
-
-def _checked(line: dict[str, Any]) -> dict[str, Any]:
-    """A line as it was recorded. Raises KeyError or TypeError for what no recorder writes."""
-    numbers = [line["seconds"], *(line["usage"].values() if "reply" in line else ())]
-    texts = [line["key"], line["reply"] if "reply" in line else line["error"]]
-    if not all(isinstance(number, int | float) for number in numbers) or not all(isinstance(t, str) for t in texts):
-        raise TypeError("a text or a number is of another kind")
-    return line
+    return (line for line in read_requests(path) if "reply" in line)
 
 
 def totals(path: Path) -> dict[str, Any]:
     """What a transcript took: calls, failed requests, tokens by kind, seconds, and dollars (None if not known).
 
-    Tokens count those of failed requests too, where the provider said what they took.
+    Tokens count those of failed requests too, where the provider said what they took. A line that stands there twice,
+    as in transcripts that were put together, counts once.
     """
-    lines = list(read_lines(path, _checked))
+    lines, known = [], set()
+    for line in read_requests(path):
+        text = json.dumps(line, sort_keys=True)
+        if text not in known or "error" in line:  # two failures may well be alike
+            lines.append(line)
+        known.add(text)
     calls = [line for line in lines if "reply" in line]
     usages = [line.get("usage", {}) for line in lines]
     kinds = ["prompt_tokens", "completion_tokens"] + [

@@ -55,6 +55,8 @@ def build_network(
     module, arch = network_of(space), space.parse(arch) if isinstance(arch, str) else arch
     if not isinstance(arch, space.architecture):
         raise TypeError(f"{space.name}: {space.architecture.__name__} or its text expected, not {type(arch).__name__}")
+    if auxiliary not in (True, False):
+        raise ValueError(f"auxiliary must be True or False, not {auxiliary!r}")
     if auxiliary and not space.auxiliary:
         raise ValueError(f"{space.name}: its networks have no auxiliary head")
     network: nn.Module = module.build(arch, channels, layers, classes, auxiliary=auxiliary, stem=stem)

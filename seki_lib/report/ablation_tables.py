@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.jsonl import read_lines
+from ..files.run_folder import read_rounds
 from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
 from ..results import KEPT, Home, RunSpec, SearchResult, is_finished
@@ -180,9 +180,9 @@ def _are_kept(runs: Mapping[int, SearchResult]) -> bool:
 
 def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Path) -> np.ndarray:
     """(k,) or fewer: the scores of the k best classes when inspiration begins, in %; of the run of this seed."""
-    path = setting.spec(spec, profile).folder(results) / "history.jsonl"
+    folder = setting.spec(spec, profile).folder(results)
     best: dict[str, float] = {}
-    for record in read_lines(path):
+    for record in read_rounds(folder):
         if record["round"] <= setting.lam:
             best[record["canonical"]] = max(record["score"], best.get(record["canonical"], -np.inf))
     return np.array(sorted(best.values(), reverse=True)[: setting.k])

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..baseline_runs import BaselineRuns
 from ..evaluators.surrogate import NOT_AN_ACCURACY
-from ..files.jsonl import read_lines
+from ..files.run_folder import read_rounds
 from ..profiles import Profile
 from ..results import SearchResult
 from .benchmark_tables import BASELINE_LABELS
@@ -24,7 +24,7 @@ def baseline_seeds(profile: Profile) -> int:
 
 def scores(searches: Sequence[SearchResult]) -> np.ndarray:
     """(seeds, evaluations) of searches of one length, in the order of evaluation."""
-    return np.array([[record["score"] for record in read_lines(s.folder / "history.jsonl")] for s in searches])
+    return np.array([[record["score"] for record in read_rounds(s.folder)] for s in searches])
 
 
 def minus_random(finals: Finals, baselines: BaselineRuns, judge: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files.jsonl import read_lines
+from ..files.run_folder import read_rounds
 from ..llm.transcript import recorded_calls
 from ..search.repository import HOW
 
@@ -31,7 +31,7 @@ def words(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
     calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for call in recorded_calls(folder / "transcript.jsonl"):
         calls[call["round"] or 0].append(call)
-    history = read_lines(folder / "history.jsonl")
+    history = read_rounds(folder)
     return ((record, how_of(record, calls[record["round"]])) for record in history if record["round"])
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from ..baseline_runs import arm_runs, baseline_runs
 from ..evaluators.surrogate import NOT_AN_ACCURACY
 from ..evaluators.tabular import Tabular
-from ..files.errors import InvalidArchitecture
-from ..files.jsonl import read_json, read_lines
+from ..files.errors import InvalidArchitecture, RunError
+from ..files.run_folder import read_config, read_rounds
 from ..llm.gguf import GGUFS, gigabytes
 from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
@@ -67,9 +67,9 @@ def reply_counts(folder: Path) -> dict[str, float]:
     the share that the first reply to prompt D carried out, in %; NaN where none does. Then the rounds by how their cell
     came about, in the words of HOW.
     """
-    config = read_json(folder / "config.json")
+    config = read_config(folder)
     space, notation = get_space(config["run"]["space"]), config["search"]["notation"]
-    history = list(read_lines(folder / "history.jsonl"))
+    history = list(read_rounds(folder))
     counts: Counter[str] = Counter()
     strategy = ""
     for call in recorded_calls(folder / "transcript.jsonl"):
@@ -77,9 +77,12 @@ def reply_counts(folder: Path) -> dict[str, float]:
             strategy = call["reply"]
         if call["stage"] not in ("refine", "inspire"):
             continue
-        seen = {record["canonical"] for record in history[: call["round"]]}
+        number = call["round"] or 0
+        if not 1 <= number <= len(history):
+            raise RunError(f"{folder} is damaged: its transcript has a round {number}, its history {len(history) - 1}.")
+        seen = {record["canonical"] for record in history[:number]}
         try:
-            before = history[max(0, call["round"] - 1)].get("architecture")
+            before = history[number - 1].get("architecture")
             parent: Any = space.parse(before) if before else None
             arch = read_reply(space, config["search"], parent, call["stage"], call["reply"])
         except InvalidArchitecture:
@@ -91,7 +94,7 @@ def reply_counts(folder: Path) -> dict[str, float]:
             counts["strategies"] += wanted is not None
             counts["obeyed"] += wanted is not None and carries_out(arch, parent, wanted)
         counts["known"] += space.format(space.canonical(arch)) in seen
-    first = 100 * counts["first"] / (len(history) - 1)
+    first = 100 * counts["first"] / max(1, len(history) - 1)
     came = Counter(how for _, how in words(folder))
     replies = {"first_valid": first, "unreadable": counts["unreadable"], "known": counts["known"]}
     replies["obeyed"] = 100 * counts["obeyed"] / counts["strategies"] if counts["strategies"] else nan

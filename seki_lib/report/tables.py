@@ -14,7 +14,7 @@ from typing import Any
 from ..files.canary import REQUEST
 from ..files.checkout import OWN
 from ..files.errors import RunError
-from ..files.jsonl import on_disk
+from ..files.jsonl import on_disk, read_text
 
 LETTERS = {"paper": "P", "measured": "M", "replayed": "R", "not run": "–"}
 REMARK = "remark"  # the provenance of words that are no result
@@ -98,7 +98,7 @@ class Table:
         with on_disk(path), path.open(encoding="utf-8", newline="") as file:
             head, *rows = [*csv.reader(file)] or [[]]
         beside = path.with_suffix(".md")
-        title, *lines = beside.read_text(encoding="utf-8").splitlines() if beside.exists() else [path.stem]
+        title, *lines = read_text(beside).splitlines() if beside.exists() else [path.stem]
         table = cls(path.stem, title.removeprefix("# "), {heading: heading for heading in head[2::2]})
         for row in rows:
             if len(row) != len(head):

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..files.jsonl import read_json, read_lines
+from ..files.jsonl import read_json
+from ..files.run_folder import FORK, read_requests, read_rounds
 from ..llm.transcript import recorded_calls
 from ..results import SearchResult, is_finished
 from ..search.repository import HOW
@@ -65,7 +66,7 @@ class Unfolded(SearchResult):
     def fork(self) -> dict[str, Any] | None:
         """Of a fork: the run `of` which its rounds up to `round` are."""
         path = self.folder / "fork.json"
-        return read_json(path) if path.exists() else None
+        return read_json(path, shape=FORK) if path.exists() else None
 
     @property
     def origin(self) -> str:
@@ -89,11 +90,11 @@ class Unfolded(SearchResult):
     def rounds(self) -> Iterator[Round]:
         """Its own rounds; those of a fork that it shares stand with the run that they are of."""
         calls: Mapping[int, list[dict[str, Any]]] = defaultdict(list)
-        for call in read_lines(self.folder / "transcript.jsonl"):
+        for call in read_requests(self.folder / "transcript.jsonl"):
             calls[call.get("round") or 0].append(call)
         best, shared = float("-inf"), self.fork["round"] if self.fork else -1
         cell, of = "", 0.0  # of the round before
-        for record in read_lines(self.folder / "history.jsonl"):
+        for record in read_rounds(self.folder):
             number, score, asked = record["round"], float(record["score"]), calls[record["round"]]
             parent, change = (cell, score - of) if record["stage"] == "self_evolution" else ("", 0.0)
             cell, of = record["architecture"], score

@@ -1,12 +1,12 @@
 """The knowledge repository S: every evaluated architecture of one search, kept in an append-only JSONL file."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..files.jsonl import append_line, read_lines
+from ..files.run_folder import RECORD
 
 HOW = {
     "alpha0": "the cell that the search starts from",
@@ -43,14 +43,10 @@ def read_history(path: Path) -> list[Record]:
         record = Record(**line)
         if record.round != len(records):
             raise ValueError(f"it is of round {record.round}, where round {len(records)} is expected")
-        if type(record.score) not in (int, float) or not math.isfinite(record.score):
-            raise ValueError(f"its score is {record.score!r:.20}, no finite number")
-        if not isinstance(record.architecture, str) or not isinstance(record.canonical, str):
-            raise TypeError("its cell is no text")
         return record
 
     advice = "Remove this file and keep transcript.jsonl, whose answers are not asked again"
-    for record in read_lines(path, checked, advice):
+    for record in read_lines(path, checked, advice, RECORD):
         records.append(record)
     return records
 

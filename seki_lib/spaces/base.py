@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..files.errors import InvalidArchitecture, look_up
-from .reading import LONGEST_READ, Form, Run, last, plain, simple
+from .reading import LONGEST_READ, Form, Run, clip, last, plain, simple
 
 __all__ = [
     "LONGEST_READ",
@@ -221,6 +221,14 @@ class SearchSpace(ABC, Generic[Architecture]):
     @abstractmethod
     def format(self, arch: Architecture) -> str:
         """The canonical text of the field."""
+
+    def require(self, arch: Architecture) -> Architecture:
+        """The architecture itself if it is one of this space. Raises InvalidArchitecture."""
+        if not isinstance(arch, self.architecture):
+            raise InvalidArchitecture(
+                f"{self.name}: a {self.architecture.__name__} is expected, as `parse` gives it, not {clip(arch)}"
+            )
+        return arch
 
     @abstractmethod
     def random(self, rng: RandomSource) -> Architecture:

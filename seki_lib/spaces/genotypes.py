@@ -6,7 +6,6 @@ has that number too, since so many nodes are inputs.
 
 import ast
 import re
-from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -35,10 +34,6 @@ class GenotypeSpace(SearchSpace[Genotype]):
     """All genotypes over a set of operations."""
 
     per_node: int
-
-    @abstractmethod
-    def require(self, arch: Genotype) -> Genotype:
-        """The genotype itself if it lies in the space. Raises InvalidArchitecture saying why it does not."""
 
     def mixed(self, cells: Sequence[Genotype], rng: Random) -> Genotype:
         """The part is a node with its edges."""
@@ -107,6 +102,8 @@ def _neighbors(space: GenotypeSpace[Any], arch: Any) -> tuple[Any, ...]:
 
 def check_edge(where: str, edge: Edge, node: int, operations: Sequence[str]) -> None:
     """Refuse an edge that no final cell can have. Raises InvalidArchitecture naming the place."""
+    if type(edge) is not tuple or list(map(type, edge)) != [str, int]:
+        raise InvalidArchitecture(f"{where}: an operation and a node expected, as in ('name', 0), not {clip(edge)}")
     operation, source = edge
     if operation == "none":
         raise InvalidArchitecture(f"{where}: 'none' stands in no final cell")

@@ -81,11 +81,11 @@ class SixEdgeSpace(SearchSpace[AnyCell]):
         return self.architecture(tuple(rng.choice(cells).edges[edge] for edge in range(len(EDGES))))
 
     def neighbors(self, arch: AnyCell) -> Sequence[AnyCell]:
-        neighbors: tuple[AnyCell, ...] = _neighbors(arch)
+        neighbors: tuple[AnyCell, ...] = _neighbors(self.require(arch))
         return neighbors
 
     def canonical(self, arch: AnyCell) -> AnyCell:
-        representative: AnyCell = _canonical(self, arch)
+        representative: AnyCell = _canonical(self, self.require(arch))
         return representative
 
     @abstractmethod
@@ -102,7 +102,7 @@ class SixEdgeSpace(SearchSpace[AnyCell]):
         n = self.notation(notation)
         if n.name == "names":
             return self.format(arch)
-        words = [n.spelling[self.operations.index(operation)] for operation in arch.edges]
+        words = [n.spelling[self.operations.index(operation)] for operation in self.require(arch).edges]
         if n.labelled:
             return ", ".join(f"{edge} {word}" for edge, word in zip(EDGE_NAMES, words, strict=True))
         return " ".join(words)

@@ -4,6 +4,7 @@ import json
 
 import loopback
 import pytest
+from kept import rounds_and_calls
 
 from seki_lib.app.bounds import estimate, rounds_of, stages_left
 from seki_lib.app.commands import read
@@ -127,7 +128,7 @@ def test_a_bound_that_is_enough_and_no_bound_and_a_finished_search_say_nothing(c
 
 def test_the_estimate_counts_what_is_left_at_the_price_of_today(tmp_path):
     assert stages_left(tmp_path, 50, 35) == (35, 15)
-    (tmp_path / "history.jsonl").write_text("{}\n" * 38)
+    rounds_and_calls(tmp_path, [{"round": i} for i in range(38)])
     assert stages_left(tmp_path, 50, 35) == (0, 13)
     need, source = estimate(LLM, {"nas201": (35, 15)}, Home(tmp_path, "laptop"))
     tokens = {"prompt_tokens": 35 * (338 + 452) + 15 * 809, "completion_tokens": 35 * (200 + 84) + 15 * 84}

@@ -50,6 +50,18 @@ REPLIES = {  # form: (protocol, body, text, thoughts, finish, usage)
     "Mistral, length": ("openai", openai("the ans", "model_length"), "the ans", "", "length", USED),
     "parts that are texts": ("openai", openai(["the ", "answer"]), "the answer", "", "stop", USED),
     "JSON that the server has parsed": ("openai", openai({"0->1": "x"}), '{"0->1": "x"}', "", "stop", USED),
+    "an answer as a tool call": (
+        "openai", openai(None, message={"tool_calls": [{"function": {"arguments": '{"reply": "x"}'}}]}),
+        '{"reply": "x"}', "", "stop", USED,
+    ),
+    "an answer as a function call, read already": (
+        "openai", openai("", message={"function_call": {"name": "reply", "arguments": {"reply": "x"}}}),
+        '{"reply": "x"}', "", "stop", USED,
+    ),
+    "Anthropic, an answer as a tool call": (
+        "anthropic", anthropic([{"type": "tool_use", "id": "t", "name": "reply", "input": {"reply": "x"}}]),
+        '{"reply": "x"}', "", "stop", USED | {"cached_tokens": 0, "cache_write_tokens": 0},
+    ),
     "Ollama": ("openai", openai(system_fingerprint="fp_ollama"), "the answer", "", "stop", USED),
     "LM Studio, stats": ("openai", openai(stats={}, usage={}), "the answer", "", "stop", {}),
     "llama.cpp, timings": (

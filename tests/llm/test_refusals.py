@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from forms import CHOICE, ask, good
+from forms import CHOICE, ask, good, openai
 
 from seki_lib.files.errors import LLMError
+from seki_lib.llm.hosted import retry_after
 from seki_lib.llm.transcript import Recorder
 
 
@@ -111,6 +112,33 @@ FATAL = {  # form: (protocol, status, body, what the sentence holds)
     "a key": ("openai", 403, {"error": "no"}, "the key in OPENAI_API_KEY was refused"),
     "not implemented": ("openai", 501, {"error": "chat is not implemented"}, "chat is not implemented"),
 }  # fmt: skip
+
+
+PASSING = {  # form: (protocol, body of status 200)
+    "OpenRouter, 429": ("openai", {"error": {"message": "Provider returned error", "code": 429}}),
+    "OpenRouter, 503, choices empty": ("openai", {"error": {"message": "no instances", "code": 503}, "choices": []}),
+    "a code as text": ("openai", {"error": {"message": "again", "code": "502"}}),
+    "Anthropic, overloaded": ("anthropic", {"type": "error", "error": {"type": "overloaded_error", "message": "wait"}}),
+    "words only": ("openai", {"error": "Rate limit reached, try again in 2 s"}),
+    "in the choice": ("openai", openai("the ans", choices=[
+        {"message": {"content": "the ans"}, "finish_reason": "error", "error": {"code": 502, "message": "upstream"}}])),
+    "a choice that broke off": ("openai", openai("the ans", "error")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", PASSING)
+def test_an_error_of_status_200_that_may_pass_is_asked_again(form, serve, clock):
+    protocol, body = PASSING[form]
+    server, llm = serve(protocol, lambda asked, count: (200, body if count < 3 else good(protocol, "a b")))
+    assert ask(llm).text == "a b"
+    assert len(server.requests) == 3 and clock.waits == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("-5", 0.0), ("2", 2.0), ("nan", None), ("inf", None), ("soon", None), ("", None)]
+)
+def test_a_wait_that_no_clock_has_is_not_waited_for(header, seconds):
+    assert retry_after({"retry-after": header}) == seconds
 
 
 @pytest.mark.parametrize("form", FATAL)

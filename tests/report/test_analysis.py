@@ -6,11 +6,11 @@ from random import Random
 import numpy as np
 import pandas as pd
 import pytest
+from kept import rounds_and_calls
 from matplotlib import pyplot as plt
 
 from seki_lib.baseline_runs import BaselineRuns
 from seki_lib.evaluators.surrogate import NOT_AN_ACCURACY
-from seki_lib.files.jsonl import write_lines
 from seki_lib.report import analysis, by_surrogate, plots, style
 from seki_lib.report.cells import found_by
 from seki_lib.results import SearchResult
@@ -34,7 +34,7 @@ def test_the_parent_is_the_cell_before_and_then_the_nearest_of_the_k_best(tmp_pa
         ["none"] * 6, ["skip_connect"] * 6, ["skip_connect"] * 5 + ["none"], ["none"] * 5 + ["skip_connect"],
     )]  # fmt: skip
     stages = ["alpha0", "self_evolution", "knowledge_inspiration", "knowledge_inspiration"]
-    write_lines(tmp_path / "history.jsonl", [
+    rounds_and_calls(tmp_path, [
         {"round": i, "stage": stage, "architecture": space.format(cell), "canonical": space.format(cell), "score": i,
          "how": "llm" if i else "alpha0"} for i, (cell, stage) in enumerate(zip(cells, stages, strict=True))
     ])  # fmt: skip
@@ -65,7 +65,7 @@ def searched(folder, seed, yahpo):
     (run / "result.json").write_text(json.dumps({"final": final, "caveat": NOT_AN_ACCURACY, "score": yahpo}))
     config = {"llm": {"name": "an:llm"}, "data": {"sentence": f"{NOT_AN_ACCURACY}; more"}}
     (run / "config.json").write_text(json.dumps(config))
-    write_lines(run / "history.jsonl", [{"score": score} for score in (93.0, 92.0, yahpo)])
+    rounds_and_calls(run, [{"score": score} for score in (93.0, 92.0, yahpo)])
     return SearchResult(run)
 
 

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from kept import rounds_and_calls
 
 from seki_lib.evaluators.tabular import tabular
-from seki_lib.files.jsonl import write_json, write_text
+from seki_lib.files.jsonl import write_json
 from seki_lib.report import critiques as module
 from seki_lib.report.critiques import as_page, critiques, patterns, talkative
 from seki_lib.report.unfolded import Unfolded
@@ -48,8 +49,6 @@ def test_without_a_kept_one_its_own_is_shown(tmp_path, monkeypatch):
 @pytest.fixture
 def search(tmp_path, space):
     """Three rounds of self-evolution: a critique that is followed, one that is not, one that names no change."""
-    import json
-
     cells = ["|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"] * 5
     stages = ["alpha0", *["self_evolution"] * 3, "knowledge_inspiration"]
     scores = [80.0, 85.0, 84.0, 84.0, 90.0]
@@ -60,8 +59,6 @@ def search(tmp_path, space):
             "architecture": cell,
             "canonical": cell,
             "score": score,
-            "how": "llm",
-            "seconds": 0,
         }
         for i, (stage, cell, score) in enumerate(zip(stages, cells, scores, strict=True))
     ]
@@ -74,8 +71,7 @@ def search(tmp_path, space):
     calls.append({"round": 4, "stage": "inspire", "reply": "Pattern: large.\nNew cell: …"})
     settings = {"notation": "edges", "strategy": "reasoned"}
     write_json(tmp_path / "config.json", {"run": {"space": "nas201"}, "search": settings})
-    for name, lines in (("history", history), ("transcript", calls)):
-        write_text(tmp_path / f"{name}.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    rounds_and_calls(tmp_path, history, calls)
     return Unfolded(tmp_path, tmp_path)
 
 

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from kept import rounds_and_calls
 from PIL import Image
 
 from seki_lib.files.errors import RunError
@@ -64,8 +65,7 @@ def search(folder, variant="default", reply="large", rounds=3, fork=None):
             place = {"round": number, "stage": "refine", "attempt": 0, "key": str(number), "messages": asked}
             used = {"usage": {"prompt_tokens": 7, "completion_tokens": 2}, "seconds": 0.5, "dollars": 0.25}
             calls.append(place | used | {"reply": f"{reply} {number}"})
-    for name, lines in (("history", history), ("transcript", calls)):
-        (run / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rounds_and_calls(run, history, calls)
     if fork:
         (run / "fork.json").write_text(json.dumps(fork))
     return run

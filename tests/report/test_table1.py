@@ -4,9 +4,8 @@ import json
 import re
 
 import pytest
-from kept import searched
+from kept import rounds_and_calls, searched
 
-from seki_lib.files.jsonl import append_line
 from seki_lib.paper import Edition
 from seki_lib.paper.table1 import CELLS
 from seki_lib.profiles import get_profile
@@ -90,7 +89,7 @@ def test_the_cost_of_a_search_is_its_seconds_by_part_on_a_cpu_and_gpu_days_on_a_
     search.result["llm_seconds"] = 43_200.0
     supernet = SupernetSpec("darts", "cifar10", "laptop").folder(tmp_path)
     supernet.mkdir(parents=True)
-    append_line(search.folder / "history.jsonl", {"seconds": 20.0})
+    rounds_and_calls(search.folder, [{"seconds": 20.0}])
     for device, text in (("cpu", "supernet 100 s, f 20 s, LLM 43200 s"), ("Some GPU", "0.501")):
         content = {"weights_sha256": "gone", "seconds": 100.0, "device": device}
         (supernet / "result.json").write_text(json.dumps(content))

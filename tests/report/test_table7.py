@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 from fakes import FakeLLM
+from kept import rounds_and_calls
 
 from seki_lib import results as kept
 from seki_lib import runs
@@ -86,15 +87,10 @@ def test_a_reply_is_a_known_cell_only_if_an_earlier_round_evaluated_it(tmp_path,
     cells = list(dict.fromkeys(space.format(space.canonical(cell)) for cell in map(space.parse, CELLS)))
     config = {"run": {"space": "nas201"}, "search": {"notation": "names"}}
     write_json(tmp_path / "config.json", config)
-    rounds = [{"round": i, "canonical": cell, "how": "llm"} for i, cell in enumerate(cells)]
+    rounds = [{"round": i, "architecture": cell, "canonical": cell} for i, cell in enumerate(cells)]
     replies = [*cells[1:3], cells[0]]  # two new ones, and α0 again
-    took = {"key": "k", "usage": {}, "seconds": 0.0}
-    calls = [
-        {"round": i, "stage": "refine", "attempt": 0, "reply": cell, "messages": [], **took}
-        for i, cell in enumerate(replies, start=1)
-    ]
-    for name, lines in (("history", rounds), ("transcript", calls)):
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    calls = [{"round": i, "stage": "refine", "reply": cell} for i, cell in enumerate(replies, start=1)]
+    rounds_and_calls(tmp_path, rounds, calls)
     assert reply_counts(tmp_path)["known"] == 1
 
 
@@ -204,14 +200,12 @@ def test_a_strategy_is_obeyed_where_the_first_reply_has_the_change_that_it_names
     history = [{"round": i, "canonical": "", "how": "llm", "architecture": CELLS[0]} for i in range(3)]
     settings = {"notation": "edges", "strategy": "reasoned"}
     write_json(tmp_path / "config.json", {"run": {"space": "nas201"}, "search": settings})
-    took = {"key": "k", "usage": {}, "seconds": 0.0, "messages": [], "attempt": 0}
     calls = []
     other = list(space.edits(parent, "edges"))[-1]
     for i, reply in enumerate((change, other), start=1):
-        calls.append({"round": i, "stage": "critique", "reply": f"Problem: P.\nRemedy: R.\nChange: {change}", **took})
-        calls.append({"round": i, "stage": "refine", "reply": reply, **took})
-    for name, lines in (("history", history), ("transcript", calls)):
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        calls.append({"round": i, "stage": "critique", "reply": f"Problem: P.\nRemedy: R.\nChange: {change}"})
+        calls.append({"round": i, "stage": "refine", "reply": reply})
+    rounds_and_calls(tmp_path, history, calls)
     assert reply_counts(tmp_path)["obeyed"] == 50
 
 

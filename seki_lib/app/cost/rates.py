@@ -18,7 +18,7 @@ from typing import Any
 
 from ...files.checkout import OWN, RESULTS
 from ...files.errors import SettingError, look_up
-from ...files.jsonl import read_json, read_lines
+from ...files.run_folder import read_config, read_requests
 from ...llm import get_llm
 from ...results import Home
 from .work import Work
@@ -132,9 +132,9 @@ def _of_searches(folders: list[Path], llm: str) -> Asking:
     calls: tuple[list[dict[str, Any]], ...] = ([], [])  # of self-evolution, of inspiration
     rounds = [0, 0]
     for folder in folders:
-        config = read_json(folder / "config.json")["search"]
+        config = read_config(folder)["search"]
         rounds = [rounds[0] + config["lam"], rounds[1] + config["rounds"] - config["lam"]]
-        for call in read_lines(folder / "transcript.jsonl"):
+        for call in read_requests(folder / "transcript.jsonl"):
             calls[call["round"] > config["lam"]].append(call.get("usage", {}) | {"seconds": call["seconds"]})
 
     def mean(kind: str) -> tuple[float, float]:

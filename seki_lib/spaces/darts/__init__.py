@@ -58,6 +58,8 @@ class DartsGenotype:
         if _is_legal(self.normal) and _is_legal(self.reduce):
             return  # said first: searches make many thousands of genotypes
         for cell, edges in self.cells.items():
+            if type(edges) is not tuple:
+                raise InvalidArchitecture(f"darts: {cell} cell: a tuple of edges expected, not {clip(edges)}")
             if not edges or len(edges) % 2:
                 raise InvalidArchitecture(f"darts: {cell} cell: two edges a node expected, {len(edges)} edges given")
             for position, edge in enumerate(edges):
@@ -74,9 +76,13 @@ class DartsGenotype:
 
 
 def _is_legal(edges: Edges) -> bool:
-    sources = [source for _, source in edges] if len(edges) == len(LEGAL) else []
+    if type(edges) is not tuple or [type(edge) for edge in edges] != [tuple] * len(LEGAL):
+        return False
+    sources = [edge[-1] for edge in edges if len(edge) == 2]
+    if [type(source) for source in sources] != [int] * len(LEGAL):
+        return False
     apart = all(a != b for a, b in zip(sources[::2], sources[1::2], strict=True))
-    return bool(sources) and apart and all(map(frozenset.__contains__, LEGAL, edges))
+    return apart and all(map(frozenset.__contains__, LEGAL, edges))
 
 
 def _text(arch: DartsGenotype) -> str:
@@ -131,12 +137,7 @@ class Darts(GenotypeSpace[DartsGenotype]):
         return arch
 
     def format(self, arch: DartsGenotype) -> str:
-        return _text(arch)
-
-    def require(self, arch: DartsGenotype) -> DartsGenotype:
-        if not isinstance(arch, DartsGenotype):
-            raise InvalidArchitecture(f"darts: a DartsGenotype is expected, not {type(arch).__name__}")
-        return arch
+        return _text(self.require(arch))
 
     def random(self, rng: RandomSource) -> DartsGenotype:
         def cell() -> Edges:

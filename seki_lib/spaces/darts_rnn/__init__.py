@@ -48,6 +48,8 @@ class RnnGenotype:
         return {"recurrent": self.recurrent}
 
     def __post_init__(self) -> None:
+        if type(self.recurrent) is not tuple or type(self.concat) is not tuple:
+            raise InvalidArchitecture("darts_rnn: a tuple of edges and a tuple of nodes expected")
         if not self.recurrent:
             raise InvalidArchitecture("darts_rnn: a cell needs at least one node")
         for node, edge in enumerate(self.recurrent, start=1):
@@ -106,11 +108,10 @@ class DartsRnn(GenotypeSpace[RnnGenotype]):
         return RnnGenotype(recurrent, concat)
 
     def format(self, arch: RnnGenotype) -> str:
-        return _text(arch)
+        return _text(super().require(arch))
 
     def require(self, arch: RnnGenotype) -> RnnGenotype:
-        if not isinstance(arch, RnnGenotype):
-            raise InvalidArchitecture(f"darts_rnn: an RnnGenotype is expected, not {type(arch).__name__}")
+        super().require(arch)
         if len(arch.recurrent) != len(NODES) or sorted(arch.concat) != list(NODES):
             raise InvalidArchitecture(
                 f"darts_rnn: a cell of the space has the nodes 1-8, all in the concat, not {len(arch.recurrent)} nodes "

@@ -65,7 +65,7 @@ class NasBench201(SixEdgeSpace[NasBench201Cell]):
         return NasBench201Cell(tuple(operations))
 
     def format(self, arch: NasBench201Cell) -> str:
-        a, b, c, d, e, f = arch.edges
+        a, b, c, d, e, f = self.require(arch).edges
         return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
     def signature(self, operations: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ class TransNasBench101(SixEdgeSpace[TransNasBench101Cell]):
         return TransNasBench101Cell(tuple(operations))
 
     def format(self, arch: TransNasBench101Cell) -> str:
-        a, b, c, d, e, f = (OPERATIONS.index(operation) for operation in arch.edges)
+        a, b, c, d, e, f = (OPERATIONS.index(operation) for operation in self.require(arch).edges)
         return f"{BACKBONE}-{a}_{b}{c}_{d}{e}{f}"
 
     def signature(self, operations: Sequence[str]) -> str:
