@@ -273,6 +273,28 @@ def kept_searches(
     return [one for one in found if one.seed not in SELECTION_SEEDS and one.config["run"]["profile"] == profile]
 
 
+def with_kept(
+    home: Home, space: str, task: str = "cifar10", llm: str = "", variant: str = "default", *, kept: Home | None = None
+) -> list[SearchResult]:
+    """The finished searches of a profile, and beside them kept ones of LLMs and seeds that were not run here.
+
+    Their code may be older: `make replay` and its test show that today's gives them again. What a replay left out stays
+    out.
+    """
+    here = home.finished_searches(space, task, llm, variant)
+    found = {(one.llm, one.seed): one for one in here}
+    for one in [] if home.replay_mark.exists() else kept_searches(home.profile, space, task, llm, variant, kept=kept):
+        if all(are_alike(one, other) for other in here):
+            found.setdefault((one.llm, one.seed), one)
+    return sorted(found.values(), key=lambda one: (one.llm, one.seed))
+
+
+def are_alike(one: SearchResult, other: SearchResult) -> bool:
+    """Whether two searches may stand in one table: they had the same data and, by one LLM, the same prompts."""
+    data, others = (each.config.get("data", {}).get("name") for each in (one, other))
+    return data == others and (one.llm != other.llm or one.config.get("prompts") == other.config.get("prompts"))
+
+
 def folder_name(llm: str) -> str:
     """An LLM's name as one folder: `local:smollm2-135m` -> `local-smollm2-135m`; a long one is cut and hashed."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", llm).strip("-")

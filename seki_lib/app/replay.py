@@ -19,7 +19,7 @@ from ..evaluators.trans101_table import TASKS as TRANS101
 from ..files.assets import locate
 from ..files.errors import AssetError, RunError, SekiError, UnknownName
 from ..files.jsonl import read_json, read_text, write_json
-from ..files.run_folder import read_config, read_result
+from ..files.run_folder import FORK, read_config, read_result
 from ..forks import by_chance
 from ..llm.transcript import Recorder
 from ..paper import Edition, Search, needs_of
@@ -30,7 +30,7 @@ from ..report import ablation_tables, benchmark_tables, by_surrogate
 from ..report.page import write_page
 from ..report.table7 import found_without_llm, table7
 from ..report.tables import Table, not_run
-from ..results import Home, RunSpec, SearchResult, by_llm, is_finished
+from ..results import SELECTION_SEEDS, Home, RunSpec, SearchResult, by_llm, is_finished
 from ..search import Repository, SearchConfig, run
 from ..search import Search as Walk
 from ..search.repository import Record, read_history
@@ -99,7 +99,8 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
                        "choose another folder, --results DIR")  # fmt: skip
     shutil.rmtree(home.folder, ignore_errors=True)
     write_json(home.replay_mark, {"of": str(kept), "profile": profile.name})
-    found = [_bring(folder, kept, home) for folder in searches]
+    histories: dict[str, list[Record]] = {}
+    found = [_bring(folder, kept, home, histories) for folder in searches]
     for one in found:
         say(str(one))
     lacking = {one.place: one.why for one in found if one.why}
@@ -118,30 +119,44 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
 
 
 def declared(kept: Path, edition: Edition) -> list[Path]:
-    """The finished searches of a kept folder that Tables 3 to 7 need, and the same ones of other LLMs, all seeds."""
-    folders: list[Path] = []
+    """The finished searches of a kept folder that Tables 3 to 7 need, of all LLMs and seeds; forks come last."""
     every = replace(edition, full_grid_seeds=edition.surrogate_seeds)  # a kept run may hold more settings than it asks
-    for need in needs_of(every, *TABLES):
-        if isinstance(need, Search) and need.until is None:
-            place = need.folder(edition)
-            variants = kept.glob(str(Path(*place.parts[:3], "*", place.parts[4])))
-            folders += [seed for one in variants if one.parent.name != place.parts[3] for seed in one.glob("seed=*")]
-            folders.append(kept / place)
-    return [folder for folder in dict.fromkeys(folders) if is_finished(folder)]
+    needs = [need for need in needs_of(every, *TABLES) if isinstance(need, Search) and need.until is None]
+    places = [need.folder(edition) for need in needs]
+    found = [kept / place for place in places]
+    for place in places:  # space, task and variant are those of the need, LLM and seed are any
+        others = sorted(kept.glob(str(Path(*place.parts[:3], "*", place.parts[4], "seed=*"))))
+        found += [folder for folder in others if SearchResult(folder).seed not in SELECTION_SEEDS]
+    finished = [folder for folder in dict.fromkeys(found) if is_finished(folder)]
+    return sorted(finished, key=lambda folder: (folder / "fork.json").is_file())
 
 
-def walk(folder: Path) -> None:
-    """Walk Algorithm 1 by a search's transcript and history. Raises SekiError unless its history comes of it."""
+def walk(folder: Path, shared: int = 0) -> None:
+    """Walk Algorithm 1 by a search's transcript and history. Raises SekiError unless its history comes of it.
+
+    shared: records at the beginning that are not walked once more.
+    """
     config, records = read_config(folder), read_history(folder / "history.jsonl")
     texts = {stage: read_text(folder / "prompts" / f"{stage}.md.j2") for stage in VARIABLES}
     llm = Recorder(folder / "transcript.jsonl", None, name=config["llm"]["name"])
     space, settings = get_space(config["run"]["space"]), SearchConfig(**config["search"])
-    search = Walk(space, Kept(config, records), llm, Prompts(texts), Repository(), settings)
+    search = Walk(space, Kept(config, records), llm, Prompts(texts), Repository(records=records[:shared]), settings)
     search.allow_fallbacks = True
     for step in run(search):
         here, there = (replace(record, seconds=0.0) for record in (step.record, records[step.record.round]))
         if here != there:
             raise RunError(f"round {here.round} of its history is {there.architecture}, its replies give another cell")
+
+
+def _shared(folder: Path, histories: dict[str, list[Record]]) -> int:
+    """How many records of a fork are those of a run that was walked before it."""
+    if not (folder / "fork.json").is_file():
+        return 0
+    fork = read_json(folder / "fork.json", shape=FORK)
+    own, count = read_history(folder / "history.jsonl"), fork["round"] + 1
+    parent = histories.get(fork["of"].partition("/")[2], [])
+    beginnings = [[replace(record, seconds=0.0) for record in records[:count]] for records in (own, parent)]
+    return count if beginnings[0] == beginnings[1] else 0
 
 
 def require_own_result(folder: Path) -> list[Record]:
@@ -197,13 +212,19 @@ def _edition(kept: Path, profile: Profile) -> Edition:
     return Edition(profile, "local:smollm2-135m", profile.seeds, profile.trans101_seeds)
 
 
-def _bring(folder: Path, kept: Path, home: Home) -> Replayed:
-    """Copy a kept search that comes out again: its result is its history's, and its history that of its transcript."""
+def _bring(folder: Path, kept: Path, home: Home, histories: dict[str, list[Record]]) -> Replayed:
+    """Copy a kept search that comes out again: its result is its history's, and its history that of its transcript.
+
+    histories: of the searches that were walked before, by place; this one's is added. What a fork shares with one of
+    them is not walked twice.
+    """
     place, rounds, walked = folder.relative_to(kept).as_posix(), 0, any(folder.glob("transcript.jsonl*"))
     try:
-        rounds = len(require_own_result(folder)) - 1
+        records = require_own_result(folder)
+        rounds = len(records) - 1
         if walked:
-            walk(folder)
+            walk(folder, _shared(folder, histories))
+            histories[place] = records
     except SekiError as error:
         return Replayed(place, rounds, walked, f"left out: {error}")
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:  # a file that somebody damaged

@@ -15,8 +15,7 @@ import numpy as np
 from ..files.run_folder import read_rounds
 from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
-from ..results import KEPT, Home, RunSpec, SearchResult, is_finished
-from ..results import differences as apart
+from ..results import Home, RunSpec, SearchResult, are_alike, is_finished, with_kept
 from ..training.machine import ELSEWHERE
 from .audit import IMAGES
 from .how import how_notes
@@ -83,27 +82,19 @@ def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequ
 def surrogate_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> Outcomes:
     """The same runs, scored by the surrogate of NAS-Bench-301: by its network if there are any, else by the ridge.
 
-    A setting that was not run here is that of the kept run, if the same surrogate scored it there.
+    Seeds and settings that were not run here are those of the kept run.
     """
+    home = Home(results, profile.name)
     for evaluator in ("surrogate", "surrogate:ridge"):
         scored = spec.scored_by(evaluator)
         if outcomes := read_outcomes(scored, profile, results, settings):
-            if Home(results, profile.name).replay_mark.exists():
-                return outcomes  # what a replay left out stays out
-            kept = read_outcomes(replace(scored, profile=KEPT.profile), profile, KEPT.results, settings)
-            alike = {setting: runs for setting, runs in kept.items() if _are_alike(runs, outcomes)}
-            return {**alike, **outcomes}
+            here, found = next(iter(next(iter(outcomes.values())).values())), {}
+            for setting in dict.fromkeys(settings):
+                runs = with_kept(home, spec.space, spec.task, spec.llm, setting.spec(scored, profile).variant)
+                if alike := {run.seed: run for run in runs if are_alike(run, here)}:
+                    found[setting] = alike
+            return found
     return {}
-
-
-def _are_alike(kept: Mapping[int, SearchResult], outcomes: Outcomes) -> bool:
-    """Whether kept runs have the LLM, data, prompts and profile of those made here, so that they may stand beside them.
-
-    Their code may be older: `make replay` and its test show that it gives them again.
-    """
-    (here, *_), (there, *_) = ([*runs.values()] for runs in (next(iter(outcomes.values())), kept))
-    free = {"code", "run.variant", "run.seed", *(f"search.{name}" for name in ("seed", "rounds", "lam", "k", "xi"))}
-    return set(apart(there.config, here.config)) <= free
 
 
 def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, chance: Chance, source: str) -> Table:
@@ -131,8 +122,8 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
         if setting in surrogate:
             cells |= _predicted(list(surrogate[setting].values()))
             cells["surrogate_difference"] = _difference(paired(surrogate, setting, best), setting == best)
-            if _are_kept(surrogate[setting]):
-                cells |= {name: _replayed(cells[name]) for name in SURROGATE}
+            if kept := _kept(surrogate[setting]):
+                cells |= {name: _replayed(cells[name], kept) for name in SURROGATE}
         for kind, found in chance.items():
             if setting in found:
                 detail = f"{len(found[setting])} seeds, {source}"
@@ -165,7 +156,7 @@ def differences(
     outcomes = read_outcomes(spec, profile, results, settings)
     panels = {f"DARTS, {spec.llm}: f of the supernet (points)": (best, _against(outcomes, best))}
     if surrogate := surrogate_outcomes(spec, profile, results, settings):
-        kept = [ABLATIONS[table].label.format(setting) for setting, runs in surrogate.items() if _are_kept(runs)]
+        kept = [ABLATIONS[table].label.format(setting) for setting, runs in surrogate.items() if _kept(runs)]
         which = ", ".join(kept) if len(kept) <= 3 else f"{len(kept)} settings"
         replayed = f"\nreplayed from results/reference: {which}" if kept else ""
         panels[f"DARTS, {spec.llm}: surrogate (points){replayed}"] = (best, _against(surrogate, best))
@@ -173,9 +164,9 @@ def differences(
     return panels
 
 
-def _are_kept(runs: Mapping[int, SearchResult]) -> bool:
-    """Whether the runs of a setting came with the checkout."""
-    return next(iter(runs.values())).is_kept
+def _kept(runs: Mapping[int, SearchResult]) -> int:
+    """How many of a setting's runs came with the checkout."""
+    return sum(run.is_kept for run in runs.values())
 
 
 def shown_scores(setting: Setting, spec: RunSpec, profile: Profile, results: Path) -> np.ndarray:
@@ -250,11 +241,11 @@ def _predicted(runs: Sequence[SearchResult]) -> dict[str, Cell]:
     return found
 
 
-def _replayed(cell: Cell) -> Cell:
-    """The same value, of the kept run."""
+def _replayed(cell: Cell, kept: int) -> Cell:
+    """The same value, that stands on so many kept runs."""
     if cell.provenance != "measured":
         return cell
-    return replace(cell, provenance="replayed", detail=f"{cell.detail}; kept in results/reference")
+    return replace(cell, provenance="replayed", detail=f"{cell.detail}; {kept} of these runs kept in results/reference")
 
 
 def _seeds(runs: Sequence[SearchResult]) -> str:

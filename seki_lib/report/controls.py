@@ -18,7 +18,7 @@ from ..evaluators.tabular import Tabular
 from ..files.errors import InvalidArchitecture
 from ..llm.transcript import recorded_calls
 from ..profiles import Profile
-from ..results import Home, RunSpec, SearchResult, kept_searches
+from ..results import Home, RunSpec, SearchResult, with_kept
 from ..search.arms import ARMS
 from ..search.repository import Record, read_history
 from ..spaces import get_space
@@ -73,11 +73,9 @@ def read_arms(home: Home, reference: Home, llm: str, evaluator: Tabular) -> dict
     for name, arm in ARMS.items():
         if arm.asks:
             variant = RunSpec("nas201", "cifar10", llm, home.profile, 0).as_arm(name).variant
-            here = home.finished_searches("nas201", "cifar10", llm, variant)
-            kept = kept_searches(home.profile, "nas201", "cifar10", llm, variant, kept=reference)
-            by_seed = {one.seed: one for one in [*kept, *here] if one.config["data"]["name"] == evaluator.source.name}
-            if by_seed:
-                found[name] = outcome([by_seed[seed] for seed in sorted(by_seed)], evaluator, reference)
+            searches = with_kept(home, "nas201", "cifar10", llm, variant, kept=reference)
+            if searches := [one for one in searches if one.config["data"]["name"] == evaluator.source.name]:
+                found[name] = outcome(searches, evaluator, reference)
     return found
 
 

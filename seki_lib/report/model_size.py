@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from ..results import Home, SearchResult, kept_searches
+from ..results import Home, SearchResult, by_llm, with_kept
 from .statistics import FEWEST, interval, paired
 from .style import BASELINES, BLACK, ORANGE
 from .table7 import FINALS, Finals
@@ -28,18 +28,12 @@ def parameters(llm: str) -> float | None:
 
 
 def by_size(home: Home) -> dict[str, list[SearchResult]]:
-    """Finished searches of NAS-Bench-201 by LLM, smallest first: those run here, and kept ones of other seeds.
+    """Finished searches of NAS-Bench-201 by LLM, smallest first; LLMs whose size is not known are left out.
 
-    LLMs whose size is not known are left out, and kept searches on another data source than that of those run here.
+    Those run here, and kept ones of other LLMs and seeds.
     """
-    found: dict[str, dict[int, SearchResult]] = {}
-    here = home.finished_searches("nas201", "cifar10")
-    sources = {search.config["data"]["name"] for search in here}
-    for search in [*kept_searches(home.profile, "nas201", "cifar10"), *here]:
-        if parameters(search.llm) and (not sources or search.config["data"]["name"] in sources):
-            found.setdefault(search.llm, {})[search.seed] = search
-    ordered = sorted(found, key=lambda llm: parameters(llm) or 0)
-    return {llm: [found[llm][seed] for seed in sorted(found[llm])] for llm in ordered}
+    found = by_llm(with_kept(home, "nas201"))
+    return {llm: found[llm] for llm in sorted(filter(parameters, found), key=lambda llm: parameters(llm) or 0)}
 
 
 def verdict(searches: Mapping[str, Sequence[SearchResult]]) -> str:

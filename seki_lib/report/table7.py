@@ -22,7 +22,7 @@ from ..llm.local import MARGIN
 from ..llm.prices import as_of, price_of
 from ..llm.transcript import recorded_calls, totals
 from ..profiles import Profile
-from ..results import Home, SearchResult, by_llm, kept_searches
+from ..results import Home, SearchResult, by_llm, with_kept
 from ..search.baselines import BASELINES
 from ..spaces import get_space
 from ..training.protocol import dataset_at_hand, get_protocol, named_architecture
@@ -122,15 +122,15 @@ def table7(
     surrogate: str = "surrogate",
     trans101: Mapping[str, Tabular] | None = None,
 ) -> Table:
-    """The table of a profile's finished searches, and of kept ones of LLMs that have not searched here.
+    """The table of a profile's finished searches, and of kept ones of LLMs and seeds that were not run here.
 
     without_llm: label -> final cells by seed, at the same budget and from the same starts, for the differences below
     the table. surrogate: what scored searches of DARTS cells, as `get_evaluator` takes it. trans101: the benchmark's
     tables by task, empty where they are not on this machine.
     """
     home = Home(results, profile)
-    nas201, darts = here_or_kept(home, "nas201"), by_llm(home.finished_searches("darts", "cifar10"))
-    predicted = here_or_kept(home, "darts", variant=f"evaluator={surrogate}")
+    nas201, darts = by_llm(with_kept(home, "nas201")), by_llm(home.finished_searches("darts", "cifar10"))
+    predicted = by_llm(with_kept(home, "darts", variant=f"evaluator={surrogate}"))
     ranked = average_ranks(home, trans101 or {})
     trained = dict(zip(PAPER_COLUMNS, ("cifar10", "cifar100", "imagenet"), strict=True))
     short = {} if profile == "paper" else {"short": SHORT}
@@ -204,26 +204,17 @@ def found_without_llm(profile: Profile, results: Path) -> dict[str, dict[int, fl
     }
 
 
-def here_or_kept(
-    home: Home, space: str, task: str = "cifar10", variant: str = "default"
-) -> dict[str, list[SearchResult]]:
-    """Finished searches by LLM; of LLMs that have none here, those of this profile that came with the checkout."""
-    here = by_llm(home.finished_searches(space, task, variant=variant))
-    kept = by_llm(kept_searches(home.profile, space, task, variant=variant))
-    return here | {llm: found for llm, found in kept.items() if llm not in here}
-
-
 def average_ranks(home: Home, tables: Mapping[str, Tabular]) -> dict[str, Cell]:
     """By LLM, the rank of the final cells averaged over the tasks of Table 4; of the seeds that all tasks have."""
-    by_task = {task: here_or_kept(home, "trans101", task) for task in tables}
+    by_task = {task: by_llm(with_kept(home, "trans101", task)) for task in tables}
     found = {}
     for llm in set.intersection(*map(set, by_task.values())) if by_task else ():
         runs = {task: {search.seed: search for search in searches[llm]} for task, searches in by_task.items()}
         seeds = sorted(set.intersection(*map(set, runs.values())))
         ranks = [fmean(tables[task].rank(searches[seed].score) for task, searches in runs.items()) for seed in seeds]
         if ranks:
-            kept = next(iter(runs.values()))[seeds[0]].is_kept
-            found[llm] = Cell(f"{mean_std(ranks, 1)} (n = {len(seeds)})", *_from(kept, f"seeds {listed(seeds)}"))
+            behind = [searches[seed] for searches in runs.values() for seed in seeds]
+            found[llm] = Cell(f"{mean_std(ranks, 1)} (n = {len(seeds)})", *_from(behind, f"seeds {listed(seeds)}"))
     return found
 
 
@@ -231,12 +222,14 @@ def _predicted(searches: Sequence[SearchResult]) -> Cell:
     """Mean of what the surrogate says of the final cells."""
     text = interval_text([search.score for search in searches])
     seeds = listed(search.seed for search in searches)
-    return Cell(f"{text} (n = {len(searches)})", *_from(searches[0].is_kept, f"seeds {seeds}; {NOT_AN_ACCURACY}"))
+    return Cell(f"{text} (n = {len(searches)})", *_from(searches, f"seeds {seeds}; {NOT_AN_ACCURACY}"))
 
 
-def _from(kept: bool, detail: str) -> tuple[str, str]:
-    """Provenance and detail of a cell."""
-    return ("replayed", f"{detail}; kept in results/reference") if kept else ("measured", detail)
+def _from(searches: Sequence[SearchResult], detail: str) -> tuple[str, str]:
+    """Provenance and detail of a cell that stands on these searches."""
+    kept = sum(search.is_kept for search in searches)
+    of_them = "" if kept == len(searches) else f"{kept} of {len(searches)} searches "
+    return ("replayed", f"{detail}; {of_them}kept in results/reference") if kept else ("measured", detail)
 
 
 def listed(seeds: Iterable[int]) -> str:
@@ -292,7 +285,7 @@ def _measured(searches: Sequence[SearchResult]) -> dict[str, Cell]:
             texts[column] = mean_std(tests)
     seeds = listed(search.seed for search in searches)
     detail = f"{len(searches)} searches (seeds {seeds}) of {results[0]['evaluations']} evaluations; "
-    provenance, detail = _from(searches[0].is_kept, detail + config["data"]["sentence"])
+    provenance, detail = _from(searches, detail + config["data"]["sentence"])
     provenance = "replayed" if searches[0].llm.startswith("replay:") else provenance
     lacking = dict.fromkeys(FINALS, not_run("the table on this machine has no such column"))
     return lacking | {kind: Cell(text, provenance, detail) for kind, text in texts.items()}

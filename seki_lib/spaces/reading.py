@@ -217,7 +217,7 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
         while at + count <= len(found):
             labels = found[at : at + count]
             if labels == order or (not in_order and Counter(labels) == wanted):
-                if not _goes_on(text, run.named, at, at + count):
+                if parted or not _goes_on(text, run.named, at, at + count):
                     cells.append(sorted(run.named[at : at + count], key=lambda named: order.index(form.label(named))))
                 at += count - 1
             at += 1

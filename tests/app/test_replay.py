@@ -125,7 +125,7 @@ def test_a_result_that_is_not_its_history_s_is_left_out(what, tmp_path, table):
     shutil.copytree(REFERENCE / KEPT, folder)
     result = json.loads((folder / "result.json").read_text())
     (folder / "result.json").write_text(json.dumps(changed(result)[what]))
-    brought = module._bring(folder, kept, module.Home(tmp_path / "here", "laptop"))
+    brought = module._bring(folder, kept, module.Home(tmp_path / "here", "laptop"), {})
     assert brought.why.startswith("left out: ") and not (tmp_path / "here").exists()
 
 
@@ -134,7 +134,7 @@ def test_a_history_that_was_cut_off_is_left_out(tmp_path):
     shutil.copytree(REFERENCE / KEPT, folder)
     lines = (folder / "history.jsonl").read_text().splitlines(keepends=True)
     (folder / "history.jsonl").write_text("".join(lines[:10]))
-    assert "10 of 51 evaluations" in module._bring(folder, kept, module.Home(tmp_path / "here", "laptop")).why
+    assert "10 of 51 evaluations" in module._bring(folder, kept, module.Home(tmp_path / "here", "laptop"), {}).why
 
 
 @pytest.mark.parametrize("kept", ["laptop", "laptop/inner", "."])

@@ -1,7 +1,10 @@
+from random import Random
+
 import pytest
 
 from seki_lib import get_evaluator
-from seki_lib.files.errors import UnknownName
+from seki_lib.files.errors import InvalidArchitecture, UnknownName
+from seki_lib.spaces import SPACES
 
 
 def test_the_score_is_the_searched_column_and_nothing_of_the_test_set_leaks(space, table, evaluator):
@@ -33,3 +36,17 @@ def test_other_data_sets_cannot_be_searched():
         get_evaluator("tabular", space="nas201", task="imagenet16")
     with pytest.raises(UnknownName, match="tabular"):
         get_evaluator("crystal_ball", space="nas201", task="cifar10")
+
+
+def test_what_is_no_cell_of_the_space_has_no_score_and_what_is_no_number_no_rank(evaluator):
+    for arch in (SPACES["trans101"].random(Random(0)), "|none~0|", None):
+        with pytest.raises(InvalidArchitecture, match="nas201: a NasBench201Cell is expected"):
+            evaluator(arch)
+    with pytest.raises(ValueError, match="no rank"):
+        evaluator.rank(float("nan"))
+
+
+def test_a_kind_that_is_named_twice_must_be_one():
+    assert get_evaluator("surrogate:ridge", space="darts", task="cifar10", kind="ridge").kind == "ridge"
+    with pytest.raises(UnknownName, match="names its kind already"):
+        get_evaluator("surrogate:ridge", space="darts", task="cifar10", kind="yahpo")

@@ -188,3 +188,7 @@ def test_what_cannot_be_built_is_named():
         build_network("nas201", nas201("333333"), **sizes, auxiliary=True)
     with pytest.raises(ValueError, match="channels must be even"):
         build_network("darts", v2, channels=5, layers=2, classes=10)
+    with pytest.raises(ValueError, match="auxiliary must be True or False, not 'no'"):
+        build_network("darts", v2, **sizes, auxiliary="no")
+    with pytest.raises(ValueError, match="resolution must be positive"):
+        count("darts", v2, **sizes, resolution=0)

@@ -1,6 +1,7 @@
 """Tables 5 and 6: a setting that was not run here is that of the kept run, and is marked so."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from seki_lib.paper.settings import PAPER_BEST
 from seki_lib.profiles import get_profile
-from seki_lib.report.ablation_tables import SURROGATE, paper_settings, table5
+from seki_lib.report.ablation_tables import SURROGATE, paper_settings, surrogate_outcomes, table5
 from seki_lib.results import Home, RunSpec
 
 KEPT = Path(__file__).parents[2] / "results" / "reference"
@@ -37,6 +38,16 @@ def test_what_was_not_run_here_stands_as_replayed_beside_what_was(results):
     assert (found["λ = 25"], found["λ = 35"]) == ({"measured"}, {"measured"})
     assert found["λ = 15"] == {"replayed"}
     assert found["λ = 30"] == {"not run"}  # in neither
+
+
+def test_a_seed_that_was_not_run_here_is_that_of_the_kept_run(results):
+    shutil.rmtree(results / "laptop" / PLACE / "evaluator=surrogate,lam=25" / "seed=11")
+    found = surrogate_outcomes(SPEC, get_profile("laptop"), results, paper_settings(5))
+    assert all({8, 9, 10, 11} <= runs.keys() for runs in found.values())
+    assert [seed for seed, run in found[replace(PAPER_BEST, lam=25)].items() if run.is_kept] == [
+        seed for seed in found[replace(PAPER_BEST, lam=25)] if seed > 10
+    ]
+    assert provenances(results)["λ = 25"] == {"replayed"}
 
 
 def test_kept_runs_of_other_prompts_stand_beside_nothing(results):

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,26 @@ def test_a_space_keeps_its_contract(name):
         space.parse("nothing")
     with pytest.raises(InvalidArchitecture):
         space.read("no idea", "names")
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("use", ["format", "canonical", "neighbors", "show", "edits"])
+def test_what_is_no_architecture_of_a_space_is_refused_by_name(name, use):
+    space, rng = SPACES[name], random.Random(0)
+    foreign = [other.random(rng) for other in SPACES.values() if other is not space]
+    notation = ("words",) if use in ("show", "edits") else ()
+    for arch in (*foreign, space.format(space.random(rng)), None, 3):
+        with pytest.raises(InvalidArchitecture, match=f"{name}: a {space.architecture.__name__} is expected"):
+            getattr(space, use)(arch, *notation)
+
+
+@pytest.mark.parametrize(
+    "edges", [[("sep_conv_3x3", 0)] * 8, (("sep_conv_3x3", 0.0), ("skip_connect", 1)) * 4, None, "x"]
+)
+def test_a_genotype_of_other_python_types_is_refused(edges):
+    good = SPACES["darts"].random(random.Random(0))
+    with pytest.raises(InvalidArchitecture, match="darts: normal cell"):
+        replace(good, normal=edges)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -167,6 +167,12 @@ def test_operations_in_any_order_are_read_by_what_stands_beside_them_or_refused_
 
 
 @pytest.mark.parametrize("name", SIX)
+def test_of_two_whole_cells_behind_each_other_the_last_counts(name):
+    old, new = cells(name, 2)
+    assert SPACES[name].read(f"{SPACES[name].show(old, 'edges')}, {SPACES[name].show(new, 'edges')}", "edges") == new
+
+
+@pytest.mark.parametrize("name", SIX)
 @pytest.mark.parametrize("at", range(6))
 @pytest.mark.parametrize("where", [0, -1])
 def test_an_edge_that_a_record_names_twice_is_refused(name, at, where):
