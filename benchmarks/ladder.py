@@ -16,7 +16,7 @@ from seki_lib.report.proposals import proposals
 from seki_lib.report.statistics import mean_std, paired
 from seki_lib.report.table7 import FINALS, found_without_llm, reply_counts
 from seki_lib.report.unfolded import Unfolded
-from seki_lib.results import Home, SearchResult
+from seki_lib.results import Home, SearchResult, kept_searches
 
 RESULTS = Path(__file__).parent / "results"
 HEAD = (
@@ -36,6 +36,19 @@ def row(search: SearchResult) -> list[str]:
         f"{counts['obeyed']:.0f}", raised, str(counts["llm"]), str(counts["edited"]), str(took["calls"]),
         str(tokens["prompt_tokens"]), str(tokens["completion_tokens"]),
     ]  # fmt: skip
+
+
+def permuted(llm: str) -> list[str]:
+    """An LLM's searches with permuted words, and what its own words add to them on the same seeds."""
+    column = FINALS["nas201"]
+    own, other = (
+        {one.seed: one.result["final"][column] for one in kept_searches("laptop", "nas201", "cifar10", llm, variant)}
+        for variant in ("default", "arm=permuted")
+    )
+    seeds = sorted(own.keys() & other.keys())
+    gap = paired([own[seed] for seed in seeds], [other[seed] for seed in seeds])
+    mean = mean_std([other[seed] for seed in seeds])
+    return [llm.removeprefix("local:"), str(len(seeds)), mean, gap.text(sign=True)]
 
 
 def table(head: tuple[str, ...], rows: list[list[str]]) -> list[str]:
@@ -63,6 +76,8 @@ def main() -> None:
         "",
     ]
     lines += table(("model", "n", "mean", *(f"minus {label}" for label in without)), against)
+    lines += ["", "The same with the meanings of the words permuted, by the seed:", ""]
+    lines += table(("model", "n", "mean", "own words minus permuted ones"), [permuted(llm) for llm in sized])
     judge = get_evaluator("tabular", space="nas201", task="cifar10")
     right = quality([search for found in sized.values() for search in found], judge)
     lines += ["", "Critiques of self-evolution, in points of validation accuracy:", ""]
