@@ -1,1 +1,1 @@
-"""Faces over what is below: the command line, notebooks, `make reproduce`, the cost planner. Nothing imports them."""
+"""What users start: the command line, notebooks, `make reproduce`, the cost planner. No other package imports it."""

@@ -1,7 +1,7 @@
-"""Whether MAX_USD, MAX_TOKENS and MAX_CALLS leave enough for the rounds that were asked for; said before they begin.
+"""Warn before the rounds of a search begin if MAX_USD, MAX_TOKENS or MAX_CALLS may be too low for them.
 
-The bounds themselves are kept by `llm.budget`, call by call. This is an estimate: replies that have to be asked for
-again, and thoughts, come on top.
+`llm.budget` keeps the bounds themselves, call by call. This module only estimates: repeated questions and the LLM's
+thoughts come on top.
 """
 
 import sys
@@ -42,7 +42,7 @@ def warn_of_bounds(llm: str, rounds: Rounds, home: Home) -> None:
 
 
 def estimate(llm: str, rounds: Rounds, home: Home) -> tuple[dict[str, Any], str]:
-    """calls, tokens and usd (None if the price is not known) of these rounds at first attempt, and its sources."""
+    """What these rounds take if no question is repeated: calls, tokens, usd (None without a price); and the sources."""
     from .cost.rates import asking  # brings torch along: needed where there are bounds only
 
     price, sources = price_of(llm, hosted=get_llm(llm).hosted), []
@@ -68,7 +68,7 @@ def rounds_of(edition: Edition, home: Home, *only: str) -> Rounds:
 
 
 def rounds_left(need: Search, edition: Edition, results: Path) -> tuple[int, int]:
-    """Rounds of a search that are to be asked for: of self-evolution, which a fork shares, and of inspiration."""
+    """Rounds of self-evolution and of inspiration that a search still has to ask for. A fork shares self-evolution."""
     setting, folder = need.setting, need.spec(edition).folder(results)
     lam = setting.lam if setting else edition.profile.lam
     evolve, inspire = stages_left(folder, edition.profile.rounds, lam)

@@ -1,4 +1,4 @@
-"""`seki`: the commands of `commands.py`, and what becomes of their errors.
+"""`seki`: run the commands of `commands.py`, and turn their errors into sentences and exit codes.
 
 Exit codes: 0 done; 1 a sentence says what is wrong; 2 the command line cannot be read; 130 stopped by Ctrl-C; 141 the
 reader of the output, such as `head`, has gone.
@@ -14,13 +14,13 @@ STOPPED, UNREAD = 130, 141  # 128 + the signal's number, as shells count
 
 def main() -> None:
     """Entry point: an error that a user can mend is one sentence on stderr, not a traceback."""
-    gc.set_threshold(50_000)  # to look for garbage in the million objects of torch's import takes a sixth of its time
-    atexit.register(gc.freeze)  # and to look once more at the end another sixth
+    gc.set_threshold(50_000)  # or the garbage collector takes a sixth of the time of importing torch
+    atexit.register(gc.freeze)  # or it takes another sixth at the end
     try:
         _run()
-        sys.stdout.flush()  # or a reader who has gone would be noticed after all handlers
+        sys.stdout.flush()  # here, so that the handler below notices a reader who has gone
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in the buffer has a place to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest of the buffer goes there
         sys.exit(UNREAD)
     except KeyboardInterrupt:
         print("\nseki: stopped. The same command goes on from here.", file=sys.stderr)
@@ -29,11 +29,11 @@ def main() -> None:
 
 def _run() -> None:
     """Read the command line and run the command. Exits with a sentence for what a user can mend."""
-    from ..files.errors import SekiError  # in here, so that Ctrl-C while modules are loaded is Ctrl-C as well
+    from ..files.errors import SekiError  # imported here, so that Ctrl-C during imports is caught too
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # Greek letters on a terminal that has none
+            stream.reconfigure(errors="backslashreplace")  # a terminal may have no Greek letters
     try:
         from ..files.assets import absolute_folders
         from .commands import read

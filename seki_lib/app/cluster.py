@@ -85,7 +85,7 @@ def cluster_from(name: str, options: str, gpus: str, minutes: str) -> Cluster | 
 
 
 def asked_for(job: Need | Report, edition: Edition, noted: Mapping[str, Any] | None) -> Resources | None:
-    """What a job asks a cluster for, as `seki reproduce` noted its bounds; None on one machine."""
+    """What a job asks a cluster for, within the bounds that `seki reproduce` noted; None on one machine."""
     return resources_of(job, edition).within(noted["gpus"], noted["minutes"]) if noted else None
 
 
@@ -98,7 +98,7 @@ def as_snakemake(asked: Resources | None) -> dict[str, int]:
 
 
 def command(need: Need, edition: Edition, asked: Resources | None) -> list[str]:
-    """The words that make a need. With several GPUs they start as many processes, which share each batch."""
+    """The command that makes a need, word by word. With several GPUs it starts one process each; they share a batch."""
     words = need.command(edition)
     if not asked:
         return [*SEKI, *words]

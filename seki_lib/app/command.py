@@ -1,4 +1,4 @@
-"""What commands share: where results are, which LLM is asked and how far, which loggers look on."""
+"""Options that commands share: the folder of results, the LLM and its bounds, the loggers."""
 
 import os
 from dataclasses import dataclass
@@ -57,9 +57,9 @@ class Bounded(Command):
 
 
 def claim(folder: Path, asked: dict[str, Any]) -> None:
-    """Write what decides the answers in a folder, or make sure that they are of the same LLM and settings.
+    """Write the LLM and the settings of a folder's answers, or check that they are the ones that the folder holds.
 
-    Folders from before hold no config.json, and their result names its LLM. Raises RunError.
+    Older folders hold no config.json; there the result names the LLM. Raises RunError if something differs.
     """
     path, earlier = folder / "config.json", result_if_whole(folder)
     old = {"llm": asked["llm"] | {"name": earlier["llm"]}} if earlier else asked

@@ -1,4 +1,4 @@
-"""What `seki data` does: files from outside, whether they are here, where they come from, and how to get them."""
+"""The actions of `seki data`: list the files from outside, say where they come from, and get them."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def status(names: list[str]) -> None:
 
 
 def need(names: list[str]) -> None:
-    """Have these, whichever source: fetch only what is not here at all, so that a second call needs no network."""
+    """Make sure that these are here, from any source. Fetch only what is missing: a second call needs no network."""
     for name in names or DEFAULT:
         try:
             print(f"{name}: {TABLES[name]().source.sentence if name in TABLES else fetch(name)}")

@@ -9,8 +9,8 @@
     for step in bench.rerun(3):
         print(step)
     bench.beside(3, rounds=2)               # the same rounds before and after, each cell drawn
-    bench.compare(seeds=8)                  # whole searches with both, seed by seed: what tells whether it helped
-    bench.pick("local:smollm2-135m,temperature=0.5", notation="names")     # another LLM or setting, as easily
+    bench.compare(seeds=8)                  # whole searches with both, seed by seed: did it help?
+    bench.pick("local:smollm2-135m,temperature=0.5", notation="names")     # another LLM or setting
 
 `--save [FILE]` also writes the template to a file, which `seki search --critique FILE` and papermill's parameter
 `critique` take. Nothing is asked of the LLM, and nothing paid, before `rerun`.
@@ -111,7 +111,7 @@ class Bench:
         return self._own or Prompts.load(llm.templates)
 
     def pick(self, llm: str = "", **changes: Any) -> None:
-        """From now on `rerun` and `compare` ask this LLM, with these settings; `pick()` goes back to the run's own.
+        """From now on `rerun` and `compare` ask this LLM, with these settings. `pick()` returns to the run's own.
 
         llm: such as "local:smollm2-135m,temperature=0.5". changes: fields of SearchConfig, such as notation="names".
         Prompts that were not edited become the LLM's own. Raises UnknownName, LLMError or SettingError, and then
@@ -127,7 +127,7 @@ class Bench:
         self._name, self._llm, self._changes, self.default = called, asked, changes, default
 
     def edit(self, stage: str, text: str) -> None:
-        """Put this template in the place of a stage's. Raises PromptError, and then leaves everything as it was."""
+        """Put this template in the place of a stage's. If it raises PromptError, nothing changes."""
         look_up("prompt", VARIABLES, stage)
         self.prompts = self.prompts.edited(**{stage: text})
 
@@ -143,24 +143,26 @@ class Bench:
         return Preview(title, question.messages, marked, self.default.diff(only_this))
 
     def rerun(self, round: int, rounds: int | None = None) -> Iterator[Step]:
-        """Run this many rounds from this one on with the prompts as they are now; without `rounds`, all the rest.
+        """Run this many rounds from this one on with the current prompts; without `rounds`, all the rest.
 
-        A fork: what came before is shared with the run and costs nothing; what was rerun once is in its transcript.
+        This is a fork: it shares the earlier rounds with the run, and they cost nothing. It keeps its own answers, so
+        you can rerun the same rounds again at no cost.
         """
         edited = self.prompts if self.prompts != self.default else None
         asked: dict[str, Any] = {"prompts": edited, "llm": self._name, **self._changes}
         return rerun(self.spec, self.profile, self.results, round=round, rounds=rounds, **asked)
 
     def beside(self, round: int, rounds: int) -> BeforeAfter:
-        """Some rounds from one on: as the run has them, and as they come out with the prompts and picks of now."""
+        """Rounds from this one on, twice: as the run has them, and with the current prompts and picks."""
         after = [step.record for step in self.rerun(round, rounds)]
         before = first_rounds(self.spec, self.profile, self.results, round + len(after))[round:]
         return BeforeAfter(self.spec.space, before, after)
 
     def compare(self, seeds: int = 8) -> Paired:
-        """Whole searches as the run is and as picked and edited, for this many seeds from the run's own on.
+        """Run whole searches with the run's own settings and with the current picks and edits, seed by seed.
 
-        A line a seed as it ends. Stopped and called again, it goes on where it was, and asks nothing twice.
+        seeds: how many, counted from the run's own. Each seed prints one line when it ends. If you stop this and call
+        it again, it continues where it was, and asks nothing twice.
         """
         scores: list[tuple[float, float]] = []
         for seed in range(self.spec.seed, self.spec.seed + seeds):

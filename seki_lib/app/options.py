@@ -1,7 +1,7 @@
-"""What an option of the command line may hold: one type a kind, which every command uses.
+"""The types of the command line's options, one for each kind of value. Every command uses them.
 
-tyro reads each text with the type's reader and shows what the reader refuses as one sentence, with exit code 2. Names
-are read as any text: the registry that lacks one says so, with the names that it has.
+tyro reads each text with the type's reader. If the reader refuses a text, tyro prints one sentence and exits with code
+2. Names are read as plain text: the registry checks a name, and lists the names that it has.
 """
 
 from collections.abc import Callable, Iterable

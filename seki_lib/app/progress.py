@@ -3,8 +3,8 @@
     [ 3/70 done] begins  searches_nas201_cifar10_local_smollm2_135m_default_seed_8
     [ 4/70 done] ended   searches_nas201_cifar10_local_smollm2_135m_default_seed_8, 41 s; about 9 minutes left
 
-Minutes that are left come from the prices of `seki cost`, each kind of job scaled by the jobs of it that have ended
-here. Nothing is said of them before some jobs have ended, nor until such kinds make up most of what is left.
+The minutes left come from the estimates of `seki cost`. Each kind of job is scaled by the jobs of this kind that have
+ended here. No minutes are printed until some jobs have ended, and their kinds make up most of what is left.
 """
 
 import logging
@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 ENDED = 3  # jobs that must have ended before minutes are said
-KNOWN = 0.5  # share of what is left that must be of kinds that have ended here
-ROUGH = 3.0  # a kind of which no job has ended is taken to differ from its price by no more than this
+KNOWN = 0.5  # share of what is left that must belong to kinds of which a job has ended here
+ROUGH = 3.0  # the most by which we assume a kind of job to differ from its estimate before one has ended
 IN_OTHER_WORDS = ("run_info", "job_finished", "progress", "resources_info")  # Snakemake's own lines on jobs
 SAY = partial(print, flush=True)
 LAST_LINES = 12  # of the log of a job that failed elsewhere
@@ -33,7 +33,7 @@ class Estimate:
     def left(self, waiting: set[str], running: Mapping[str, float], elapsed: float) -> float | None:
         """Seconds that are left, or None while too little is known. running: name -> seconds so far; elapsed: of all.
 
-        As many jobs as have run at once so far are taken to run at once until the end.
+        It assumes that as many jobs run at once until the end as have run at once so far.
         """
         known, rough = self._factors()
         total, told, longest = 0.0, 0.0, 0.0
@@ -84,7 +84,7 @@ class Progress(logging.Handler):
         self.names: dict[int, str] = {}  # Snakemake's number of a job -> its rule
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one of Snakemake's events; what else is logged is passed over. Never raises: the DAG goes on."""
+        """Take one of Snakemake's events, and skip other log records. Never raises, so that the DAG goes on."""
         with suppress(Exception):
             event, said = str(record.__dict__.get("event")), record.__dict__
             if event == "run_info":
@@ -97,7 +97,7 @@ class Progress(logging.Handler):
                 self._failed(said["rule_name"], said["log"])
 
     def follow(self, logger: logging.Logger) -> None:
-        """Read what this logger is told, and keep its other handlers from saying the same."""
+        """Read this logger's records, and stop its other handlers from printing the same."""
         for handler in logger.handlers:
             handler.addFilter(lambda record: str(record.__dict__.get("event")) not in IN_OTHER_WORDS)
         logger.addHandler(self)
@@ -105,7 +105,7 @@ class Progress(logging.Handler):
     def _begin(self, stats: Mapping[str, int]) -> None:
         self.waiting = set(stats) - {"total", "all"}
         self.total, self.start = len(self.waiting), self.clock()
-        with suppress(Exception):  # then no minutes are said
+        with suppress(Exception):  # on an error no minutes are printed
             self.estimate = Estimate(self.expected())
 
     def _line(self, words: str) -> None:

@@ -208,9 +208,9 @@ def code_hash() -> str:
 
 
 def deciding_code(edition: Edition) -> dict[str, dict[str, Any]]:
-    """What decides searches, supernets and trainings by code and defaults: the DAG runs their commands if it changes.
+    """Code and defaults that decide searches, supernets and trainings. If they change, the DAG runs their commands.
 
-    Each command looks for itself what changed, keeps what it made before, and redoes what has to be redone.
+    Each command checks by itself what changed, keeps what it made before, and redoes what has to be redone.
     """
     profile, asked = edition.profile, get_llm(edition.llm)
     search = {

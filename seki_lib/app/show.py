@@ -1,4 +1,4 @@
-"""What a folder of results says of itself: `seki show RUN`, and of a search's tokens `seki cost RUN`."""
+"""Describe a folder of results (`seki show RUN`), and price the tokens of a search (`seki cost RUN`)."""
 
 import json
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ WHERE = "Results live in results/<profile>/searches/…, trainings/… and super
 
 
 def describe(folder: Path) -> str:
-    """A search, a training or a supernet in a few lines; of a folder that holds several, a line each.
+    """Describe a search, a training or a supernet in a few lines. A folder that holds several gets one line for each.
 
-    A file of such a folder stands for the folder. Raises RunError for what is none of these, or is damaged.
+    You may name a file in such a folder in place of the folder. Raises RunError if it is none of these, or damaged.
     """
     folder = folder.parent if folder.is_file() and (folder.parent / "config.json").is_file() else folder
     if (folder / "config.json").is_file():

@@ -31,7 +31,7 @@ def edition_here(
 
 
 def why_no_trans101() -> str:
-    """Why Table 4 cannot be made on this machine, or nothing."""
+    """The reason why Table 4 cannot be made on this machine; empty if it can be."""
     try:
         TABLES["trans101"]()
     except AssetError as error:

@@ -1,4 +1,4 @@
-"""The words in which tables and figures say what they need. Plain data: nothing here is run, read or fetched.
+"""The types by which tables and figures declare what they need. Plain data: nothing here is run, read or fetched.
 
 A need knows its folder below `<results>/<profile>/`, the command that makes it, what must be made before it, and which
 code decides it. The DAG runs needs, `seki cost` prices them, tables read what they left behind.
@@ -54,9 +54,9 @@ class Edition:
 
     @property
     def chance_seeds(self) -> int:
-        """Seeds for which chance takes the LLM's place in all settings of Tables 5 and 6: a second each.
+        """For how many seeds chance takes the LLM's place in all settings of Tables 5 and 6. A seed takes a second.
 
-        Two or more: of none there is no mean, and of one no interval.
+        At least two: no seed gives no mean, and one seed gives no interval.
         """
         return 200 if self.full_grid_seeds else max(2, self.profile.baseline_seeds // 40)
 
@@ -69,7 +69,7 @@ class Edition:
         return full_grid(self.profile) if seed in self.full_grid_seeds else self.profile
 
     def ablations(self, settings: "Callable[[Profile], Iterable[Setting]]") -> "tuple[Search, ...]":
-        """The searches of these settings, scored by the supernet, and for more seeds by the surrogate."""
+        """The searches of these settings: scored by the supernet, and once more, for more seeds, by the surrogate."""
         by_supernet = [
             Search("darts", "cifar10", seed, setting)
             for seed in self.profile.ablation_seeds
@@ -127,7 +127,7 @@ class Supernet(Need):
         return ["supernet", "--space", self.space, "--dataset", self.dataset]
 
     def code(self) -> str:
-        """Of supernets of this space."""
+        """The code of supernets of this space."""
         return f"supernet-{self.space}"
 
 
@@ -161,7 +161,7 @@ class Search(Need):
         return folder if self.until is None else folder.with_name(f"{folder.name},until={self.until}")
 
     def command(self, edition: Edition) -> list[str]:
-        """`seki search`, of an ablation `seki ablations`."""
+        """`seki search`; for a search of an ablation `seki ablations`."""
         words = ["--space", self.space, "--task", self.task, "--llm", edition.llm, "--seed", str(self.seed)]
         words += ["--evaluator", self.evaluator] if self.evaluator else []
         words += ["--arm", self.arm] if self.arm else []
@@ -175,12 +175,12 @@ class Search(Need):
         return ["ablations", *words, *own, *(["--full"] if full else [])]
 
     def code(self) -> str:
-        """Of searches of this space that are scored so."""
+        """The code of searches of this space with this evaluator."""
         scored = f"-{self.evaluator.partition(':')[0]}" if self.evaluator else ""
         return f"search-{self.space}{scored}{'-arms' if self.arm else ''}"
 
     def after(self, edition: Edition) -> tuple[Need, ...]:
-        """The supernet that scores its cells, and of a fork the rounds that it shares; of an arm SEKI's answers."""
+        """The supernet that scores its cells; for a fork, the rounds that it shares; for an arm, SEKI's answers."""
         shared = _shared(self, edition) if self.setting and self.until is None else ()
         if self.arm and get_arm(self.arm).shares:
             shared = (replace(self, arm=""),)
@@ -216,7 +216,7 @@ class Memory(Need):
         return ["memory", "--llm", edition.llm]
 
     def code(self) -> str:
-        """Of these questions."""
+        """The code of these questions."""
         return "memory"
 
 
@@ -244,7 +244,7 @@ class Training(Need):
         return ["train", *words, *(["--llm", edition.llm] if self.searched else [])]
 
     def code(self) -> str:
-        """Of trainings of this space."""
+        """The code of trainings of this space."""
         return f"training-{self.space}"
 
     def after(self, edition: Edition) -> tuple[Need, ...]:
@@ -268,7 +268,7 @@ class Report:
 
     @property
     def outputs(self) -> list[str]:
-        """What it writes, below the profile's folder."""
+        """The files that it writes, below the profile's folder."""
         tables = [f"{BELOW.tables}/{table}.{ending}" for table in self.tables for ending in ("csv", "md", "html")]
         figures = [f"{BELOW.figures}/{figure}.png" for figure in self.figures]
         return [f"{BELOW.notebooks}/{self.notebook}.ipynb", *tables, *figures]

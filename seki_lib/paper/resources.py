@@ -1,7 +1,7 @@
 """What a job asks a cluster's scheduler for: cores, GPUs, memory, minutes. Plain data, beside the needs.
 
-On one machine nobody reads it: there `JOBS=` says how many jobs run at once. Minutes are a limit and no estimate: a
-cluster ends a job that takes longer, and the same command goes on with it.
+On one machine this is not used: there `JOBS=` says how many jobs run at once. Minutes are a limit, not an estimate. If
+a job takes longer, the cluster ends it, and the same command goes on with it.
 """
 
 from dataclasses import dataclass, replace
@@ -80,7 +80,7 @@ def kind_of(job: Need | Report, edition: Edition) -> str:
 
 
 def resources_of(job: Need | Report, edition: Edition) -> Resources:
-    """What a job of this edition asks for. A search brings its LLM along, unless a server of its own answers."""
+    """What a job of this edition asks for. A search also loads its LLM, unless a server answers."""
     kinds, kind = RESOURCES[edition.name], kind_of(job, edition)
     asked = kinds[kind]
     if not kind.endswith("search"):

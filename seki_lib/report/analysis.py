@@ -33,7 +33,7 @@ COLOURS = {
 
 
 def edges_changed(one: Any, other: Any) -> int:
-    """In how many edges two cells of one space differ as they are written; the edges of a node in either order."""
+    """In how many edges two cells of one space differ, as written. A node's edges may stand in either order."""
     if isinstance(one, SixEdgeCell):
         return sum(map(ne, one.edges, other.edges))
     pairs = zip(one.cells.values(), other.cells.values(), strict=True)

@@ -23,8 +23,8 @@ from ..spaces.darts import OPERATIONS, DartsGenotype
 from .statistics import standard_error
 from .tables import paper_table, typed
 
-IMAGES = 512  # that f of Tables 5 and 6 seems to be read from: their values are multiples of 1/512
-HALF = 0.005  # a value that is printed with two digits lies so near
+IMAGES = 512  # from which f of Tables 5 and 6 seems to be measured: their values are multiples of 1/512
+HALF = 0.005  # the most by which rounding to two digits changes a value
 EDGES, FROM_INPUTS = 8, 3  # operations of a cell; how many of a reduction cell's are on its inputs at the least
 
 
@@ -59,10 +59,11 @@ class Entries:
         return int(same.argmax()), int(same.max())
 
     def highest_mean(self, given: float, *, column: int = 1, fixed: int = 5) -> float:
-        """The highest mean of a column that any distribution over cells has whose mean of another one prints as given.
+        """The highest mean of one column that a distribution over cells allows, if the mean of another column is given.
 
-        The mean of any number of searches' final cells is the mean of such a distribution. A linear programme over the
-        cells' probabilities; columns are CIFAR-10 test and ImageNet16-120 test unless said otherwise.
+        given: the other mean, as printed. The mean of any number of searches' final cells is the mean of such a
+        distribution. A linear programme over the cells' probabilities finds the highest one. By default the columns are
+        CIFAR-10 test and ImageNet16-120 test.
         """
         from scipy.optimize import linprog
 
@@ -74,9 +75,9 @@ class Entries:
         return float(-solved.fun)
 
     def largest_sd(self, means: np.ndarray, n: int = 4) -> np.ndarray:
-        """(6,): the largest sample deviation that n values of each column can have if their mean prints so.
+        """(6,): the largest sample deviation that n values of each column can have if they have the printed mean.
 
-        All but one value at the column's maximum, and one as far below as the mean asks for: √n (maximum - mean).
+        All values but one are at the column's maximum, and one is as far below as the mean needs: √n (maximum - mean).
         """
         largest: np.ndarray = np.sqrt(n) * (self.values.max(axis=0) - means)
         return largest
@@ -88,7 +89,7 @@ class Entries:
 
 
 def denominators(values: Sequence[float], most: int = 2000) -> list[int]:
-    """The numbers of images on which an accuracy can be each of these values, in % with two digits, rounded or cut."""
+    """The numbers of images that fit all of these accuracies. values: in % with two digits, rounded or cut."""
     found = []
     for images in range(2, most + 1):
         exact = [100 * round(value * images / 100) / images for value in values]
@@ -112,14 +113,14 @@ def grid(number: int) -> dict[str, Any]:
 
 
 def sign_test(found: Mapping[str, Any]) -> float:
-    """The smallest two-sided p-value that the lead of a `grid` can have on the same images: all of them one way."""
+    """The smallest two-sided p-value of the lead of a `grid` on the same images: if all of them point one way."""
     from scipy.stats import binomtest
 
     return float(binomtest(found["lead in images"], found["lead in images"]).pvalue)
 
 
 class Parameters:
-    """Parameters (M) of DARTS cells at one size, from a count of each operation in each place: they add up exactly.
+    """Parameters (M) of DARTS cells at one size: the sum of a count for each operation in each place, which is exact.
 
     In a reduction cell an operation on an input of the cell has stride 2, which matters for skip connections only.
     """
@@ -179,7 +180,7 @@ def all_cells() -> tuple[np.ndarray, np.ndarray]:
 
 
 def range_of(of: int, printed: float, digits: int = 2, *, cut: bool = False) -> tuple[float, float]:
-    """(low, high) in M of one size (0: Table 1's, 1: Table 2's) of all cells whose other size prints so.
+    """(low, high) in M of one size (0: Table 1's, 1: Table 2's) of all cells whose other size has the printed value.
 
     cut: whether further digits were cut, and not rounded.
     """
@@ -211,7 +212,7 @@ def public_params() -> dict[str, tuple[str, float]]:
 
 
 def better_rows(column: str, ours: str = "SEKI") -> dict[str, float]:
-    """Rows of Table 4 but the oracle that print a better value than SEKI's: of the loss, a lower one."""
+    """Rows of Table 4, without the oracle, that print a better value than SEKI's. For the loss, lower is better."""
     rows = {row["architecture"]: row[column] for row in paper_table(4) if row[column] != "-"}
     sign = -1 if column == "room_layout" else 1
     mine = float(rows[ours])

@@ -2,7 +2,8 @@
 
 A verdict speaks of SEKI's own rows. `held`: the printed numbers agree with the data. `did not hold`: a check failed
 that the printed numbers should pass, and the table says which. `cannot be decided here`: the data are not public, or a
-run is needed that was not made. A failed check is no reason: it names what would decide, and a question to the authors.
+run is needed that was not made. A failed check gives no reason. It names what would decide, and a question to the
+authors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from .benchmark_tables import COLUMNS3, paper_ranks
 from .statistics import standard_error
 from .tables import REMARK, Cell, Table, paper_table
 
-ROUNDED = 3 * audit.HALF  # that two digits of a deviation and of a mean of four can make up, in points
+ROUNDED = 3 * audit.HALF  # points that rounding a deviation and a mean of four to two digits can explain
 HELD, FAILED, OPEN = "held", "did not hold", "cannot be decided here"
 COLUMNS = {"verdict": "verdict", "why": "why", "decides": "what would decide it", "question": "question to the authors"}
 SAID_IN_FULL = {
@@ -38,7 +39,7 @@ TRAINING = "The genotype, which the paper shows in a figure or not at all; then 
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison. holds: None where these data cannot tell. decides, question: what would, and what to ask."""
+    """One comparison. holds: None if these data cannot tell. decides: what could tell. question: to the authors."""
 
     table: int
     finding: str
@@ -53,10 +54,10 @@ def trans101_judges() -> dict[str, Tabular]:
 
 
 def verdict(checks: Sequence[Check]) -> str:
-    """Of one table: one check that failed is enough; without any that could be made nothing is decided."""
+    """One table's verdict: `did not hold` if a check failed, `held` if all agree, else `cannot be decided here`."""
     if any(check.holds is False for check in checks):
         return FAILED
-    return OPEN if any(check.holds is None for check in checks) else HELD
+    return HELD if checks and all(check.holds for check in checks) else OPEN
 
 
 def audit_table(checks: Sequence[Check], profile: str) -> Table:

@@ -64,7 +64,7 @@ class Method:
 def finished_results(specs: Sequence[RunSpec], results: Path, source: DataSource) -> list[SearchResult]:
     """The finished search of each spec, all of them on this data source.
 
-    Raises RunError that names the next step if one is missing, or was searched on other data or by other settings.
+    Raises RunError if one is missing, or was searched on other data or by other settings; it names the next step.
     """
     found = [SearchResult(spec.folder(results)) for spec in specs]
     for spec, run in zip(specs, found, strict=True):
@@ -168,7 +168,7 @@ def baseline_methods(
 
 
 def paper_ranks(architecture: str, evaluators: Mapping[str, Tabular]) -> dict[str, tuple[int, int]]:
-    """Between which ranks the printed values of a row of the paper lie, by task: two digits leave room. No dashes."""
+    """By task, the lowest and highest rank that a printed value of the paper allows with its two digits. No dashes."""
     printed = next(row for row in paper_table(4) if row["architecture"] == architecture)
     ranks = {}
     for task in TASKS:

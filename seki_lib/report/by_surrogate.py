@@ -28,7 +28,7 @@ def scores(searches: Sequence[SearchResult]) -> np.ndarray:
 
 
 def minus_random(finals: Finals, baselines: BaselineRuns, judge: str) -> np.ndarray:
-    """(pairs,) differences of final cells to random search's, of the seeds that both have: these share their α0."""
+    """(pairs,) final cells minus random search's, for the seeds that both have. Searches of one seed share their α0."""
     random = baselines.finals("random_search")
     return np.array([final[judge] - random[seed][judge] for seed, final in finals.items() if seed < len(random)])
 

@@ -59,7 +59,7 @@ def draw_cell(genotype: DartsGenotype, which: str, title: str = "") -> Figure:
 
 
 def found_by(search: SearchResult) -> str:
-    """For the title of a cell that a search found: which LLM proposed it, and below what its score is."""
+    """Two lines for the title of a cell that a search found: which LLM proposed it, and what scored it."""
     scored = search.config["data"]["sentence"].partition(";")[0]
     return f"found by {search.llm}, seed {search.seed}, f = {search.score:.2f}\n{fill(f'f: {scored}', 95)}"
 

@@ -1,10 +1,10 @@
-"""Two folders of results beside each other: which numbers of their tables differ, and whether that is normal.
+"""Compare two folders of results: which numbers of their tables differ, and is that normal?
 
 A number is judged by what stands in its cell and its column:
 
-- a quoted number must be equal, and so must one of the same seeds on the same data: nothing random is left in it;
-- one that depends on trained weights is the same on one type of CPU and one version of torch only;
-- one of other seeds may differ as far as the seeds of both sides spread: 95 % for all such numbers together;
+- a quoted number must be equal, and so must a number of the same seeds on the same data: it has nothing random left;
+- a number that depends on trained weights is the same only on one type of CPU and one version of torch;
+- a number of other seeds may differ as far as the seeds of both sides spread: 95 % for all such numbers together;
 - seconds and minutes are not compared.
 """
 
@@ -95,7 +95,7 @@ def compare(here: Path, there: Path) -> tuple[list[Difference], int]:
 
 
 def report(here: Path, there: Path) -> Iterator[str]:
-    """The comparison in lines; the last one counts. Raises RunError at the end if there is a real change."""
+    """The comparison in lines; the last one counts. Raises RunError at the end if a number really changed."""
     differences, equal = compare(here, there)
     for judgement, words in JUDGEMENTS.items():
         listed = [one for one in differences if one.judgement == judgement]

@@ -3,7 +3,7 @@
 search = talkative(run, results)    # whose words a notebook shows
 critiques(search)                   # a row a round of self-evolution
 patterns(search)                    # a row a round of knowledge inspiration
-quality(searches, evaluator)        # a row an LLM: are the changes that it names better than any?
+quality(searches, evaluator)        # a row an LLM: are the changes that it names better than average?
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,9 +31,9 @@ NAMES_ONLY = "edit"  # the strategy by which a small model names a change and sa
 
 
 def talkative(run: RunSpec, results: Path) -> Unfolded:
-    """The search whose words are shown: this run, or a kept one where it is not finished or writes no critique.
+    """The search whose words a notebook shows: this run, if it is finished and writes critiques; else a kept one.
 
-    Of the kept ones that of the largest local model, its first seed.
+    Among the kept ones we take the largest local model, and its first seed.
     """
     home = Home(results, run.profile)
     own = Unfolded(run.folder(results), home.folder)
@@ -75,11 +75,11 @@ def patterns(search: Unfolded, rounds: int | None = None) -> pd.DataFrame:
 
 
 def quality(searches: Sequence[SearchResult], evaluator: Evaluator) -> pd.DataFrame:
-    """Are the changes that critiques name better than any? On NAS-Bench-201, where all are known. A row an LLM.
+    """Are the changes that critiques name better than the average one? NAS-Bench-201 knows all of them. A row an LLM.
 
     NAMED: the score after the named change minus the mean over all single changes of the same cell, in points; zero by
-    chance. SAFE: the same of an average change that removes no operation, which is what an LLM gains that only avoids
-    the word for none. Means with 95 % bootstrap intervals over searches, of four or more.
+    chance. SAFE: the same for an average change that removes no operation: so much an LLM gains that only avoids the
+    word for none. Means with 95 % bootstrap intervals over searches, of four or more.
     """
     rows = []
     for llm, found in by_llm(searches).items():

@@ -16,7 +16,7 @@ ASKED_AGAIN = "asked again"  # of a kept history whose transcript is not there
 def how_of(record: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> str:
     """The word for one record of a history, a key of HOW. calls: the answered calls of its round.
 
-    Histories kept from before say `repaired` of every cell that took a second question, which the calls tell apart.
+    Older histories say `repaired` for every cell that took a second question. The calls tell these cases apart.
     """
     if record["how"] != "repaired":
         return str(record["how"])
@@ -36,7 +36,7 @@ def words(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def how_notes(folders: Sequence[Path]) -> list[str]:
-    """What the rounds of these searches were answered by, stage by stage. The self-evolution of a seed counts once."""
+    """How the cells of these searches came about, counted by stage. The self-evolution of a seed counts once."""
     rounds: dict[tuple[str, Path, int], str] = {}
     for folder in folders:
         shared = folder.parents[1] / folder.name  # settings of one seed share their self-evolution

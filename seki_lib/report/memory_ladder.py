@@ -47,7 +47,7 @@ def difference(arms: Mapping[str, Outcome], name: str) -> Estimate | None:
 
 
 def remembered(home: Home, llm: str) -> dict[str, Estimate]:
-    """G and i of one LLM, where `seki memory` has asked it: means with intervals."""
+    """Rungs g and i of one LLM, if `seki memory` has asked it: means with intervals."""
     found = read_if_whole(home.memory("nas201", llm) / "result.json")
     if not found:
         return {}
@@ -60,7 +60,7 @@ def remembered(home: Home, llm: str) -> dict[str, Estimate]:
 
 
 def analog(home: Home, llm: str) -> Estimate | None:
-    """H of one LLM: the accuracy of its final cells in the independent training."""
+    """Rung h of one LLM: the accuracy of its final cells in the independent training."""
     searches = home.finished_searches("nas201", "cifar10", llm, "evaluator=analog")
     return mean([search.result["final"][COLUMN] for search in searches]) if searches else None
 

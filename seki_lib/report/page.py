@@ -2,8 +2,8 @@
 
     write_page(Path("results/laptop"))
 
-Whatever an LLM said is escaped, and the page's policy lets no script run but its own. What would make the page larger
-than LIMIT is left out, and the page says where it is.
+Whatever an LLM said is escaped, and the page's policy lets no script run but its own. The page leaves
+out what would make it larger than LIMIT, and says where it is.
 """
 
 import base64
@@ -45,8 +45,8 @@ CAPTIONS = {  # the beginning of a figure's name -> what it shows
     "nas201_best_so_far": "NAS-Bench-201: best accuracy so far against evaluations, our searches over three baselines",
     "supernet_curve": "Accuracy of random cells inside the supernet against minutes of its training",
     "supernet_path": "One cell inside the supernet: the edges that run, among all that do not",
-    "table1_compared": "Table 1: the paper's errors and ours",
-    "table2_compared": "Table 2: the paper's errors and ours",
+    "table1_compared": "Table 1: errors of the cells that we trained, on the same images",
+    "table2_compared": "Table 2: errors of the cells that we trained, on the same images",
     "table5_differences": "Table 5: every λ against the paper's best setting",
     "table6_differences": "Table 6: every k and ξ against the paper's best setting",
     "trans101_best_cells": "TransNAS-Bench-101: the best cell of each task, drawn",

@@ -49,7 +49,7 @@ def _symbol(stage: str, name: str) -> str:
 
 
 def framework(prompts: Prompts, columns: Sequence[tuple[str, str, str]]) -> Figure:
-    """The templates side by side, each with an arrow to what the LLM makes of it.
+    """Draw the templates side by side, each with an arrow to what the LLM answers.
 
     columns: (stage, title, what comes out of it).
     """

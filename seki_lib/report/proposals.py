@@ -1,7 +1,7 @@
-"""What an LLM draws in knowledge inspiration (§4.2), beside what chance would draw of the cells that its prompt showed.
+"""Compare what an LLM draws in knowledge inspiration (§4.2) with what chance draws from the cells in the same prompt.
 
-On NAS-Bench-201 all cells are known, so the chances are exact: a mixture takes each edge by itself, and its mean is a
-sum over the whole space.
+On NAS-Bench-201 all cells are known, so the chances are exact. A mixture draws each edge independently, and its mean is
+a sum over the whole space.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ def proposals(searches: Sequence[SearchResult], evaluator: Evaluator) -> pd.Data
 
     Differences are in points of validation accuracy, means with 95 % bootstrap intervals over searches, of four or
     more. A mixture takes each edge from a random cell shown; the leaning one takes it from the best cell shown in LEAN
-    of the cases. First replies count, whether or not their cell was known.
+    of the cases. First replies count, even if their cell was known.
     """
     scores, rows = _all_scores(evaluator), []
     for llm, found in by_llm(searches).items():

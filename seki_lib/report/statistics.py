@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 RESAMPLES = 5000  # of the bootstrap
-FEWEST = 4  # values that are resampled: of fewer a bootstrap interval is far too narrow, and none is given
+FEWEST = 4  # values that are resampled: with fewer a bootstrap interval is far too narrow, so we give none
 Values = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, its 95 % interval and the number of seeds or pairs behind it; for fewer than FEWEST the ends are NaN."""
+    """A value, its 95 % interval and the number of seeds or pairs behind it; the ends are NaN for fewer than FEWEST."""
 
     value: float
     low: float
@@ -33,7 +33,7 @@ class Estimate:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the interval leaves zero out, and p < 0.05: that of the pairs, else the smallest that n can reach."""
+        """Whether the interval leaves zero out and p < 0.05. p: of the pairs, else the smallest that n can reach."""
         p = smallest_p(self.n) if self.p is None else self.p
         return bool(p < 0.05 and (self.low > 0 or self.high < 0))
 
@@ -125,7 +125,7 @@ def welch(one: Spread, other: Spread, tests: int = 1) -> tuple[float, float]:
 
 
 def standard_error(percent: float, images: int) -> float:
-    """Of an accuracy or an error in %, by the number of images alone, in points."""
+    """Standard error, in points, of an accuracy or an error in %. It comes from the number of images alone."""
     return float((percent * (100 - percent) / images) ** 0.5)
 
 
@@ -175,7 +175,7 @@ def p_value(differences: Values) -> float:
 
 
 def seeds_needed(sd: float, difference: float, power: float = 0.8, level: float = 0.05) -> int:
-    """Seeds an arm that tell two means apart: 2 ((z₁ + z₂) sd / difference)², rounded up.
+    """How many seeds each arm needs to tell two means apart: 2 ((z₁ + z₂) sd / difference)², rounded up.
 
     sd: of the seeds of one arm; of arms that are compared pair by pair give the sd of the differences divided by √2.
     """
@@ -186,7 +186,7 @@ def seeds_needed(sd: float, difference: float, power: float = 0.8, level: float 
 
 
 def resolvable(sd: float, seeds: int, power: float = 0.8, level: float = 0.05) -> float:
-    """The smallest difference that so many seeds an arm can tell: `seeds_needed` the other way round."""
+    """The smallest difference that this many seeds an arm can show: the inverse of `seeds_needed`."""
     from scipy.stats import norm
 
     return float((norm.ppf(1 - level / 2) + norm.ppf(power)) * sd * (2 / seeds) ** 0.5)

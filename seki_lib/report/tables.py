@@ -61,7 +61,7 @@ BLANK = Cell("", "not run")  # of a column that does not apply
 
 
 def not_run(needs: str) -> Cell:
-    """A value that is not there, and what it would take."""
+    """The cell of a value that was not run. It says what the value would take."""
     return Cell("not run", "not run", needs)
 
 
@@ -93,7 +93,7 @@ class Table:
     def read(cls, path: Path) -> "Table":
         """A table that `write` wrote. path: its CSV; the title and the notes are those of the Markdown beside it.
 
-        Its columns go by their headings. Raises RunError for a file that no table was written to.
+        The keys of its columns are their headings. Raises RunError for a file that no table was written to.
         """
         with on_disk(path), path.open(encoding="utf-8", newline="") as file:
             head, *rows = [*csv.reader(file)] or [[]]

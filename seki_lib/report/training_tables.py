@@ -39,7 +39,7 @@ COMPARE = "compare with each other only, never with the paper's columns."
 
 
 class Row(NamedTuple):
-    """One training of one row. search: that found its cell; cost: what that took; chosen: a note on how it was."""
+    """One training of one row. search: what found its cell; cost: of that search; chosen: how that cell was chosen."""
 
     label: str
     spec: TrainingSpec
@@ -103,7 +103,7 @@ def table1(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str)
 
 
 def table2(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str) -> Table:
-    """ImageNet-1K, or a sample of 200 classes. rows and results as in `table1`; none where there are no images."""
+    """ImageNet-1K, or a sample of 200 classes. rows and results as in `table1`; both empty without images."""
     full, dataset, why = profile == "paper", IMAGENET[profile], images_missing(profile)
     columns = {
         "imagenet_error": "ImageNet-1K top-1 test error (%)",

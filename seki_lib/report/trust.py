@@ -74,7 +74,7 @@ class Lacking:
 
 
 def sample(space: str, count: int) -> list[Any]:
-    """So many cells of different classes, the same in every run; one of each class if there are no more."""
+    """Draw this many cells of different classes, the same in every run; one of each if there are fewer classes."""
     home, rng = get_space(space), Random(f"trust/{space}")
     cells: dict[Any, None] = {}
     for _ in range(20 * count):

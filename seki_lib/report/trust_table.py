@@ -53,7 +53,7 @@ def trust_table(rows: Sequence[Judged | Lacking], profile: str) -> Table:
 
 
 def by_space(rows: Sequence[Judged | Lacking]) -> dict[str, list[Judged]]:
-    """The judges that could be asked, of each space where there are any."""
+    """Space -> the judges that could be asked there; spaces without any are left out."""
     found: dict[str, list[Judged]] = {}
     for row in rows:
         if isinstance(row, Judged):
@@ -62,7 +62,7 @@ def by_space(rows: Sequence[Judged | Lacking]) -> dict[str, list[Judged]]:
 
 
 def verdict(rows: Sequence[Judged]) -> str:
-    """What the numbers of one space say: of f, of the number of parameters, and of the best judge."""
+    """What the numbers of one space say about f, about the number of parameters, and about the best judge."""
     title, said = SPACES[rows[0].space], []
     for judge in dict.fromkeys(row.judge for row in rows if row.trained):
         seeds = [row.overall for row in rows if row.judge == judge]

@@ -48,7 +48,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Unfolded(SearchResult):
-    """A search. home: `<results>/<profile>`, which its name is given without."""
+    """A search. home: `<results>/<profile>`; the search's name leaves it out."""
 
     home: Path
 
@@ -64,13 +64,13 @@ class Unfolded(SearchResult):
 
     @cached_property
     def fork(self) -> dict[str, Any] | None:
-        """Of a fork: the run `of` which its rounds up to `round` are."""
+        """For a fork: `of`, the run that it shares rounds with, and `round`, the last of these rounds. Else None."""
         path = self.folder / "fork.json"
         return read_json(path, shape=FORK) if path.exists() else None
 
     @property
     def origin(self) -> str:
-        """Of a fork: the place of the run that it shares rounds with."""
+        """For a fork: the place of the run that it shares rounds with. Else empty."""
         return str(self.fork["of"]).partition("/")[2] if self.fork else ""
 
     @property
@@ -88,7 +88,7 @@ class Unfolded(SearchResult):
         return ", ".join([*named, *([run["variant"]] if run["variant"] != "default" else []), f"seed {run['seed']}"])
 
     def rounds(self) -> Iterator[Round]:
-        """Its own rounds; those of a fork that it shares stand with the run that they are of."""
+        """Its own rounds. The rounds that a fork shares are left out: the run that made them has them."""
         calls: Mapping[int, list[dict[str, Any]]] = defaultdict(list)
         for call in read_requests(self.folder / "transcript.jsonl"):
             calls[call.get("round") or 0].append(call)
@@ -105,12 +105,12 @@ class Unfolded(SearchResult):
 
 
 def answered(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that the LLM replied to."""
+    """The calls that the LLM replied to."""
     return [call for call in calls if "reply" in call]
 
 
 def searches(home: Path) -> list[Unfolded]:
-    """The finished searches of a profile's folder; those of the profile's own settings first, other code's left out."""
+    """Finished searches of a profile's folder, those of its own settings first; searches by other code are left out."""
     found = [
         Unfolded(path.parent, home)
         for path in home.glob("searches/*/*/*/*/seed=*/result.json")

@@ -1,6 +1,6 @@
-"""What a finished table says of the paper's: its values beside ours, and a sentence or two on what was reproduced.
+"""Compare a finished table with the paper's: the values side by side, and a sentence or two on what was reproduced.
 
-Everything is read off the table. A sentence claims a difference only where its 95 % interval lies on one side of zero.
+Everything is read from the table. A sentence claims a difference only where its 95 % interval lies on one side of zero.
 """
 
 import re
@@ -60,7 +60,7 @@ def provenances(table: Table) -> Counter[str]:
 def verdict(table: Table) -> list[str]:
     """What was reproduced of a table and what not, in sentences; the first one stands for the whole."""
     if stated := [note for note in table.notes if "the best setting" in note or note.startswith("On ")]:
-        return stated  # Tables 5 and 6 say it themselves, judge by judge, and that of trust, space by space
+        return stated  # the notes of Tables 5 and 6 say it for each judge, those of the trust table for each space
     return [*_against_paper(table), *_against_random(table)] or [*_paired(table), _extent(table)]
 
 

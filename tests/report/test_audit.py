@@ -125,7 +125,7 @@ def test_what_the_text_says_is_typed_with_its_place():
 
 @pytest.mark.parametrize(
     ("outcomes", "expected"),
-    [((True, True), HELD), ((True, None), OPEN), ((None, False, True), FAILED), ((True, False), FAILED)],
+    [((True, True), HELD), ((True, None), OPEN), ((None, False, True), FAILED), ((True, False), FAILED), ((), OPEN)],
 )
 def test_one_failed_check_is_enough_and_one_open_one_leaves_open(outcomes, expected):
     assert audit_table.verdict([Check(1, "", outcome) for outcome in outcomes]) == expected

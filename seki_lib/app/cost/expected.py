@@ -1,6 +1,6 @@
-"""About how many seconds each job of the DAG takes: what the minutes that `seki reproduce` says are left come from.
+"""Estimate how many seconds each job of the DAG takes. From these come the minutes left that `seki reproduce` prints.
 
-Only proportions are meant. `progress` scales each kind of job by those of its kind that have ended.
+Only the proportions count: `progress` scales each kind of job by the jobs of this kind that have ended.
 """
 
 import math
@@ -19,14 +19,14 @@ from .work import PricedJob, jobs
 CARDS = {"smoke": "cpu", "laptop": "cpu"}  # profile -> what computes
 CARD = "a100"  # in the others
 START, SUBMITTED = 5.0, 60.0  # seconds until a job does its work, and on a cluster until its end is noticed too
-ANSWER = 10.0  # seconds of a call to an LLM that no finished search tells of
+ANSWER = 10.0  # seconds of a call to an LLM, if no finished search measured it
 NOTEBOOK = 15.0  # seconds of a notebook that results/reference does not keep
 
 
 def expected_seconds(
     edition: Edition, results: Path, needs: Mapping[str, Need], reports: Mapping[str, Report], remote: bool = False
 ) -> dict[str, tuple[str, float]]:
-    """Name of a job -> its kind, and seconds that are left of it. needs, reports: by their names in the DAG.
+    """Name of a job -> its kind, and how many seconds of it are left. needs, reports: by their names in the DAG.
 
     remote: whether jobs are submitted to a cluster.
     """

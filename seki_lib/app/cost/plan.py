@@ -28,7 +28,7 @@ PLANNED = ("workstation", "paper")  # the other profiles take minutes of a CPU, 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is left of a profile. table: a row a table of the paper, then their sum; NaN where nobody knows."""
+    """What is left of a profile. table: one row for each table of the paper, then the sum; NaN if not known."""
 
     title: str
     table: pd.DataFrame
@@ -43,7 +43,7 @@ class Plan:
         return "\n".join([self.title, "", table, "", wall, *(f"- {note}" for note in self.notes)])
 
     def as_data(self) -> dict[str, Any]:
-        """What `--json` prints; None where nobody knows."""
+        """What `--json` prints; None for what is not known."""
         rows = self.table.astype(object).where(self.table.notna(), None).to_dict("index")
         return {"title": self.title, "tables": rows, "wall_hours": self.wall_hours, "notes": self.notes}
 
@@ -103,9 +103,10 @@ def _row(job: PricedJob, hours: float, askings: dict[str, Asking], price: Price 
 
 
 def wall_hours(jobs: Sequence[PricedJob], hours: Sequence[float], gpus: int) -> float:
-    """Hours on so many GPUs of jobs that take these: supernets, then searches, then trainings, each longest first.
+    """Hours by the clock that jobs take on this many GPUs. hours: of each job.
 
-    A job that splits is spread over all GPUs without loss.
+    Supernets run first, then searches, then trainings; among each, the longest first. A job that splits is spread over
+    all GPUs without loss.
     """
     total, timed = 0.0, list(zip(jobs, hours, strict=True))
     for phase in (Supernet, Search, Training):

@@ -1,4 +1,4 @@
-"""How fast a card works, and what a round of a search takes of an LLM: as measured, else as estimated.
+"""How fast a card works, and what an LLM needs for a round of a search. Measured if possible, else estimated.
 
 - A card: a finished training of this profile on it, or a row of `benchmarks/results/throughput.csv`; else its fp32 peak
   times the share of it that public code is known to reach at such work (`cards.toml`).
@@ -97,7 +97,7 @@ def _measured(card: str, precision: str, home: Home) -> Iterator[tuple[Work, str
 
 @dataclass(frozen=True)
 class Asking:
-    """What a round of self-evolution and one of inspiration take of an LLM, and how that is known."""
+    """What an LLM needs for a round of self-evolution and for one of inspiration, and how that is known."""
 
     prompt_tokens: tuple[float, float]
     completion_tokens: tuple[float, float]
@@ -114,7 +114,7 @@ class Asking:
 
 
 def asking(llm: str, space: str, home: Home) -> Asking:
-    """What a search takes: of finished searches with this LLM, else counted on the kit's prompts.
+    """What an LLM needs for a search: measured in finished searches with it, else counted on the kit's prompts.
 
     home: of the profile; the kit's reference searches are looked at too. Raises UnknownName or LLMError.
     """

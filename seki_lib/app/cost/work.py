@@ -1,4 +1,4 @@
-"""What is left of the jobs that `seki_lib/paper` declares: operations of GPUs, and rounds to ask LLMs for.
+"""How much is left of the jobs that `seki_lib/paper` declares: GPU operations, and rounds that ask an LLM.
 
 Each job counts once, with the first table that needs it. What is finished under the results folder is subtracted,
 half-done trainings and searches in part.
@@ -53,10 +53,10 @@ class Work:
 
 @dataclass(frozen=True)
 class PricedJob:
-    """One need and what is left of it. A job without `work` takes no GPU, or minutes of one."""
+    """One need and what is left of it. A job without `work` needs no GPU, or only minutes of one."""
 
     need: Need
-    table: int  # the first that needs it; of what notebook 01 alone needs, Table 1
+    table: int  # the first that needs it; Table 1 if only notebook 01 needs it
     work: Work | None = None
     times: float = 1.0  # how often the work is to be done: a share of a training, the cells that a search scores
     rounds: tuple[int, int] = (0, 0)  # rounds to ask an LLM for: of self-evolution, of inspiration
@@ -95,7 +95,7 @@ def jobs(edition: Edition, results: Path) -> list[PricedJob]:
 
 def _supernet(need: Supernet, table: int, edition: Edition, results: Path) -> PricedJob:
     if not by_supernet(get_space(need.space).evaluator):
-        return PricedJob(need, table)  # minutes: notebook 01 looks with it how far f can be trusted
+        return PricedJob(need, table)  # it takes minutes: notebook 01 tests with it how far f can be trusted
     spec = need.spec(edition)
     left = _share_left(spec.folder(results), spec.config.epochs)
     return PricedJob(need, table, supernet_work(spec.config, need.dataset), left)
@@ -147,7 +147,7 @@ def scoring_work(config: Any, dataset: str) -> Work:
 
 
 def training_work(config: Any, space: str, cell: str, dataset: str) -> Work:
-    """A final training, with a look at the images to test on, or the words to validate, after each epoch.
+    """A final training. After each epoch it tests on images, or validates on words.
 
     config: a ClassifierConfig, or a LanguageModelConfig.
     """
