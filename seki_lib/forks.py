@@ -19,7 +19,7 @@ from .paper.settings import PAPER_BEST, Setting, longest
 from .profiles import Profile
 from .prompts import Prompts
 from .results import RunSpec
-from .runs import fork_run, reaches, search_run
+from .runs import fork_run, make_way, reaches, search_run
 from .search import Record, Repository, Search, SearchConfig, Step, initial, run, self_evolution
 from .spaces import SearchSpace
 
@@ -66,9 +66,10 @@ def run_longest(
     setting = longest(profile)
     if not 0 <= until <= setting.lam:
         raise SettingError(f"the self-evolution that settings fork from has rounds 0 to {setting.lam}, not {until}")
+    changes: dict[str, Any] = setting.changes(profile)
     own = setting.spec(spec, profile)
+    make_way(own, profile, results, **changes)
     if not reaches(own.folder(results), until):
-        changes: dict[str, Any] = setting.changes(profile)
         search_run(own, profile, results, until=until, on_step=lambda step: on_step(setting, step), **changes)
     return own.folder(results)
 

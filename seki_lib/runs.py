@@ -83,6 +83,11 @@ def search_run(
     return asked.folder
 
 
+def make_way(spec: RunSpec, profile: Profile, results: Path, **changes: Any) -> None:
+    """Set a finished run aside that today's code or settings would not make. Arguments: as `search_run`."""
+    _Run(spec, profile, results, None, changes).make_way({*changes})
+
+
 @contextmanager
 def walk(
     spec: RunSpec, profile: Profile, results: Path, *, prompts: Prompts | None = None, **changes: Any

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from fakes import FakeLLM
+from kept import rounds_and_calls
 
 from seki_lib import runs
 from seki_lib.evaluators import get_evaluator
@@ -55,6 +56,19 @@ def test_every_setting_equals_its_separate_search_and_shared_rounds_are_asked_on
     assert [spec.variant for spec in (s.spec(SPEC, PROFILE) for s in (longest(PROFILE), Setting(4, 4, 2)))] == [
         "lam=5", "default",
     ]  # fmt: skip
+
+
+def test_a_finished_self_evolution_of_other_code_is_run_anew_before_settings_fork_from_it(fake, tmp_path, monkeypatch):
+    settings = [Setting(2, 4, 2), Setting(4, 4, 2)]
+    monkeypatch.setattr(runs, "fingerprint", lambda *modules: "aaaa")
+    search_run(longest(PROFILE).spec(SPEC, PROFILE), PROFILE, tmp_path, **longest(PROFILE).changes(PROFILE))
+    asked = len(fake.calls)
+    monkeypatch.setattr(runs, "fingerprint", lambda *modules: "bbbb")
+    folders = run_settings(SPEC, PROFILE, tmp_path, settings)
+    assert all(json.loads((folder / "config.json").read_text())["code"] == "bbbb" for folder in folders)
+    shared = list(read_lines(longest(PROFILE).spec(SPEC, PROFILE).folder(tmp_path) / "transcript.jsonl"))
+    own = [call for folder in folders for call in read_lines(folder / "transcript.jsonl")]
+    assert len(fake.calls) - asked <= len([call for call in own if call not in shared])  # no answer is asked for twice
 
 
 def test_a_setting_forks_while_another_process_goes_on_with_the_self_evolution(fake, tmp_path):
@@ -138,12 +152,8 @@ def finished(tmp_path):
             result = {"llm_seconds": 60.0, "final": final, "score": f, "round": 6 - 3 * seed}
             (folder / "result.json").write_text(json.dumps(result))
             (folder / "config.json").write_text(json.dumps({"data": {"sentence": "a supernet"}}))
-            calls = [
-                {"round": r, "key": "k", "stage": "edit", "reply": "x", "usage": {}, "seconds": 0.0}
-                for r in range(1, 7)
-            ]
-            (folder / "transcript.jsonl").write_text("".join(json.dumps(call) + "\n" for call in calls))
-            (folder / "history.jsonl").write_text(json.dumps({"round": 0, "seconds": 30.0}) + "\n")
+            calls = [{"round": r, "stage": "edit", "reply": "x"} for r in range(1, 7)]
+            rounds_and_calls(folder, [{"seconds": 30.0}], calls)
             if setting.lam == 4:
                 (folder / "fork.json").write_text(json.dumps({"of": "x", "round": 4}))
     return tmp_path
@@ -193,7 +203,7 @@ def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path)
             caveat = "surrogate of NAS-Bench-301, not an accuracy. τ is so." + " CAUTION: six." * (seed == 2)
             result = {"score": score, "final": final, "caveat": caveat, "round": 5}
             (folder / "result.json").write_text(json.dumps(result))
-            config = {"run": {"evaluator": "surrogate"}, "data": {"sentence": "a surrogate"}}
+            config = {"run": {"evaluator": "surrogate"}, "llm": {"name": SPEC.llm}, "data": {"sentence": "a surrogate"}}
             (folder / "config.json").write_text(json.dumps(config))
     found = {PAPER_BEST: np.array([93.0, 94.0])}
     darts = dataclasses.replace(SPEC, space="darts")
