@@ -42,7 +42,9 @@ class Result:
 
     @property
     def seed(self) -> int:
-        """Its seed."""
+        """Its seed. Raises RunError for a folder that is named after none."""
+        if not is_of_seed(self.folder):
+            raise RunError(f"{self.folder} is no folder of a seed: its name must be seed=<number>")
         return int(self.folder.name.removeprefix("seed="))
 
 
@@ -147,7 +149,8 @@ class Home:
         """The finished searches of a space, by seed. task, llm: any if empty."""
         of_space = self.search(space, "task", "llm").parents[3]
         found = of_space.glob(f"{task or '*'}/{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
-        searches = [SearchResult(path.parent) for path in sorted(found) if is_finished(path.parent)]
+        folders = [path.parent for path in sorted(found) if is_of_seed(path.parent)]
+        searches = [SearchResult(folder) for folder in folders if is_finished(folder)]
         return sorted(searches, key=lambda search: (search.folder.parent, search.seed))
 
     def best_search(
@@ -188,7 +191,13 @@ class Home:
 
 
 def _trained(folder: Path, pattern: str) -> list[TrainingResult]:
-    return [TrainingResult(path.parent) for path in sorted(folder.glob(f"{pattern}/result.json"))]
+    found = sorted(folder.glob(f"{pattern}/result.json"))
+    return [TrainingResult(path.parent) for path in found if is_of_seed(path.parent)]
+
+
+def is_of_seed(folder: Path) -> bool:
+    """Whether a folder is named after a seed: a copy beside it, such as `seed=8 (copy)`, is none of ours."""
+    return re.fullmatch("seed=[0-9]+", folder.name) is not None
 
 
 @dataclass(frozen=True)

@@ -102,3 +102,10 @@ def test_the_command_says_a_sentence_too(fake, tmp_path, capsys):
     (folder / "config.json").write_text('{"run": {"space": 3}}')
     with pytest.raises(SekiError, match=r"config\.json is damaged \(run\.space is 3, not a text\)"):
         read(["show", str(folder)]).run()
+
+
+@pytest.mark.parametrize("name", ["seed=0 (copy)", "seed=0.bak", "seed=x", "seed="])
+def test_a_copy_of_a_folder_beside_it_is_passed_over(name, fake, tmp_path):
+    folder = search_run(SPEC, PROFILE, tmp_path)
+    shutil.copytree(folder, folder.with_name(name))
+    assert [one.seed for one in Home(tmp_path, "test").finished_searches("nas201")] == [0]

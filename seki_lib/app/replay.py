@@ -30,7 +30,7 @@ from ..report import ablation_tables, benchmark_tables, by_surrogate
 from ..report.page import write_page
 from ..report.table7 import found_without_llm, table7
 from ..report.tables import Table, not_run
-from ..results import SELECTION_SEEDS, Home, RunSpec, SearchResult, by_llm, is_finished
+from ..results import SELECTION_SEEDS, Home, RunSpec, SearchResult, by_llm, is_finished, is_of_seed
 from ..search import Repository, SearchConfig, run
 from ..search import Search as Walk
 from ..search.repository import Record, read_history
@@ -126,7 +126,8 @@ def declared(kept: Path, edition: Edition) -> list[Path]:
     found = [kept / place for place in places]
     for place in places:  # space, task and variant are those of the need, LLM and seed are any
         others = sorted(kept.glob(str(Path(*place.parts[:3], "*", place.parts[4], "seed=*"))))
-        found += [folder for folder in others if SearchResult(folder).seed not in SELECTION_SEEDS]
+        own = filter(is_of_seed, others)
+        found += [folder for folder in own if SearchResult(folder).seed not in SELECTION_SEEDS]
     finished = [folder for folder in dict.fromkeys(found) if is_finished(folder)]
     return sorted(finished, key=lambda folder: (folder / "fork.json").is_file())
 

@@ -85,13 +85,27 @@ def _end_of_lines(file: IO[bytes]) -> int:
     file.seek(0)
     content = file.read(end)
     last = content.rfind(b"\n") + 1
-    return end if _is_whole(content[last:]) else last
+    if _is_whole(content[last:]):
+        return end
+    if not _breaks_off(content[last:]):
+        raise OSError("its last line is no record, nor the beginning of one")
+    return last
 
 
 def _ends_line(file: IO[bytes], end: int) -> bool:
     """Whether a new line may begin at this offset."""
     file.seek(max(0, end - 1))
     return file.read(1) in (b"\n", b"")
+
+
+def _breaks_off(line: bytes) -> bool:
+    """Whether this is the beginning of a record, as a process leaves it that dies, or nothing."""
+    text = line.decode(errors="replace").strip("\0 \r\t")
+    try:
+        json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return text[:1] in ("{", "")
+    return False
 
 
 def _is_whole(line: bytes) -> bool:
@@ -156,7 +170,7 @@ def read_lines(
         if not is_there(path):
             return
         *lines, last = (path.read_bytes() if path.exists() else _unpacked(path)).split(b"\n")
-    lines += [last] * _is_whole(last)
+    lines += [last] * (not _breaks_off(last))
     for number, line in enumerate(lines, start=1):
         try:
             found = read(_object(line, shape))

@@ -99,19 +99,21 @@ def error_in(body: Any) -> dict[str, Any] | None:
     """
     if not isinstance(body, dict):
         return None
+    if body.get("error"):
+        return body
     choice = _choice(body)
     if choice.get("error") or choice.get("finish_reason") == "error":
         return choice if error_words(choice) else choice | {"message": "the server broke the reply off: overloaded"}
     empty = not body.get("choices") and not body.get("content")
-    return body if empty and (body.get("error") or error_words(body)) else None
+    return body if empty and error_words(body) else None
 
 
 def status_in(error: dict[str, Any]) -> int:
     """The HTTP status that an error of a body of status 2xx stands for: the one that it names, 200 if it names none."""
     inner = error.get("error")
     fields = inner if isinstance(inner, dict) else {}
-    said = [str(fields.get(name, "")) for name in ("code", "status", "status_code", "type")]
-    if named := next(filter(partial(re.fullmatch, "[45][0-9][0-9]"), said), ""):
+    said = [str(part.get(name, "")) for part in (fields, error) for name in ("code", "status", "status_code", "type")]
+    if named := next(filter(partial(re.fullmatch, "4[0-9][0-9]|5(?!00)[0-9][0-9]"), said), ""):  # 500 says nothing
         return int(named)
     return 503 if any(map(PASSING.search, [*said, error_words(error)])) else 200
 
@@ -181,10 +183,12 @@ def _texts(content: Any) -> tuple[str, str]:
 def _arguments(message: dict[str, Any]) -> str:
     """What a message calls a tool with, empty if it calls none: some servers put an answer in a schema's form there."""
     calls = message.get("tool_calls")
-    call = calls[0] if isinstance(calls, list) and calls else message
-    function = (call.get("function") or call.get("function_call")) if isinstance(call, dict) else None
-    given = function.get("arguments") if isinstance(function, dict) else None
-    return json.dumps(given) if isinstance(given, dict) else given if isinstance(given, str) else ""
+    for call in calls if isinstance(calls, list) and calls else [message]:
+        function = (call.get("function") or call.get("function_call")) if isinstance(call, dict) else None
+        given = function.get("arguments") if isinstance(function, dict) else None
+        if text := json.dumps(given) if isinstance(given, dict) else given if isinstance(given, str) else "":
+            return text
+    return ""
 
 
 def _all_text(part: Any, depth: int = DEPTH) -> str:

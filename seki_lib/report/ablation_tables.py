@@ -15,7 +15,7 @@ import numpy as np
 from ..files.run_folder import read_rounds
 from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
-from ..results import Home, RunSpec, SearchResult, are_alike, is_finished, with_kept
+from ..results import Home, RunSpec, SearchResult, are_alike, is_finished, is_of_seed, with_kept
 from ..training.machine import ELSEWHERE
 from .audit import IMAGES
 from .how import how_notes
@@ -73,7 +73,9 @@ def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequ
     outcomes: dict[Setting, dict[int, SearchResult]] = {}
     for setting in dict.fromkeys(settings):
         home = setting.spec(spec, profile).folder(results).parent
-        finished = [SearchResult(folder) for folder in home.glob("seed=*") if is_finished(folder)]
+        finished = [
+            SearchResult(folder) for folder in home.glob("seed=*") if is_of_seed(folder) and is_finished(folder)
+        ]
         for run in sorted(finished, key=lambda run: run.seed):
             outcomes.setdefault(setting, {})[run.seed] = run
     return outcomes

@@ -122,14 +122,22 @@ class ReplySchema(dict[str, Any]):
         return last
 
     def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """(start, end, choice) of all that a simple text names. See `_words` for what may part its words."""
+        """(start, end, choice) of all that a simple text names and does not reject.
+
+        See `_words` for what may part its words.
+        """
         choices = {_words(simple(choice)): choice for choice in self.choices}
         spelled = (r"[\s:#(,]{1,3}".join(map(re.escape, words)) for words in choices)
         pattern = "|".join(sorted(spelled, key=len, reverse=True))
         for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text) if choices else ():
-            yield *match.span(), choices[_words(match[0])]
+            if not _NEGATED.search(text[max(0, match.start() - 40) : match.start()]):
+                yield *match.span(), choices[_words(match[0])]
 
 
+_NEGATED = re.compile(  # what stands before a choice that is not made
+    r"(?:\bnot|n't|\bnever|\bavoid|\binstead of|\brather than|\brejected|\balternatives?)"
+    r"\W{1,4}(?:(?:change|choose|use|take|make|pick|the)\W{1,3}){0,2}$"
+)
 _BESIDE_CHOICES = r"(?:[\W\d]|\b(?:and|then|change|changes|edge|also)\b)*"
 
 

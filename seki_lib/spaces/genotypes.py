@@ -6,14 +6,14 @@ has that number too, since so many nodes are inputs.
 
 import ast
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from random import Random
 from typing import Any, Protocol, TypeVar
 
 from .base import InvalidArchitecture, Notation, SearchSpace
-from .reading import clip
+from .reading import Numbers, clip, running
 
 Edge = tuple[str, int]  # operation, node that it comes from
 Edges = tuple[Edge, ...]  # of a cell, the first node's first
@@ -73,6 +73,22 @@ class GenotypeSpace(SearchSpace[Genotype]):
         """An edge in a prompt."""
         word = notation.spelling[self.operations.index(edge[0])]
         return str((word, edge[1])) if notation.name == "names" else f"{word}{edge[1]}"
+
+
+def numbered(labels: Sequence[int]) -> Callable[[Sequence[Numbers], Sequence[int]], Sequence[int] | None]:
+    """The nodes of operations by the numbers beside them: the node of each or of the first of two, or a running one."""
+
+    def nodes(numbers: Sequence[Numbers], sources: Sequence[int]) -> Sequence[int] | None:
+        if any(len(each) > 1 for each in numbers) or not numbers[0]:
+            return None
+        named: list[int] = []
+        for each in numbers:
+            named.append(each[0] if each else named[-1])
+        if sorted(named) == sorted(labels):
+            return named
+        return running(numbers, labels)
+
+    return nodes
 
 
 def _changes(old: HasCells, new: HasCells) -> Iterator[tuple[str, int, Edge, Edge]]:

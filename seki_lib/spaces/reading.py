@@ -76,8 +76,10 @@ class Form:
     label: Callable[[Named], Any]  # None where a reply does not say
     called: str  # how an error names a label, such as "edge {}"
     per_node: int = 0  # operations that belong to a node's name; 0: nodes are never named
-    numbered: Callable[[Sequence[Numbers]], Sequence[Any] | None] | None = None
-    # the labels of a cell's operations by the numbers beside each; None: they name no cell
+    numbered: Callable[[Sequence[Numbers], Sequence[int]], Sequence[Any] | None] | None = None
+    # the labels of a cell's operations by the numbers beside each, and their sources; None: they name no cell. Where a
+    # space does not say, a running number counts
+    ends: bool = False  # a label is two nodes, `0->1`
     heads: tuple[str, ...] = ()  # one a cell
 
     @property
@@ -228,16 +230,45 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
 
 def _in_order(text: str, cell: list[Named], form: Form) -> list[list[Named]]:
     """The cell of operations without labels, by the numbers beside them if there are any; none where they disagree."""
-    if form.numbered is None:
-        return [cell]
     ways = [way for way in _beside(text, cell) if sum(map(bool, way)) > 1]  # one alone is said of the whole cell
-    if not ways:
-        return [cell]
-    for labels in map(form.numbered, ways):
+    announced = _announced(text, cell, form)
+    if not ways or announced:
+        return [] if ways and announced else [_sorted(cell, announced or form.labels, form)]
+    for way in ways:
+        sources = [named.source for named in cell]
+        labels = form.numbered(way, sources) if form.numbered else running(way, form.labels)
         if labels and Counter(labels) == Counter(form.labels):
-            order = [form.labels.index(label) for label in labels]
-            return [[cell[order.index(n)] for n in range(len(cell))]]
+            return [_sorted(cell, labels, form)]
     return []
+
+
+def running(numbers: Sequence[Numbers], labels: Sequence[Any]) -> list[Any] | None:
+    """The label of each operation by its number in a list that counts from 0 or 1; None where it is no such list."""
+    if {len(each) for each in numbers} != {1}:
+        return None
+    first = min(each[0] for each in numbers)
+    counted = sorted(each[0] for each in numbers) == list(range(first, first + len(labels)))
+    return [labels[each[0] - first] for each in numbers] if counted and first < 2 else None
+
+
+def _sorted(cell: list[Named], labels: Sequence[Any], form: Form) -> list[Named]:
+    """The operations in the order of the form's labels; those of one label stay in theirs."""
+    return [cell[i] for i in sorted(range(len(cell)), key=lambda i: form.labels.index(labels[i]))]
+
+
+def _announced(text: str, cell: list[Named], form: Form) -> list[Any] | None:
+    """Labels that stand in a row of their own beside the cell, such as a table's head, where their order is another."""
+    count = len(form.labels)
+    for part in (text[max(0, cell[0].start - 3 * _BESIDE) : cell[0].start], text[cell[-1].end :][: 3 * _BESIDE]):
+        row = (
+            re.search(rf"(?:[\W]*(?<![\w.])[0-9]\s?(?:->|,|-|to)\s?[0-9](?!\w)){{{count}}}", part)
+            if form.ends
+            else None
+        )
+        labels = ["->".join(ends) for ends in re.findall(r"([0-9])\s?(?:->|,|-|to)\s?([0-9])", row[0])] if row else []
+        if Counter(labels) == Counter(form.labels) and labels != list(form.labels):
+            return labels
+    return None
 
 
 def _beside(text: str, cell: list[Named]) -> list[list[Numbers]]:
@@ -250,14 +281,7 @@ def _beside(text: str, cell: list[Named]) -> list[list[Numbers]]:
     sides = [[begin, *between], [*between, line_ends[-1]]]
     if all("\n" in gap for gap in between):
         sides.append([begin + end for begin, end in zip(line_begins, line_ends, strict=True)])
-    ways = []
-    for around in sides:
-        numbers = [[int(digit) for digit in re.findall("[0-9]", words)] for words in around]
-        sources = [
-            [named.source] if found and named.source >= 0 else [] for found, named in zip(numbers, cell, strict=True)
-        ]
-        ways.append([(*found, *source) for found, source in zip(numbers, sources, strict=True)])
-    return ways
+    return [[tuple(map(int, re.findall("[0-9]", words))) for words in around] for around in sides]
 
 
 def _goes_on(text: str, named: list[Named], start: int, end: int) -> bool:

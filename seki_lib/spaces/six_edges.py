@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, ClassVar, TypeVar
 
 from .base import InvalidArchitecture, Notation, RandomSource, SearchSpace, below, choice_of
-from .reading import Form, Numbers, Run, clip
+from .reading import Form, Numbers, Run, clip, running
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
 EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
@@ -40,14 +40,13 @@ class SixEdgeCell:
 AnyCell = TypeVar("AnyCell", bound=SixEdgeCell)
 
 
-def _numbered(numbers: Sequence[Numbers]) -> Sequence[str] | None:
+def _numbered(numbers: Sequence[Numbers], sources: Sequence[int]) -> Sequence[str] | None:
     """The edges of six operations by the numbers beside them: two ends, or a running number from 0 or 1."""
-    counts = {len(each) for each in numbers}
-    if counts == {1}:
-        first = min(each[0] for each in numbers)
-        running = [each[0] - first for each in numbers]
-        return [EDGE_NAMES[n] for n in running] if first < 2 and sorted(running) == list(range(len(EDGES))) else None
-    if counts <= {2, 3}:  # of three the first is the line's
+    pairs = zip(numbers, sources, strict=True)
+    numbers = [(*each, source) if each and source >= 0 else each for each, source in pairs]
+    if {len(each) for each in numbers} == {1}:
+        return running(numbers, EDGE_NAMES)
+    if {len(each) for each in numbers} <= {2, 3}:  # of three the first is the line's
         ends = [sorted(each[-2:]) for each in numbers]
         return [f"{source}->{target}" for source, target in ends]
     nodes = [(1,), (2,), (), (3,), (), ()]  # each operation stands below the node that it leads to
@@ -59,6 +58,7 @@ FORM = Form(
     lambda named: None if named.target is None else f"{named.source}->{named.target}",
     "edge {}",
     numbered=_numbered,
+    ends=True,
 )
 
 

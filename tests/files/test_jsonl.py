@@ -211,3 +211,23 @@ def test_a_packed_transcript_goes_on_and_loses_nothing(first, tmp_path):
     path.with_name("transcript.jsonl.xz").write_bytes(lzma.compress(b'{"round": 1}\n{"round": 2}\n'))
     first(path, {"round": 3})
     assert [line["round"] for line in read_lines(path)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("last", "kept"), [(b'{"b": 2}', 2), (b'{"b": "x', 1), (b"{", 1), (b"\0\0\0", 1), (b"", 1)])
+def test_a_last_line_without_its_newline_stays_if_it_is_whole_and_goes_if_it_broke_off(tmp_path, last, kept):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n' + last)
+    assert len(list(read_lines(path))) == kept
+    append_line(path, {"c": 3})
+    assert len(list(read_lines(path))) == kept + 1 and path.read_bytes().endswith(b'{"c": 3}\n')
+
+
+@pytest.mark.parametrize("last", [b'{"b": 2}{"c": 3}', b'{"b": 2},', b"hello world", b"3"])
+def test_a_last_line_that_no_process_left_behind_is_not_cut_off(tmp_path, last):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n' + last)
+    with pytest.raises(RunError, match=r"a\.jsonl"):
+        append_line(path, {"c": 3})
+    with pytest.raises(RunError, match="line 2 is damaged"):
+        list(read_lines(path))
+    assert path.read_bytes() == b'{"a": 1}\n' + last

@@ -105,6 +105,8 @@ FATAL = {  # form: (protocol, status, body, what the sentence holds)
     "a text": ("openai", 400, b"bad things", "HTTP 400: bad things"),
     "no words": ("openai", 400, {"code": 7}, 'HTTP 400: {"code": 7}'),
     "nothing": ("openai", 400, b"", "HTTP 400"),
+    "beside an empty choice": ("openai", 200, openai("", error={"code": 402, "message": "Insufficient credits"}),
+                               "Insufficient credits"),
     "a list of texts": ("openai", 422, {"detail": ["first", {"msg": "second"}]}, "first; second"),
     "JSON 5,000 deep": ("openai", 400, b'{"error":' * 5000 + b"1" + b"}" * 5000, "HTTP 400"),
     "a lone surrogate": ("openai", 400, json.dumps({"error": {"message": "a\ud800b"}}).encode(), r"HTTP 400: a\?b"),
@@ -123,6 +125,8 @@ PASSING = {  # form: (protocol, body of status 200)
     "in the choice": ("openai", openai("the ans", choices=[
         {"message": {"content": "the ans"}, "finish_reason": "error", "error": {"code": 502, "message": "upstream"}}])),
     "a choice that broke off": ("openai", openai("the ans", "error")),
+    "beside a choice": ("openai", openai("hi", error={"message": "upstream died", "code": 502})),
+    "a code at the top": ("openai", {"code": 429, "message": "slow down"}),
 }  # fmt: skip
 
 

@@ -166,6 +166,47 @@ def test_operations_in_any_order_are_read_by_what_stands_beside_them_or_refused_
             assert form in OTHER or form == "('{op}', {a}),"  # what leads to which node is not said
 
 
+NODES_NAMED = ['{{"node": {n}, "op": "{op}", "from": {s}}},', '{{"node": {n}, "from": {s}, "op": "{op}"}},',
+               "{n}. {op} {s}", "{n}) {op} {s}", "| {n} | {op} | {s} |", "node {n} <- {op}(node {s})",
+               "{n}. {op} from node {s}", "- node: {n}\n  op: {op}\n  from: {s}",
+               '{{"op": "{op}", "from": {s}, "to": {n}}},',
+               "| {op} | {s} | {n} |", "{op}({s}) -> node {n}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", NODES_NAMED)
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_nodes_in_any_order_are_read_by_their_names_or_refused(name, form):
+    """All sources are legal for every node, so that a wrong order would be another cell and not an error."""
+    rng = random.Random(form)
+    for arch in cells(name, 4):
+        written = []
+        width = 2 if name == "darts" else 1  # edges of a node
+        legal = {c: tuple((op, i % width) for i, (op, _) in enumerate(e)) for c, e in arch.cells.items()}
+        arch = type(arch)(**legal)
+        for cell, edges in arch.cells.items():
+            numbered = [(i // width + width, op, s) for i, (op, s) in enumerate(edges)]
+            nodes = list(dict.fromkeys(n for n, _, _ in numbered))
+            rng.shuffle(nodes)
+            lines = [form.format(n=n, op=op, s=s) for node in nodes for n, op, s in numbered if n == node]
+            written.append(f"{cell}:\n" + "\n".join(lines))
+        try:
+            assert same(name, arch, SPACES[name].read("\n\n".join(written), "names"))
+        except InvalidArchitecture:
+            assert form in NODES_NAMED[-4:] or name == "darts"
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("head", ["| {} |", "Order: {}", '{{"edges": ["{}"],', "edges = [({})]"])
+def test_operations_stand_below_the_edges_of_a_head_in_its_order(name, head):
+    rng = random.Random(head)
+    for arch in cells(name):
+        order = rng.sample(range(6), 6)
+        joined = {"| {} |": " | ", "Order: {}": ", ", "edges = [({})]": "), ("}.get(head, '", "')
+        names = [EDGE_NAMES[i].replace("->", ",") if "[(" in head else EDGE_NAMES[i] for i in order]
+        operations = joined.replace("), (", ", ").join(arch.edges[i] for i in order)
+        assert SPACES[name].read(f"{head.format(joined.join(names))}\n{operations}", "names") == arch
+
+
 @pytest.mark.parametrize("name", SIX)
 def test_of_two_whole_cells_behind_each_other_the_last_counts(name):
     old, new = cells(name, 2)

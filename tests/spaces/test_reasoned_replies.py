@@ -78,6 +78,11 @@ def test_several_changes_are_made_one_after_another_and_two_of_one_edge_are_refu
     ("reply", "made"),
     [
         ("Not {0}. I choose {1}", [1]),
+        ("{1}, not {0}.", [1]),
+        ("{1} (rather than {0})", [1]),
+        ("{1}. I would not change {0}.", [1]),
+        ("Best: {1}\nAlternative: {0}", [1]),
+        ('{{"change": "{1}", "rejected": "{0}"}}', [1]),
         ("I first thought of {0}, but that pools too much.\n\nChange: {1}", [1]),
         ("{0}; {1}", [0, 1]),
         ("1. {0}\n2. {1}", [0, 1]),

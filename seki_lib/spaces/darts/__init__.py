@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 from typing import Any
 
 from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record
-from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, read_fields
+from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, numbered, read_fields
 from ..reading import Form, Run, clip
 
 GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
@@ -125,7 +125,14 @@ class Darts(GenotypeSpace[DartsGenotype]):
     size = 1_037_664_180**2  # a cell: 7² operations and C(n, 2) pairs of earlier nodes for each n = 2, 3, 4, 5
     glossary = GLOSSARY
     per_node = 2
-    form = Form((2, 2, 3, 3, 4, 4, 5, 5), lambda named: named.target, "node {}", per_node=2, heads=("normal", "reduce"))
+    form = Form(
+        tuple(node for node in NODES for _ in range(2)),
+        lambda named: named.target,
+        "node {}",
+        per_node=2,
+        numbered=numbered([node for node in NODES for _ in range(2)]),
+        heads=("normal", "reduce"),
+    )
 
     def parse(self, text: str) -> DartsGenotype:
         """The genotype of the field's text as public code prints it, without `eval`."""

@@ -13,7 +13,7 @@ from math import factorial
 from typing import Any
 
 from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record
-from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, read_fields
+from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, numbered, read_fields
 from ..reading import Form, Run, clip
 
 GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
@@ -95,7 +95,14 @@ class DartsRnn(GenotypeSpace[RnnGenotype]):
     size = len(OPERATIONS) ** len(NODES) * factorial(len(NODES))  # node n comes from one of n earlier nodes
     glossary = GLOSSARY
     per_node = 1
-    form = Form(tuple(NODES), lambda named: named.target, "node {}", per_node=1, heads=("recurrent",))
+    form = Form(
+        tuple(NODES),
+        lambda named: named.target,
+        "node {}",
+        per_node=1,
+        numbered=numbered(NODES),
+        heads=("recurrent",),
+    )
 
     def parse(self, text: str) -> RnnGenotype:
         """The genotype of the field's text as public code prints it, without `eval`.
