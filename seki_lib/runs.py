@@ -123,7 +123,7 @@ def rerun(
     own = f"{spec.variant}," if spec.variant != "default" or variant.startswith("from=") else ""
     fork = replace(spec, llm=llm or spec.llm, variant=own + variant)
     asked, folder = _Run(fork, profile, results, prompts or kept_prompts(parent), changes), fork.folder(results)
-    asked.make_way({*changes})
+    asked.make_way({*changes}, begun=True)  # notebooks stop after a few rounds: what they began is no half-done search
     with locked(folder):
         on_disk = Repository(folder / "history.jsonl")
         pairs = zip(on_disk.records, shared, strict=False)  # two walks differ in the seconds that they measured
@@ -274,13 +274,13 @@ class _Run:
             "version": __version__,
         }
 
-    def make_way(self, asked_for: set[str]) -> None:
-        """Set a finished run aside that today's code, prompts or data would not make.
+    def make_way(self, asked_for: set[str], *, begun: bool = False) -> None:
+        """Set a finished run aside that today's code, prompts or data would not make. begun: one that was begun too.
 
         asked_for: settings of the caller. A run that differs in one of them stays where it is: `claim` refuses to go on
         with it. So does one of a name without "=", which may stand for any setting that the caller forgot.
         """
-        if not is_finished(self.folder):
+        if not is_finished(self.folder) and not (begun and (self.folder / "config.json").exists()):
             return
         there = read_config(self.folder)
         differing = differences(there, self.description)

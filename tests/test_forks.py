@@ -141,6 +141,14 @@ def test_the_more_settings_are_compared_the_wider_their_intervals():
     assert "undecided whether x is the best setting. Of 15 others 0 are better" in sentence
 
 
+def test_settings_of_too_few_seeds_are_said_and_leave_the_verdict_open():
+    far = np.array([-3.0, -3.1, -2.9, -3.0])
+    assert "x is the best setting. Of 1 other 0 are better and 1 worse" in verdict("By f", "x", {"a": far})
+    said = verdict("By f", "x", {"a": far, "b": far[:2], "c": np.append(far, -3.0)})
+    assert "undecided whether x is the best setting" in said
+    assert said.endswith("0 undecided; 4 to 5 seeds. 1 more has fewer than three seeds.")
+
+
 @pytest.fixture
 def finished(tmp_path):
     """Results folders as two seeds of two settings leave them."""

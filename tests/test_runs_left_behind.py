@@ -19,7 +19,7 @@ from seki_lib.files.jsonl import read_lines
 from seki_lib.profiles import Profile
 from seki_lib.prompts import Prompts
 from seki_lib.results import differences
-from seki_lib.runs import RunSpec, search_run, walk
+from seki_lib.runs import RunSpec, rerun, search_run, walk
 from seki_lib.search import (
     baselines,
     run,
@@ -234,3 +234,12 @@ def test_a_reply_that_cannot_be_kept_stops_the_run(fake, tmp_path, monkeypatch):
     with pytest.raises(RunError, match="No space left on device"):
         search_run(SPEC, PROFILE, tmp_path)
     assert len(Repository(folder / "history.jsonl").records) == rounds
+
+
+def test_a_fork_that_a_notebook_began_with_other_code_is_begun_anew_and_asks_nothing_twice(fake, tmp_path, code):
+    search_run(SPEC, PROFILE, tmp_path)
+    fork = partial(rerun, SPEC, PROFILE, tmp_path, round=2, rounds=1, lam=3)
+    first = [step.record.architecture for step in fork()]
+    asked, code["now"] = len(fake.calls), "bbbb"
+    search_run(SPEC, PROFILE, tmp_path)
+    assert [step.record.architecture for step in fork()] == first and len(fake.calls) == asked

@@ -194,20 +194,29 @@ def verdict(judge: str, best: str, differences: Mapping[Any, np.ndarray]) -> str
     number of settings (Bonferroni). Three seeds or more are asked for, and differences that do not vary decide
     nothing: f lies on a grid, and forks often share their best cell.
     """
-    known = [values for values in differences.values() if len(values)]
-    seeds = min(map(len, known), default=0)
-    if seeds < 3:
+    run = [values for values in differences.values() if len(values)]
+    known = [values for values in run if len(values) >= 3]
+    if not known:
+        seeds = max(map(len, run), default=0)
         return f"{judge}: undecided whether {best} is the best setting, with {seeds} seed{'s' * (seeds != 1)}."
     limits = [interval(values, len(known)) if np.ptp(values) > 1e-9 else (0.0, 0.0) for values in known]
     better, worse = sum(low > 0 for low, _ in limits), sum(high < 0 for _, high in limits)
     decided = f"{best} is{' not' if better else ''} the best setting"
-    if not better and worse < len(limits):
+    if not better and worse < len(run):
         decided = f"undecided whether {decided}"
+    short = len(run) - len(known)
+    few = f" {short} more {'have' if short > 1 else 'has'} fewer than three seeds." if short else ""
     others = f"{len(limits)} other{'s' * (len(limits) != 1)}"
     return (
         f"{judge}: {decided}. Of {others} {better} are better and {worse} worse beyond 95 % intervals (paired, "
-        f"Bonferroni), {len(limits) - better - worse} undecided; {seeds} seeds."
+        f"Bonferroni), {len(limits) - better - worse} undecided; {_range(list(map(len, known)))} seeds.{few}"
     )
+
+
+def _range(counts: Sequence[int]) -> str:
+    """`4`, or `4 to 8` where the settings differ."""
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _final(run: SearchResult, value: str) -> float:
