@@ -94,9 +94,12 @@ def walk(
 ) -> Iterator[Search]:
     """The same run to be walked from α0 on, as notebooks do: S lives in memory, answers are shared with the run.
 
-    What the run's transcript holds is not asked again, and what is asked here is there for `search_run`.
+    What the run's transcript holds is not asked again, and what is asked here is there for `search_run`. A run that was
+    begun with other code, and not finished, is set aside; its answers are taken over.
     """
     asked = _Run(with_prompts(spec, prompts), profile, results, prompts, changes)
+    if not is_finished(asked.folder):
+        asked.make_way({*changes}, begun=True)
     with locked(asked.folder):
         yield asked.open(Repository())
 

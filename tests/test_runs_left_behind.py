@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import pytest
 
@@ -243,3 +244,14 @@ def test_a_fork_that_a_notebook_began_with_other_code_is_begun_anew_and_asks_not
     asked, code["now"] = len(fake.calls), "bbbb"
     search_run(SPEC, PROFILE, tmp_path)
     assert [step.record.architecture for step in fork()] == first and len(fake.calls) == asked
+
+
+def test_a_run_that_was_only_begun_with_other_code_is_walked_anew_and_asks_nothing_twice(fake, tmp_path, code):
+    with walk(SPEC, PROFILE, tmp_path) as search:
+        first = [step.record.architecture for step in islice(run(search), 3)]
+    asked, code["now"] = len(fake.calls), "bbbb"
+    with walk(SPEC, PROFILE, tmp_path) as search:
+        assert [step.record.architecture for step in islice(run(search), 3)] == first
+    assert (
+        len(fake.calls) == asked and json.loads((SPEC.folder(tmp_path) / "config.json").read_text())["code"] == "bbbb"
+    )
