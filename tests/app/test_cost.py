@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from kept import rounds_and_calls
 
 from seki_lib.app.cost import plan
 from seki_lib.app.cost.plan import wall_hours
@@ -158,13 +159,11 @@ def test_what_is_finished_is_subtracted(fresh, tmp_path):
     for seed, rounds in ((8, 50), (9, 40), (10, 10)):
         folder = RunSpec("nas201", "cifar10", LLM, "paper", seed).folder(tmp_path)
         folder.mkdir(parents=True)
-        for number in range(rounds + 1):
-            append_line(folder / "history.jsonl", {"round": number})
+        rounds_and_calls(folder, [{"round": number} for number in range(rounds + 1)])
     for variant, rounds in (("lam=45", 20), ("k=8", 50)):
         folder = RunSpec("darts", "cifar10", LLM, "paper", 8, variant).folder(tmp_path)
         folder.mkdir(parents=True)
-        for number in range(rounds + 1):
-            append_line(folder / "history.jsonl", {"round": number})
+        rounds_and_calls(folder, [{"round": number} for number in range(rounds + 1)])
     left = plan(results=tmp_path, card="v100", gpus=4)
     assert row(fresh, 1)["GPU-hours"] - row(left, 1)["GPU-hours"] == pytest.approx(
         24 * 1.25, rel=1e-3
@@ -174,8 +173,7 @@ def test_what_is_finished_is_subtracted(fresh, tmp_path):
     assert row(fresh, 1)["LLM calls"] - row(left, 1)["LLM calls"] == 2 * 20  # λ = 45, from which all others fork
     folder = RunSpec("darts", "cifar10", LLM, "paper", 8).folder(tmp_path)  # λ = 35, of Tables 1, 5 and 6
     folder.mkdir(parents=True)
-    for number in range(51):
-        append_line(folder / "history.jsonl", {"round": number})
+    rounds_and_calls(folder, [{"round": number} for number in range(51)])
     more = plan(results=tmp_path, card="v100", gpus=4)
     assert row(left, 1)["LLM calls"] - row(more, 1)["LLM calls"] == 15
     assert row(left, 5)["LLM calls"] == row(more, 5)["LLM calls"] == row(fresh, 5)["LLM calls"]
