@@ -298,10 +298,14 @@ def with_kept(
     return sorted(found.values(), key=lambda one: (one.llm, one.seed))
 
 
+FREE = {"code", "run.variant", "run.seed", *(f"search.{name}" for name in ("seed", "rounds", "lam", "k", "xi"))}
+"""Entries of config.json in which searches of one table may differ; their folders say variant and seed."""
+
+
 def are_alike(one: SearchResult, other: SearchResult) -> bool:
-    """Whether two searches may stand in one table: they had the same data and, by one LLM, the same prompts."""
-    data, others = (each.config.get("data", {}).get("name") for each in (one, other))
-    return data == others and (one.llm != other.llm or one.config.get("prompts") == other.config.get("prompts"))
+    """Whether two searches may stand in one table: the same data and, of one LLM, no difference but FREE."""
+    differing = set(differences(one.config, other.config))
+    return "data.name" not in differing and (one.llm != other.llm or differing <= FREE)
 
 
 def folder_name(llm: str) -> str:

@@ -164,7 +164,7 @@ def fork_run(
     asked.make_way({*changes})
     with locked(folder):
         if not (folder / "history.jsonl").exists():
-            _require_common(parent, asked.description, round)
+            _require_common(parent, asked.description, round, of.command(results))
             shared = first_rounds(of, profile, results, round + 1)
             calls = [line for line in read_requests(parent / "transcript.jsonl") if (line["round"] or 0) <= round]
             write_json(folder / "fork.json", {"of": os.path.relpath(parent, results), "round": round})
@@ -178,15 +178,16 @@ def fork_run(
 AFTER_SELF_EVOLUTION = ("rounds", "lam", "k", "xi")  # settings that its rounds do not depend on
 
 
-def _require_common(parent: Path, here: dict[str, Any], round: int) -> None:
-    """Raise RunError unless the self-evolution rounds up to `round` of both runs must be the same."""
+def _require_common(parent: Path, here: dict[str, Any], round: int, command: str) -> None:
+    """Raise RunError, with the next `command`, unless both runs must be the same up to this round of self-evolution."""
     if not (parent / "config.json").exists():
         raise RunError(f"{parent} holds no run to fork from: run it first.")
     there = read_config(parent)
     free = {"run.variant", *(f"search.{name}" for name in AFTER_SELF_EVOLUTION)}
     differing = [key for key in differences(there, here) if key not in free]
     if differing:
-        raise RunError(f"{parent} cannot be forked: it was made with other settings ({', '.join(differing)}).")
+        why = f"it was made with other settings ({', '.join(differing)})"
+        raise RunError(f"{parent} cannot be forked: {why}. Next: {command}")
     if round > min(there["search"]["lam"], here["search"]["lam"]):
         raise RunError(f"{parent} shares its rounds of self-evolution only, which end before round {round}.")
 
@@ -202,7 +203,8 @@ def first_rounds(spec: RunSpec, profile: Profile, results: Path, count: int) -> 
         return records
     if count >= 1 and is_there(folder / "transcript.jsonl"):
         with walk(spec, profile, results, prompts=kept_prompts(folder)) as search:
-            search.llm = Recorder(folder / "transcript.jsonl", None)
+            earlier = _earlier_transcripts(folder, read_config(folder))
+            search.llm = Recorder(folder / "transcript.jsonl", None, earlier=earlier)
             try:
                 records = [step.record for _, step in zip(range(count), get_arm(spec.arm).rounds(search), strict=False)]
             except LLMError:
@@ -278,15 +280,19 @@ class _Run:
         }
 
     def make_way(self, asked_for: set[str], *, begun: bool = False) -> None:
-        """Set a finished run aside that today's code, prompts or data would not make. begun: one that was begun too.
+        """Set a finished run aside that today's code, prompts or data would not make.
 
+        begun: one that was begun too, if its code alone differs.
         asked_for: settings of the caller. A run that differs in one of them stays where it is: `claim` refuses to go on
         with it. So does one of a name without "=", which may stand for any setting that the caller forgot.
         """
-        if not is_finished(self.folder) and not (begun and (self.folder / "config.json").exists()):
+        finished = is_finished(self.folder)
+        if not finished and not (begun and (self.folder / "config.json").exists()):
             return
         there = read_config(self.folder)
         differing = differences(there, self.description)
+        if not finished and differing != ["code"]:
+            return
         if self.spec.variant != "default" and "=" not in self.spec.variant:
             asked_for = asked_for | {*self.description["search"], *VARIABLES}
         if differing and not {name.rpartition(".")[2] for name in differing} & asked_for:

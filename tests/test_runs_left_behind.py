@@ -255,3 +255,21 @@ def test_a_run_that_was_only_begun_with_other_code_is_walked_anew_and_asks_nothi
     assert (
         len(fake.calls) == asked and json.loads((SPEC.folder(tmp_path) / "config.json").read_text())["code"] == "bbbb"
     )
+
+
+def test_a_run_that_was_only_begun_with_other_settings_stays_where_it_is(fake, tmp_path, code):
+    with walk(SPEC, PROFILE, tmp_path) as search:
+        next(run(search))
+    before = (SPEC.folder(tmp_path) / "config.json").read_bytes()
+    code["now"] = "bbbb"
+    with pytest.raises(RunError, match="made with other settings"), walk(SPEC, PROFILE, tmp_path, samples=3):
+        pass
+    assert (SPEC.folder(tmp_path) / "config.json").read_bytes() == before
+
+
+def test_rounds_that_were_only_walked_with_other_code_are_forked_from_the_same_answers(fake, tmp_path, code):
+    with walk(SPEC, PROFILE, tmp_path) as search:
+        first = [step.record.architecture for step in islice(run(search), 4)]
+    asked, code["now"] = len(fake.calls), "bbbb"
+    records = runs.first_rounds(SPEC, PROFILE, tmp_path, 4)
+    assert [record.architecture for record in records] == first and len(fake.calls) == asked

@@ -88,7 +88,10 @@ def _end_of_lines(file: IO[bytes]) -> int:
     if _is_whole(content[last:]):
         return end
     if not _breaks_off(content[last:]):
-        raise OSError("its last line is no record, nor the beginning of one")
+        raise RunError(
+            f"{file.name} is damaged: its last line is no record, nor the beginning of one. Mend or remove that line, "
+            "and the same command goes on."
+        )
     return last
 
 

@@ -79,8 +79,8 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 
 def result_if_whole(folder: Path, say: Callable[[str], None] = say_once) -> dict[str, Any] | None:
-    """`result.json`, or None: whoever gets that makes it again. One that is damaged is said."""
-    return read_if_whole(folder / "result.json", say, RESULT)
+    """`result.json`, or None: whoever gets that makes it again. One that is damaged is said; an empty one is none."""
+    return read_if_whole(folder / "result.json", say, RESULT) or None
 
 
 def read_rounds(folder: Path) -> Iterator[dict[str, Any]]:

@@ -258,14 +258,13 @@ def _sorted(cell: list[Named], labels: Sequence[Any], form: Form) -> list[Named]
 
 def _announced(text: str, cell: list[Named], form: Form) -> list[Any] | None:
     """Labels that stand in a row of their own beside the cell, such as a table's head, where their order is another."""
-    count = len(form.labels)
-    for part in (text[max(0, cell[0].start - 3 * _BESIDE) : cell[0].start], text[cell[-1].end :][: 3 * _BESIDE]):
-        row = (
-            re.search(rf"(?:[\W]*(?<![\w.])[0-9]\s?(?:->|,|-|to)\s?[0-9](?!\w)){{{count}}}", part)
-            if form.ends
-            else None
-        )
-        labels = ["->".join(ends) for ends in re.findall(r"([0-9])\s?(?:->|,|-|to)\s?([0-9])", row[0])] if row else []
+    if not form.ends:
+        return None
+    edge, start, end = r"([0-9])\s?(?:->|,|-|to)\s?([0-9])", cell[0].start, cell[-1].end
+    in_a_row = rf"(?:\W*(?<![\w.]){edge}(?!\w)){{{len(form.labels)}}}"
+    for part in (text[max(0, start - 3 * _BESIDE) : start], text[end : end + 3 * _BESIDE]):
+        row = re.search(in_a_row, part)
+        labels = ["->".join(ends) for ends in re.findall(edge, row[0])] if row else []
         if Counter(labels) == Counter(form.labels) and labels != list(form.labels):
             return labels
     return None
@@ -276,7 +275,8 @@ def _beside(text: str, cell: list[Named]) -> list[list[Numbers]]:
     line_begins = [text[max(0, named.start - _BESIDE) : named.start].rpartition("\n")[2] for named in cell]
     line_ends = [text[named.end : named.end + _BESIDE].partition("\n")[0] for named in cell]
     between = [text[one.end : other.start] for one, other in pairwise(cell)]
-    opens = "{" if all("{" in gap for gap in between) else "\n"  # a record of several lines, or a line
+    marks = [mark for mark in ("{", "\n-") if all(mark in gap for gap in between)]
+    opens = marks[0] if marks else "\n"  # of a record, which may have several lines, or of a line
     begin = text[max(0, cell[0].start - _BESIDE) : cell[0].start].rpartition(opens)[2]
     sides = [[begin, *between], [*between, line_ends[-1]]]
     if all("\n" in gap for gap in between):

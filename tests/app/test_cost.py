@@ -184,7 +184,7 @@ def test_what_is_finished_is_subtracted(fresh, tmp_path):
 def test_a_supernet_that_is_trained_is_not_trained_again(fresh, tmp_path):
     folder = SupernetSpec("darts", "cifar10", "paper").folder(tmp_path)
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text("{}")
+    (folder / "result.json").write_text('{"score": 1.0}')
     left = row(plan(results=tmp_path, card="v100", gpus=4), 1)
     assert left["done"] == 1
     config = SupernetConfig()

@@ -101,7 +101,7 @@ def test_runs_on_other_data_are_not_mixed_into_the_table(tmp_path, evaluator):
     spec = RunSpec("nas201", "cifar10", "local:x", "smoke", 7)
     folder = spec.folder(tmp_path)
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text("{}")
+    (folder / "result.json").write_text('{"score": 1.0}')
     (folder / "config.json").write_text(json.dumps({"data": {"name": "other", "sentence": "another table"}}))
     with pytest.raises(RunError, match=r"searched on: another table\. The table on this machine is"):
         finished_results([spec], tmp_path, evaluator.source)
@@ -113,7 +113,7 @@ def test_runs_with_other_settings_make_no_common_row(tmp_path, evaluator):
     for spec in specs:
         folder = spec.folder(tmp_path)
         folder.mkdir(parents=True)
-        (folder / "result.json").write_text("{}")
+        (folder / "result.json").write_text('{"score": 1.0}')
         own = {"run": {"seed": spec.seed}, "search": {"seed": spec.seed, "k": 16}}
         (folder / "config.json").write_text(json.dumps(config | own))
     assert len(finished_results(specs, tmp_path, evaluator.source)) == 2

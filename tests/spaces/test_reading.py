@@ -6,19 +6,12 @@ import random
 import time
 
 import pytest
+from spelled import GENOTYPES, LINES, SIX, cells, same
 
 from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.spaces import SPACES
 from seki_lib.spaces.base import ReplySchema
 from seki_lib.spaces.six_edges import EDGE_NAMES, EDGES
-
-SIX = ("nas201", "trans101")
-GENOTYPES = ("darts", "darts_rnn")
-
-
-def cells(name, count=3):
-    rng = random.Random(11)
-    return [SPACES[name].random(rng) for _ in range(count)]
 
 
 def schema_value(name, arch):
@@ -40,11 +33,6 @@ def schema_value(name, arch):
 
 def as_json(name, arch, **options):
     return json.dumps(schema_value(name, arch), **options)
-
-
-def same(name, arch, read):
-    """Whether two architectures are one up to the order of a node's two edges."""
-    return SPACES[name].canonical(arch) == SPACES[name].canonical(read) if name == "darts" else arch == read
 
 
 def as_yaml(value, indent=0):
@@ -108,120 +96,12 @@ def lines(form, name, arch):
     )
 
 
-LINES = ["{a}->{b}: {op}", "- {a} -> {b}: {op}", "{i}. {a}->{b}: {op}", "{i}. Edge {a}→{b}: **{op}** keeps detail.",
-         "Edge {i} ({a}->{b}): {op}", "| {i} | {a}->{b} | {op} |", "| {a}→{b} | `{op}` | since none is bad |",
-         "edge_{a}_{b}: {op}", '"edge_{a}_{b}": "{op}",', "({a}, {b}): '{op}',", '"({a}, {b})": "{op}",',
-         "{a}-{b}: {op}",
-         '"{a}-{b}": "{op}",', "{i}. {op}", "- {op}", "{op}", "'{op}',", "{a}->{b} = {op}", "* **{a}->{b}**: {op}",
-         '{{"edge": "{a}->{b}", "operation": "{op}"}},', '{{"from": {a}, "to": {b}, "op": "{op}"}},',
-         '{{"op": "{op}", "edge": "{a}->{b}"}},', "{op} on edge {a}->{b}", "- edge: {a}->{b}\n  op: {op}",
-         r"${a} \rightarrow {b}$: \text{{{op}}}", "{a} to {b}: {op}", "('{op}', {a}),",
-         "<tr><td>{a}->{b}</td><td>{op}</td></tr>", "from node {a} to node {b}: {op}", "| {a}->{b} | none | {op} |",
-         "- {a}->{b}: skip_connect → {op}", "cell['{a}->{b}'] = '{op}'", "e{a}{b}='{op}',", "{a}->{b}\t{op}",
-         '"{a}->{b}": "{op}",  // keep none here',
-         '"{a}->{b}": {{"op": "{op}", "why": "it pools, skip is bad"}},']  # fmt: skip
-
-
 @pytest.mark.parametrize("name", SIX)
 @pytest.mark.parametrize("form", LINES)
 @pytest.mark.parametrize("around", ["{}", "```\n{}\n```", "[\n{}\n]", "[{}]", "Take 2->3: none.\n\n{}\n\nDone."])
 def test_a_line_an_edge_is_read(name, form, around):
     for arch in cells(name):
         assert SPACES[name].read(around.format(lines(form, name, arch)), "names") == arch
-
-
-LABELS = ["node{a}->node{b}: {op}", "node_{a} -> node_{b}: {op}", "n{a}->n{b}: {op}", "{b}<-{a}: {op}", "{a}{b}: {op}",
-          "e{a}{b}={op}", "edge{a}{b}: {op}", "{a}:{b}: {op}", "{a}/{b}: {op}", "({a})->({b}): {op}",
-          "[{a}][{b}] = {op}",
-          "cell[{a}][{b}] = '{op}'", "edge {i}: {op}", "edge #{i}: {op}", "e{k}: {op}", "E{i} = {op}", "{k}) {op}",
-          "[{i}] {op}", '"edge_{k}": "{op}",', '{{"edge": {k}, "op": "{op}"}},', '{{"op": "{op}", "edge": {k}}},',
-          '{{\n "edge": {k},\n "op": "{op}"\n}},', "{{'src': {a}, 'dst': {b}, 'type': '{op}'}},",
-          "{{'op': '{op}', 'start': {a}, 'end': {b}}},", "add_edge({a}, {b}, op='{op}')", "Edge({a}, {b}, '{op}')",
-          "{op} from {a} to {b}", "{op} ({a}->{b})", "{op} ({a}, {b})", "{op} for edge {i}", "{op} at edge {k}",
-          "{op}: {a} → {b}", "{op} — {a}–{b}", "x{b} = {op}(x{a})"]  # fmt: skip
-PLACELESS = {"- {op}", "{op}", "'{op}',"}  # an operation a line, in the space's order
-OTHER = [
-    "node {b} takes node {a} through {op}",
-    "out {b}: {op}",
-    "{op} {b}",
-    "stage {a}.{b}.{i}: {op}",
-    "{op} 0.{i}{k}",
-]
-
-
-@pytest.mark.parametrize("name", SIX)
-@pytest.mark.parametrize("form", LABELS + [form for form in LINES if form not in PLACELESS] + OTHER)
-def test_operations_in_any_order_are_read_by_what_stands_beside_them_or_refused_and_never_by_their_place(name, form):
-    rng = random.Random(form)
-    for arch in cells(name, 6):
-        numbered = list(enumerate(zip(EDGES, arch.edges, strict=True), 1))
-        rng.shuffle(numbered)
-        reply = "\n".join(form.format(i=i, k=i - 1, a=a, b=b, op=op) for i, ((a, b), op) in numbered)
-        if form in LABELS:
-            assert SPACES[name].read(reply, "names") == arch
-            continue
-        try:
-            assert SPACES[name].read(reply, "names") == arch
-        except InvalidArchitecture:
-            assert form in OTHER or form == "('{op}', {a}),"  # what leads to which node is not said
-
-
-NODES_NAMED = ['{{"node": {n}, "op": "{op}", "from": {s}}},', '{{"node": {n}, "from": {s}, "op": "{op}"}},',
-               "{n}. {op} {s}", "{n}) {op} {s}", "| {n} | {op} | {s} |", "node {n} <- {op}(node {s})",
-               "{n}. {op} from node {s}", "- node: {n}\n  op: {op}\n  from: {s}",
-               '{{"op": "{op}", "from": {s}, "to": {n}}},',
-               "| {op} | {s} | {n} |", "{op}({s}) -> node {n}"]  # fmt: skip
-
-
-@pytest.mark.parametrize("form", NODES_NAMED)
-@pytest.mark.parametrize("name", GENOTYPES)
-def test_nodes_in_any_order_are_read_by_their_names_or_refused(name, form):
-    """All sources are legal for every node, so that a wrong order would be another cell and not an error."""
-    rng = random.Random(form)
-    for arch in cells(name, 4):
-        written = []
-        width = 2 if name == "darts" else 1  # edges of a node
-        legal = {c: tuple((op, i % width) for i, (op, _) in enumerate(e)) for c, e in arch.cells.items()}
-        arch = type(arch)(**legal)
-        for cell, edges in arch.cells.items():
-            numbered = [(i // width + width, op, s) for i, (op, s) in enumerate(edges)]
-            nodes = list(dict.fromkeys(n for n, _, _ in numbered))
-            rng.shuffle(nodes)
-            lines = [form.format(n=n, op=op, s=s) for node in nodes for n, op, s in numbered if n == node]
-            written.append(f"{cell}:\n" + "\n".join(lines))
-        try:
-            assert same(name, arch, SPACES[name].read("\n\n".join(written), "names"))
-        except InvalidArchitecture:
-            assert form in NODES_NAMED[-4:] or name == "darts"
-
-
-@pytest.mark.parametrize("name", SIX)
-@pytest.mark.parametrize("head", ["| {} |", "Order: {}", '{{"edges": ["{}"],', "edges = [({})]"])
-def test_operations_stand_below_the_edges_of_a_head_in_its_order(name, head):
-    rng = random.Random(head)
-    for arch in cells(name):
-        order = rng.sample(range(6), 6)
-        joined = {"| {} |": " | ", "Order: {}": ", ", "edges = [({})]": "), ("}.get(head, '", "')
-        names = [EDGE_NAMES[i].replace("->", ",") if "[(" in head else EDGE_NAMES[i] for i in order]
-        operations = joined.replace("), (", ", ").join(arch.edges[i] for i in order)
-        assert SPACES[name].read(f"{head.format(joined.join(names))}\n{operations}", "names") == arch
-
-
-@pytest.mark.parametrize("name", SIX)
-def test_of_two_whole_cells_behind_each_other_the_last_counts(name):
-    old, new = cells(name, 2)
-    assert SPACES[name].read(f"{SPACES[name].show(old, 'edges')}, {SPACES[name].show(new, 'edges')}", "edges") == new
-
-
-@pytest.mark.parametrize("name", SIX)
-@pytest.mark.parametrize("at", range(6))
-@pytest.mark.parametrize("where", [0, -1])
-def test_an_edge_that_a_record_names_twice_is_refused(name, at, where):
-    arch = cells(name, 1)[0]
-    fields = [f'"{edge}": "{operation}"' for edge, operation in zip(EDGE_NAMES, arch.edges, strict=True)]
-    fields.insert(where % 7, f'"{EDGE_NAMES[at]}": "none"')
-    with pytest.raises(InvalidArchitecture, match=f"more than one operation for edge {EDGE_NAMES[at]}"):
-        SPACES[name].read("{" + ", ".join(fields) + "}", "names")
 
 
 @pytest.mark.parametrize("name", SIX)
