@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, permutations
+from operator import ne
 from typing import Any
 
 from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record
@@ -76,13 +77,16 @@ class DartsGenotype:
 
 
 def _is_legal(edges: Edges) -> bool:
-    if type(edges) is not tuple or [type(edge) for edge in edges] != [tuple] * len(LEGAL):
+    try:
+        sources = [source for _, source in edges] if len(edges) == len(LEGAL) else []
+        return (
+            type(edges) is tuple
+            and {*map(type, sources)} == {int}  # 0.0 and True are equal to nodes, and would be printed as they are
+            and all(map(ne, sources[::2], sources[1::2]))
+            and all(map(frozenset.__contains__, LEGAL, edges))
+        )
+    except (TypeError, ValueError):  # no tuples in it, or of another length
         return False
-    sources = [edge[-1] for edge in edges if len(edge) == 2]
-    if [type(source) for source in sources] != [int] * len(LEGAL):
-        return False
-    apart = all(a != b for a, b in zip(sources[::2], sources[1::2], strict=True))
-    return apart and all(map(frozenset.__contains__, LEGAL, edges))
 
 
 def _text(arch: DartsGenotype) -> str:
