@@ -12,7 +12,6 @@ The same command goes on where a killed run stopped, and asks the LLM nothing th
 
 import glob
 import os
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +40,8 @@ from .search.arms import get_arm
 from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
 
+GO_ON = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
+
 
 def search_config(profile: Profile, llm: Any, seed: int, **changes: Any) -> SearchConfig:
     """The profile's sizes, asked the way this LLM likes to be asked; a replayed LLM brings the settings of its run."""
@@ -67,8 +68,8 @@ def search_run(
     """Run one search to its end, or go on with it; returns its folder.
 
     until: stop after this round; the same call goes on later, and what shares these rounds can fork meanwhile. changes:
-    fields of SearchConfig that differ from the profile's. A finished run that other code made, or other defaults, is
-    set aside and run anew. Raises RunError if the folder is in use or was made with other settings, FallbackError if
+    fields of SearchConfig that differ from the profile's. A run that other code made or began, and a finished one of
+    other defaults, is set aside and run anew, with the answers that fit. Raises RunError if the folder is in use or was made with other settings, FallbackError if
     chance leads the search, UnknownName, AssetError or LLMError.
     """
     asked = _Run(with_prompts(spec, prompts), profile, results, prompts, changes)
@@ -84,7 +85,7 @@ def search_run(
 
 
 def make_way(spec: RunSpec, profile: Profile, results: Path, **changes: Any) -> None:
-    """Set a finished run aside that today's code or settings would not make. Arguments: as `search_run`."""
+    """Set a run aside that today's code or settings would not make. Arguments: as `search_run`."""
     _Run(spec, profile, results, None, changes).make_way({*changes})
 
 
@@ -99,7 +100,7 @@ def walk(
     """
     asked = _Run(with_prompts(spec, prompts), profile, results, prompts, changes)
     if not is_finished(asked.folder):
-        asked.make_way({*changes}, begun=True)
+        asked.make_way({*changes})
     with locked(asked.folder):
         yield asked.open(Repository())
 
@@ -126,7 +127,7 @@ def rerun(
     own = f"{spec.variant}," if spec.variant != "default" or variant.startswith("from=") else ""
     fork = replace(spec, llm=llm or spec.llm, variant=own + variant)
     asked, folder = _Run(fork, profile, results, prompts or kept_prompts(parent), changes), fork.folder(results)
-    asked.make_way({*changes}, begun=True)  # notebooks stop after a few rounds: what they began is no half-done search
+    asked.make_way({*changes})
     with locked(folder):
         on_disk = Repository(folder / "history.jsonl")
         pairs = zip(on_disk.records, shared, strict=False)  # two walks differ in the seconds that they measured
@@ -279,19 +280,17 @@ class _Run:
             "version": __version__,
         }
 
-    def make_way(self, asked_for: set[str], *, begun: bool = False) -> None:
-        """Set a finished run aside that today's code, prompts or data would not make.
+    def make_way(self, asked_for: set[str]) -> None:
+        """Set a run aside that today's code, prompts or data would not make; one only begun, if its code alone differs.
 
-        begun: one that was begun too, if its code alone differs.
         asked_for: settings of the caller. A run that differs in one of them stays where it is: `claim` refuses to go on
         with it. So does one of a name without "=", which may stand for any setting that the caller forgot.
         """
-        finished = is_finished(self.folder)
-        if not finished and not (begun and (self.folder / "config.json").exists()):
+        if not (self.folder / "config.json").exists():
             return
-        there = read_config(self.folder)
-        differing = differences(there, self.description)
-        if not finished and differing != ["code"]:
+        there = read_config(self.folder, GO_ON)
+        differing, finished = differences(there, self.description), is_finished(self.folder)
+        if not finished and differing != ["code"]:  # other settings of a half-done run: a mistake, which `claim` names
             return
         if self.spec.variant != "default" and "=" not in self.spec.variant:
             asked_for = asked_for | {*self.description["search"], *VARIABLES}
@@ -328,8 +327,7 @@ class _Run:
         if not path.exists():
             write_json(path, self.description | ({"prices": [price]} if price else {}))
             return
-        advice = "Remove it and history.jsonl: the same command goes on from the answers in transcript.jsonl"
-        there = read_config(folder, advice)
+        there = read_config(folder, GO_ON)
         if not (differing := differences(there, self.description)):
             if "asked" not in there:  # made before runs kept it
                 there = there | {"asked": self.description["asked"]}
@@ -337,20 +335,12 @@ class _Run:
             if price and price not in (known := there.get("prices", [])) and not is_finished(folder):
                 write_json(path, there | {"prices": [*known, price]})  # each call was paid at the price of its day
             return
-        if is_finished(folder) and differing == ["code"]:
+        if differing == ["code"]:  # it is finished, and to be walked only
             edited = not self.spec.arm and kept_prompts(folder)
             own = {stage: folder / "prompts" / f"{stage}.md.j2" for stage in VARIABLES} if edited else {}
             command = self.spec.command(self.results, {**self.changes, **own})
             raise RunError(
                 f"{folder} was made by other code. Next: {command}  (it runs anew, and this run stays beside it)"
-            )
-        if differing == ["code"]:
-            was, now = there.get("code"), self.description["code"]
-            aside = folder.parent.with_name(f"{folder.parent.name},code={was}")
-            raise RunError(
-                f"{folder} was begun by other code ({was}, now {now}): a search must not mix two. Next: go on with the "
-                f"code that began it, or start anew beside it: mkdir -p {shlex.quote(str(aside))} && "
-                f"mv {shlex.quote(str(folder))} {shlex.quote(str(aside))}. Answers that fit are not asked for again."
             )
         raise RunError(
             f"{folder} was made with other settings ({', '.join(differing)} in config.json). "

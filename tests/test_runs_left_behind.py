@@ -72,16 +72,21 @@ def test_other_default_prompts_redo_a_finished_run_and_ask_only_what_is_new(fake
     assert len(lines(folder / "transcript.jsonl")) < asked + len(new)
 
 
-def test_a_half_done_run_of_other_code_is_refused_with_both_hashes_and_the_next_step(fake, tmp_path, code):
+def test_a_half_done_run_of_other_code_is_kept_and_its_answers_are_not_asked_for_again(fake, tmp_path, code, capsys):
     folder = search_run(SPEC, PROFILE, tmp_path, until=3)
     before = {path.name: path.read_bytes() for path in folder.glob("*.json*")}
+    asked = len(fake.calls)
     code["now"] = "bbbb"
-    with pytest.raises(RunError, match=r"begun by other code \(aaaa, now bbbb\).*Next: .* mv ") as refused:
-        search_run(SPEC, PROFILE, tmp_path)
-    assert {path.name: path.read_bytes() for path in folder.glob("*.json*")} == before
-    advice = re.search(r"mkdir .* && mv \S+ \S+(?=\. )", str(refused.value))[0]
-    subprocess.run(["/bin/sh", "-c", advice], check=True)
     assert search_run(SPEC, PROFILE, tmp_path) == folder
+    kept = folder.parent.with_name("default,code=aaaa") / folder.name
+    assert {path.name: path.read_bytes() for path in kept.glob("*.json*")} == before
+    assert str(kept) in capsys.readouterr().out
+    calls = lines(folder / "transcript.jsonl")
+    assert calls[:asked] == lines(kept / "transcript.jsonl") and len(fake.calls) == len(calls) > asked
+    assert {
+        json.loads((kept.parent.parent / name / folder.name / "config.json").read_text())["code"]
+        for name in ("default", "default,code=aaaa")
+    } == {"aaaa", "bbbb"}
 
 
 def test_a_finished_transcript_is_never_appended_to(fake, tmp_path):
