@@ -69,8 +69,8 @@ def search_run(
 
     until: stop after this round; the same call goes on later, and what shares these rounds can fork meanwhile. changes:
     fields of SearchConfig that differ from the profile's. A run that other code made or began, and a finished one of
-    other defaults, is set aside and run anew, with the answers that fit. Raises RunError if the folder is in use or was made with other settings, FallbackError if
-    chance leads the search, UnknownName, AssetError or LLMError.
+    other defaults, is set aside and run anew, with the answers that fit. Raises RunError if the folder is in use or was
+    made with other settings, FallbackError if chance leads the search, UnknownName, AssetError or LLMError.
     """
     asked = _Run(with_prompts(spec, prompts), profile, results, prompts, changes)
     asked.make_way({*changes} if prompts is None else {*changes, *VARIABLES})

@@ -4,7 +4,6 @@ import json
 import re
 import resource
 import shlex
-import subprocess
 from dataclasses import replace
 from functools import partial
 from itertools import islice

@@ -6,7 +6,7 @@ from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.files.source import DataSource
 from seki_lib.spaces.base import SearchSpace, below, choice_of
-from seki_lib.spaces.reading import Form
+from seki_lib.spaces.form import Form
 
 GLOSSARY = {"narrow": ("thin", "8 channels"), "middle": ("mid", "16 channels"), "wide": ("fat", "32 channels")}
 WIDTHS, LAYERS = tuple(GLOSSARY), ("layer 1", "layer 2", "layer 3", "layer 4")

@@ -20,7 +20,7 @@ Of `spaces` only the one that is named decides, and what it imports of its like;
 
 NETWORKS = ("network", "supernet")  # modules in a space's folder
 
-ONLY_WITH = {"spaces.reading": "search.replies"}
+ONLY_WITH = dict.fromkeys(("spaces.doubts", "spaces.places", "spaces.reading", "spaces.thoughts"), "search.replies")
 """What decides a result only together with another module. How a text is read decides a search that reads replies; a
 training's config states its cell in canonical form, however it was read."""
 

@@ -70,10 +70,13 @@ def ask_architecture(search: Search, question: Question, parent: Any, exchanges:
 
 
 def read(search: Search, stage: str, reply: str, parent: Any) -> Any:
-    """The architecture of a reply. A "reasoned" D says what changes in its parent. Raises InvalidArchitecture."""
+    """The architecture of a reply: of several the last new one, since a reply quotes those that the LLM was shown.
+
+    A "reasoned" D says what changes in its parent. Raises InvalidArchitecture.
+    """
     if stage == "refine" and search.config.strategy == "reasoned":
-        return search.space.changed(parent, reply, search.notation)
-    return search.space.read(reply, search.notation)
+        return search.space.changed(parent, reply, search.notation, search.is_known)
+    return search.space.read(reply, search.notation, search.is_known)
 
 
 def repair(search: Search, question: Question, reply: str, error: InvalidArchitecture, attempt: int) -> Question:

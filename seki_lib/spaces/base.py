@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..files.errors import InvalidArchitecture, look_up
-from .reading import LONGEST_READ, Form, Run, clip, last, plain, simple
+from .form import Form, Run, clip
+from .reading import LONGEST_READ, last, nothing_known, plain, simple
 
 __all__ = [
     "LONGEST_READ",
@@ -21,6 +22,7 @@ __all__ = [
     "RandomSource",
     "ReplySchema",
     "SearchSpace",
+    "nothing_known",
 ]
 
 
@@ -262,27 +264,36 @@ class SearchSpace(ABC, Generic[Architecture]):
     def show(self, arch: Architecture, notation: str | Notation) -> str:
         """The architecture as a prompt spells it; `read(show(a, n), n) == a`."""
 
-    def read(self, reply: str, notation: str | Notation) -> Architecture:
+    def read(
+        self, reply: str, notation: str | Notation, is_known: Callable[[Architecture], bool] = nothing_known
+    ) -> Architecture:
         """The last complete architecture in an LLM's reply, in whatever form it is spelled; thoughts hold none.
 
-        Raises InvalidArchitecture saying what the last attempt lacks.
+        is_known: of several architectures the last one that is not known counts, since replies quote what they were
+        shown. Raises InvalidArchitecture saying what the last attempt lacks.
         """
         words = dict(zip(self.operations, self.operations, strict=True))
         words |= dict(zip(self.notation(notation).spelling, self.operations, strict=True))
-        return last(self.name, reply, self.form, words, self.built, self.parse, self.field_text)
+        return last(self.name, reply, self.form, words, self.built, self.parse, self.field_text, is_known)
 
     @abstractmethod
     def built(self, cells: list[Run]) -> Architecture:
         """The architecture of cells that were found complete in a reply. Raises InvalidArchitecture."""
 
-    def changed(self, arch: Architecture, reply: str, notation: str | Notation) -> Architecture:
+    def changed(
+        self,
+        arch: Architecture,
+        reply: str,
+        notation: str | Notation,
+        is_known: Callable[[Architecture], bool] = nothing_known,
+    ) -> Architecture:
         """The architecture after the single changes that a reply names last, one after another; or the whole one in it.
 
-        Raises InvalidArchitecture where it names neither.
+        is_known: as for `read`. Raises InvalidArchitecture where it names neither.
         """
         found = ReplySchema.one_of(list(self.edits(arch, notation))).named_last(reply)
         if not found:
-            return self.read(reply, notation)
+            return self.read(reply, notation, is_known)
         for change in found:
             edits = self.edits(arch, notation)
             if change not in edits:

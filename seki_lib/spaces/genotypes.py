@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Protocol, TypeVar
 
 from .base import InvalidArchitecture, Notation, SearchSpace
-from .reading import Numbers, clip, running
+from .form import Numbers, clip, running
 
 Edge = tuple[str, int]  # operation, node that it comes from
 Edges = tuple[Edge, ...]  # of a cell, the first node's first

@@ -8,21 +8,16 @@ import html
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from ..files.errors import InvalidArchitecture
+from .doubts import doubt, in_prose, without_struck_out
+from .form import BESIDE, Form, Named, Run, clip
+from .places import placed
 from .thoughts import split_thoughts
 
 LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
-
-
-def clip(text: object) -> str:
-    """A text short enough for an error message."""
-    shown = repr(text)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 _ARROW = re.compile(r"\s?(?:→|⟶|➔|➜|⇒|-->|=>|->|\\(?:long)?(?:right)?arrow\b|\\to\b)\s?")
@@ -30,7 +25,7 @@ _ARROW = re.compile(r"\s?(?:→|⟶|➔|➜|⇒|-->|=>|->|\\(?:long)?(?:right)?a
 
 def plain(reply: str) -> str:
     """The reply without thoughts, escapes, smart quotes, bold type and backticks; every arrow is `->`."""
-    text = split_thoughts(reply)[0][-LONGEST_READ:]
+    text = without_struck_out(split_thoughts(reply)[0][-LONGEST_READ:])
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), html.unescape(text))
     text = re.sub(r"\\(?=[\"'_/{}|\[\]])", "", re.sub(r"\\n(?![a-z])|\\[rt](?![a-z])", "\n", text))
     text = re.sub(
@@ -46,55 +41,12 @@ def simple(text: str) -> str:
     return " ".join(plain(text).lower().replace('"', "'").split())
 
 
-class Named(NamedTuple):
-    """An operation that a reply names; the node that it comes from and the one that it leads to."""
-
-    operation: str
-    source: int  # -1 where it does not say
-    target: int | None  # None where it does not say
-    start: int
-    end: int
-
-
-@dataclass
-class Run:
-    """Operations that follow each other without prose in between, under a heading such as `normal`."""
-
-    head: str = ""
-    named: list[Named] = field(default_factory=list)
-    concat: tuple[int, ...] | None = None
-
-
-Numbers = tuple[int, ...]  # that stand beside an operation
-
-
-@dataclass(frozen=True)
-class Form:
-    """What a space's architectures look like in a reply."""
-
-    labels: tuple[Any, ...]  # of a cell's operations, in their order
-    label: Callable[[Named], Any]  # None where a reply does not say
-    called: str  # how an error names a label, such as "edge {}"
-    per_node: int = 0  # operations that belong to a node's name; 0: nodes are never named
-    numbered: Callable[[Sequence[Numbers], Sequence[int]], Sequence[Any] | None] | None = None
-    # the labels of a cell's operations by the numbers beside each, and their sources; None: they name no cell. Where a
-    # space does not say, a running number counts
-    ends: bool = False  # a label is two nodes, `0->1`
-    heads: tuple[str, ...] = ()  # one a cell
-
-    @property
-    def cells(self) -> int:
-        """How many cells an architecture has."""
-        return max(1, len(self.heads))
-
-
 _KEYWORDS = (
     "operations?|operators?|ops?|types?|names?|edges?|nodes?|steps?|inputs?|from|sources?|src|prev|index|first|second|"
     "dst|dest|destination|start|end|"
     "is|use|uses|and|with|cells?|on|of|to|for|at|target|applied|(?:node|edge|step|[enxv])_?[0-9](?:_?[0-9])?"
 )
 _FILLER = re.compile(rf"(?:[\W_0-9]|\b(?:{_KEYWORDS})(?![a-z])){{0,300}}", re.IGNORECASE)
-_BESIDE = 300  # characters between two operations of one cell
 
 
 @lru_cache(maxsize=64)
@@ -177,7 +129,7 @@ def _runs(text: str, events: Sequence[Event], form: Form, labelled: bool) -> lis
     """The operations whose edge or node is named, or those where it is not, parted by headings and prose."""
     runs, end = [Run()], 0
     for start, stop, event in events:
-        run, gap = runs[-1], text[end:start] if start - end <= _BESIDE else None
+        run, gap = runs[-1], text[end:start] if start - end <= BESIDE else None
         beside = gap is not None and _FILLER.fullmatch(gap) is not None
         if isinstance(event, str):
             if not (beside and event == run.head and 0 < len(run.named) < len(form.labels)):
@@ -201,7 +153,7 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
     found = [form.label(named) for named in run.named]
     if found and found[0] is None:
         if len(run.named) == count:
-            return _in_order(text, run.named, form)
+            return placed(text, run.named, form)
         lines: list[list[Named]] = [[]]
         for before, named in zip([None, *run.named], run.named, strict=False):
             if before and "\n" in text[before.end : named.start]:
@@ -209,7 +161,7 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
             lines[-1].append(named)
         full = [line for line in lines if line and len(line) % count == 0]  # several cells may stand on one line
         several = [line[at : at + count] for line in full for at in range(0, len(line), count)]
-        return [cell for unordered in several for cell in _in_order(text, unordered, form)]
+        return [cell for unordered in several for cell in placed(text, unordered, form)]
     wanted = Counter(order)
     if run.head and form.per_node and len(found) % count:  # one too many under a heading is no cell with a rest
         return []
@@ -228,62 +180,6 @@ def _complete(text: str, run: Run, form: Form) -> list[list[Named]]:
     return []
 
 
-def _in_order(text: str, cell: list[Named], form: Form) -> list[list[Named]]:
-    """The cell of operations without labels, by the numbers beside them if there are any; none where they disagree."""
-    ways = [way for way in _beside(text, cell) if sum(map(bool, way)) > 1]  # one alone is said of the whole cell
-    announced = _announced(text, cell, form)
-    if not ways or announced:
-        return [] if ways and announced else [_sorted(cell, announced or form.labels, form)]
-    for way in ways:
-        sources = [named.source for named in cell]
-        labels = form.numbered(way, sources) if form.numbered else running(way, form.labels)
-        if labels and Counter(labels) == Counter(form.labels):
-            return [_sorted(cell, labels, form)]
-    return []
-
-
-def running(numbers: Sequence[Numbers], labels: Sequence[Any]) -> list[Any] | None:
-    """The label of each operation by its number in a list that counts from 0 or 1; None where it is no such list."""
-    if {len(each) for each in numbers} != {1}:
-        return None
-    first = min(each[0] for each in numbers)
-    counted = sorted(each[0] for each in numbers) == list(range(first, first + len(labels)))
-    return [labels[each[0] - first] for each in numbers] if counted and first < 2 else None
-
-
-def _sorted(cell: list[Named], labels: Sequence[Any], form: Form) -> list[Named]:
-    """The operations in the order of the form's labels; those of one label stay in theirs."""
-    return [cell[i] for i in sorted(range(len(cell)), key=lambda i: form.labels.index(labels[i]))]
-
-
-def _announced(text: str, cell: list[Named], form: Form) -> list[Any] | None:
-    """Labels that stand in a row of their own beside the cell, such as a table's head, where their order is another."""
-    if not form.ends:
-        return None
-    edge, start, end = r"([0-9])\s?(?:->|,|-|to)\s?([0-9])", cell[0].start, cell[-1].end
-    in_a_row = rf"(?:\W*(?<![\w.]){edge}(?!\w)){{{len(form.labels)}}}"
-    for part in (text[max(0, start - 3 * _BESIDE) : start], text[end : end + 3 * _BESIDE]):
-        row = re.search(in_a_row, part)
-        labels = ["->".join(ends) for ends in re.findall(edge, row[0])] if row else []
-        if Counter(labels) == Counter(form.labels) and labels != list(form.labels):
-            return labels
-    return None
-
-
-def _beside(text: str, cell: list[Named]) -> list[list[Numbers]]:
-    """The numbers beside each operation: those before it, those after it, and those on its line."""
-    line_begins = [text[max(0, named.start - _BESIDE) : named.start].rpartition("\n")[2] for named in cell]
-    line_ends = [text[named.end : named.end + _BESIDE].partition("\n")[0] for named in cell]
-    between = [text[one.end : other.start] for one, other in pairwise(cell)]
-    marks = [mark for mark in ("{", "\n-") if all(mark in gap for gap in between)]
-    opens = marks[0] if marks else "\n"  # of a record, which may have several lines, or of a line
-    begin = text[max(0, cell[0].start - _BESIDE) : cell[0].start].rpartition(opens)[2]
-    sides = [[begin, *between], [*between, line_ends[-1]]]
-    if all("\n" in gap for gap in between):
-        sides.append([begin + end for begin, end in zip(line_begins, line_ends, strict=True)])
-    return [[tuple(map(int, re.findall("[0-9]", words))) for words in around] for around in sides]
-
-
 def _goes_on(text: str, named: list[Named], start: int, end: int) -> bool:
     """Whether a record holds more than these operations: another one stands before or after, with but a comma between.
 
@@ -296,9 +192,8 @@ def _goes_on(text: str, named: list[Named], start: int, end: int) -> bool:
     )
 
 
-def _architectures(text: str, form: Form, words: tuple[str, ...]) -> tuple[list[tuple[int, list[Run]]], list[Run]]:
-    """(where it ends, its cells) of every complete architecture, and all runs, from first to last."""
-    events = list(_events(text, form, words))
+def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tuple[int, int, list[Run]]], list[Run]]:
+    """(start, end, its cells) of every complete architecture, and all runs, from first to last."""
     found, seen = [], []
     for labelled in (False, True):
         runs = _runs(text, events, form, labelled)
@@ -311,7 +206,8 @@ def _architectures(text: str, form: Form, words: tuple[str, ...]) -> tuple[list[
             if all(cell.named for cell in group) and (
                 form.cells == 1 or {cell.head for cell in group} == set(form.heads)
             ):
-                found.append((max(named.end for cell in group for named in cell.named), group))
+                named = [named for cell in group for named in cell.named]
+                found.append((min(one.start for one in named), max(one.end for one in named), group))
                 at += form.cells - 1
     return found, sorted(seen, key=lambda run: run.named[-1].end)
 
@@ -323,6 +219,11 @@ def _key(word: str) -> str:
 A = TypeVar("A")
 
 
+def nothing_known(architecture: Any) -> bool:
+    """That no architecture is known, whatever is asked."""
+    return False
+
+
 def last(
     space: str,
     reply: str,
@@ -331,11 +232,14 @@ def last(
     build: Callable[[list[Run]], A],
     parse: Callable[[str], A],
     field_text: str,
+    is_known: Callable[[A], bool],
 ) -> A:
-    """The last complete architecture in a reply. Raises InvalidArchitecture that says what the last attempt lacks.
+    """The last complete architecture in a reply, of those that are not known if there is one.
+
+    Raises InvalidArchitecture that says what the last attempt lacks, or why it is in doubt.
 
     operation_of: the operation that a word spells. build: the architecture of its cells, with the operations by name.
-    parse: reads what matches `field_text`.
+    parse: reads what matches `field_text`. is_known: a reply quotes such cells.
     """
     if not isinstance(reply, str):
         raise InvalidArchitecture(f"{space}: a text is expected, not {type(reply).__name__}")
@@ -348,21 +252,39 @@ def last(
             ]
         return build(cells)
 
-    attempts: list[tuple[int, Callable[[], A]]] = [
-        (match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)
+    attempts: list[tuple[int, int, Callable[[], A]]] = [
+        (*match.span(), partial(parse, match[0])) for match in re.finditer(field_text, text)
     ]
     text = re.sub(field_text, lambda match: _unless_read(parse, match[0]), text)
     for words in (tuple(operation_of), ()):  # the unknown words are read where there is no other attempt, for its error
-        found, runs = _architectures(text, form, words)
-        attempts += [(end, partial(built, cells)) for end, cells in found]
+        events = list(_events(text, form, words))
+        found, runs = _architectures(text, form, events)
+        beside = [event for _, _, event in events if isinstance(event, Named) and form.label(event) is not None]
+        labelled = attempts or any(cells[0].named[0] in beside for _, _, cells in found)
+        attempts += [
+            (start, end, partial(built, cells))
+            for start, end, cells in found
+            if not (labelled and cells[0].named[0] not in beside and in_prose(text, cells[0].named))
+        ]
         if attempts or any(len(run.named) > 1 for run in runs):
             break
     error = None
-    for _, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):
+    known: list[A] = []
+    for start, end, attempt in sorted(attempts, key=lambda attempt: attempt[1], reverse=True):
         try:
-            return attempt()
+            architecture = attempt()
         except InvalidArchitecture as wrong:
             error = error or wrong
+            continue
+        if not is_known(architecture):
+            if why := doubt(text, start, end, beside):
+                raise InvalidArchitecture(f"{space}: {why}")
+            return architecture
+        if error:  # the answer cannot be read, and stands behind a cell that the LLM was shown
+            break
+        known.append(architecture)
+    if known and not error:
+        return known[0]
     raise error or InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
 
 
@@ -392,7 +314,7 @@ def _missing(text: str, runs: list[Run], form: Form) -> str:
     if labels[0] is not None and left:
         return f"{where}the reply names no operation for {form.called.format(left[0])}"
     if len(labels) == len(form.labels):
-        return f"{where}the numbers beside the {len(labels)} operations do not say which of them belongs where"
+        return f"{where}what stands beside the {len(labels)} operations does not say which of them belongs where"
     twice = next(iter(Counter(labels) - Counter(form.labels)), None)
     if twice is not None:
         return f"{where}the reply names more than one operation for {form.called.format(twice)}"

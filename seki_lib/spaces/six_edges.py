@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, ClassVar, TypeVar
 
 from .base import InvalidArchitecture, Notation, RandomSource, SearchSpace, below, choice_of
-from .reading import Form, Numbers, Run, clip, running
+from .form import Form, Numbers, Run, clip, running
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (from, to), the order of both benchmarks
 EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)

@@ -79,6 +79,15 @@ def test_without_the_novelty_rule_a_known_cell_is_recorded_as_duplicate(space, e
     assert step.record.architecture == start.record.architecture
 
 
+def test_a_reply_that_quotes_its_parent_behind_the_new_cell_is_the_new_cell(space, evaluator):
+    search = make(space, evaluator, FakeLLM())
+    parent = space.parse(next(initial(search)).record.architecture)
+    new = space.neighbors(parent)[3]
+    search.llm.replies = [f"{space.show(new, 'words')}\n\nThe given cell was:\n\n{space.show(parent, 'words')}"]
+    step = next(self_evolution(search))
+    assert (step.record.how, step.record.architecture) == ("llm", space.format(new))
+
+
 def test_an_unreadable_reply_is_asked_for_again_with_the_error(space, evaluator):
     search = make(space, evaluator, FakeLLM("sorry, no", "large skip"))
     list(initial(search))

@@ -14,8 +14,8 @@ from operator import ne
 from typing import Any
 
 from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record
+from ..form import Form, Run, clip
 from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, numbered, read_fields
-from ..reading import Form, Run, clip
 
 GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
     "max_pool_3x3": ("max", "3x3 max pooling"),

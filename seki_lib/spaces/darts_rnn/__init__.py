@@ -13,8 +13,8 @@ from math import factorial
 from typing import Any
 
 from ..base import InvalidArchitecture, Notation, RandomSource, below, choice_of, record
+from ..form import Form, Run, clip
 from ..genotypes import Edge, Edges, GenotypeSpace, check_edge, numbered, read_fields
-from ..reading import Form, Run, clip
 
 GLOSSARY = {  # the field's name -> a word for small LLMs, what it is
     "tanh": ("curve", "tanh"),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..base import InvalidArchitecture, choice_of
-from ..reading import clip
+from ..form import clip
 from ..six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
 
 __all__ = ["EDGES", "EDGE_NAMES", "OPERATIONS", "NasBench201", "NasBench201Cell"]

@@ -8,9 +8,10 @@ The cells, their classes and their values stay what they are: only `show`, `read
 changes differ. The order in which a prompt lists the operations is drawn too.
 """
 
+from collections.abc import Callable
 from random import Random
 
-from ..base import Notation, RandomSource, choice_of
+from ..base import Notation, RandomSource, choice_of, nothing_known
 from ..six_edges import EDGE_NAMES, EDGES
 from . import NasBench201, NasBench201Cell
 
@@ -62,9 +63,11 @@ class Presented(NasBench201):
         self._shown[text, n] = arch
         return text
 
-    def read(self, reply: str, notation: str | Notation) -> NasBench201Cell:
-        known = self._shown.get((reply, self.notation(notation)))  # chance reads what was shown a thousand times
-        return known or self._back(super().read(reply, notation))
+    def read(
+        self, reply: str, notation: str | Notation, is_known: Callable[[NasBench201Cell], bool] = nothing_known
+    ) -> NasBench201Cell:
+        shown = self._shown.get((reply, self.notation(notation)))  # chance reads what was shown a thousand times
+        return shown or self._back(super().read(reply, notation, lambda cell: is_known(self._back(cell))))
 
     def edits(self, arch: NasBench201Cell, notation: str | Notation) -> dict[str, NasBench201Cell]:
         return {text: self._back(cell) for text, cell in super().edits(self._moved(arch), notation).items()}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..base import InvalidArchitecture, Notation
-from ..reading import clip
+from ..form import clip
 from ..six_edges import EDGE_NAMES, EDGES, SixEdgeCell, SixEdgeSpace
 
 GLOSSARY = {  # the field's name -> a word for small LLMs, what it is

@@ -1,0 +1,115 @@
+"""A reply that doubts, strikes out or corrects its cell, or quotes the cells that it was shown."""
+
+import pytest
+from spelled import GENOTYPES, SIX, cells, same
+
+from seki_lib.files.errors import InvalidArchitecture
+from seki_lib.spaces import SPACES
+from seki_lib.spaces.six_edges import EDGES
+
+EVERY = (*SIX, *GENOTYPES)
+
+
+def lines(arch, line="{a}->{b}: {op}"):
+    return "\n".join(line.format(a=a, b=b, op=op) for (a, b), op in zip(EDGES, arch.edges, strict=True))
+
+
+def shown(name, arch):
+    return SPACES[name].show(arch, "names")
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("quote", [
+    "New cell: {new}\n\nThe old cell was {old}.", "{new}\n\nCompared with the parent `{old}` it is deeper.",
+    "```\n{new}\n```\nOriginal:\n```\n{old}\n```", "| proposed | {new} |\n| given | {old} |",
+    "It was {old}. Now: {new}", "{old} -> {new} (was {old})",
+])  # fmt: skip
+def test_of_several_cells_the_last_one_that_was_not_shown_counts(name, quote):
+    """Wherever a reply quotes what it was shown, and whatever it calls it."""
+    new, old = cells(name, 2)
+    reply = quote.format(new=shown(name, new), old=shown(name, old))
+    assert same(name, new, SPACES[name].read(reply, "names", lambda arch: arch == old))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_reply_of_known_cells_alone_gives_the_last_of_them(name):
+    one, other = cells(name, 2)
+    reply = f"{shown(name, one)}\n{shown(name, other)}"
+    assert same(name, other, SPACES[name].read(reply, "names", lambda arch: True))
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_an_answer_that_cannot_be_read_is_not_replaced_by_the_cell_that_was_shown_before_it(name):
+    old, new = cells(name, 2)
+    broken = shown(name, new).replace("+", "+|nor_conv_9x9~0|+", 1) if name == "nas201" else "64-41414-9_99_999"
+    with pytest.raises(InvalidArchitecture):
+        SPACES[name].read(f"Old: {shown(name, old)}\nNew: {broken}", "names", lambda arch: arch == old)
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("word", [
+    "Actually,", "Wait,", "Correction:", "Sorry,", "On second thought,", "Scratch that:", "My mistake:", "Instead,",
+])  # fmt: skip
+def test_a_cell_that_is_corrected_in_words_is_asked_for_again(name, word):
+    (arch,) = cells(name, 1)
+    with pytest.raises(InvalidArchitecture, match="corrects its cell in words: write the whole corrected cell"):
+        SPACES[name].read(f"{lines(arch)}\n\n{word} edge 0->1 should be {arch.edges[3]}.", "names")
+    corrected = f"{word} here it is again:\n{lines(arch)}"
+    assert SPACES[name].read(f"{lines(cells(name, 2)[1])}\n\n{corrected}", "names") == arch
+
+
+@pytest.mark.parametrize("words", [
+    "I use a convolution instead of skip_connect on edge 0->1.", "Edge 0->1 keeps detail, 1->3 pools.",
+    "This actually helps.", "On second thought it is good as it is.",
+])  # fmt: skip
+def test_an_explanation_behind_a_cell_corrects_nothing(words):
+    (arch,) = cells("nas201", 1)
+    assert SPACES["nas201"].read(f"{lines(arch)}\n\n{words}", "names") == arch
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("struck", ["~~{old}~~ {op}", "<del>{old}</del> {op}", "<s>{old}</s> {op}", "{op} ~~{old}~~"])
+def test_what_is_struck_out_is_not_read(name, struck):
+    old, new = cells(name, 2)
+    reply = "\n".join(
+        f"{a}->{b}: {struck.format(old=before, op=op)}"
+        for (a, b), before, op in zip(EDGES, old.edges, new.edges, strict=True)
+    )
+    assert SPACES[name].read(reply, "names") == new
+    assert SPACES[name].read(f"~~{shown(name, old)}~~\n{lines(new)}", "names") == new
+    assert SPACES[name].read(f"{lines(new)}\n~~{shown(name, old)}~~", "names") == new
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize(
+    "head", ["| edge | new | old |", "| edge | after | before |", "|Edge|Proposed op|Previous op|"]
+)
+def test_a_table_with_the_new_operations_first_is_asked_for_again(name, head):
+    old, new = cells(name, 2)
+    rows = "\n".join(f"| {a}->{b} | {op} | {before} |"
+                     for (a, b), op, before in zip(EDGES, new.edges, old.edges, strict=True))  # fmt: skip
+    with pytest.raises(InvalidArchitecture, match="new operations before the old ones"):
+        SPACES[name].read(f"{head}\n|---|---|---|\n{rows}", "names")
+    assert SPACES[name].read(f"{head}\n|---|---|---|\n{rows}\n\nThe cell:\n\n{lines(new)}", "names") == new
+    swapped = "\n".join(f"| {a}->{b} | {before} | {op} |"
+                        for (a, b), op, before in zip(EDGES, new.edges, old.edges, strict=True))  # fmt: skip
+    assert SPACES[name].read(f"| edge | old | new |\n|---|---|---|\n{swapped}", "names") == new
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_operations_named_in_a_sentence_are_no_cell_beside_one_with_edges(name):
+    new, other = cells(name, 2)
+    sentence = f"I looked at {', '.join(other.edges)} too, and left them."
+    assert SPACES[name].read(f"{lines(new)}\n\n{sentence}", "names") == new
+    assert SPACES[name].read(f"{lines(new)}\n\nThe final cell: {', '.join(other.edges)}", "names") == other
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("form", ["[[{}, {}, {}], [{}, {}], [{}]]", "{}, {}, {}\n{}, {}\n{}", "{} {} {}; {} {}; {}"])
+def test_groups_of_three_two_and_one_do_not_say_which_edge_is_meant(name, form):
+    """Edges lead to a node in groups of one, two and three."""
+    (arch,) = cells(name, 1)
+    with pytest.raises(InvalidArchitecture, match="does not say which of them belongs where"):
+        SPACES[name].read(form.format(*arch.edges), "names")
+    assert SPACES[name].read("[[{}], [{}, {}], [{}, {}, {}]]".format(*arch.edges), "names") == arch
+    assert SPACES[name].read("{}, {}, {},\n{}, {}, {}".format(*arch.edges), "names") == arch
