@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..baseline_runs import BaselineRuns
-from ..evaluators.surrogate import NOT_AN_ACCURACY
+from ..evaluators.surrogate import CAUTION, NOT_AN_ACCURACY
 from ..files.run_folder import read_rounds
 from ..profiles import Profile
 from ..results import SearchResult
 from .benchmark_tables import BASELINE_LABELS
 from .statistics import interval, interval_text
-from .tables import Cell, Table
+from .tables import Cell, Table, listed, where_from
 
 AXIS = f"best score so far (%)\n{NOT_AN_ACCURACY}"
 Finals = Mapping[int, Mapping[str, float]]  # seed -> what the judges say of its final cell
@@ -55,9 +55,24 @@ def surrogate_table(searches: Mapping[str, Sequence[SearchResult]], baselines: B
         "Means over seeds ± half of their 95 % interval. A search sees the first judge; the other one judges its final "
         "cell alone.",
         "All methods start from the same α0 for a seed. docs/judges.md says how far either judge can be trusted.",
-        *(f"{llm}, seed {one.seed}: {one.result['caveat']}" for llm, found in searches.items() for one in found),
+        *_caveats(searches),
     ]
     return table
+
+
+def _caveats(searches: Mapping[str, Sequence[SearchResult]]) -> list[str]:
+    """What must be said beside these predictions, each sentence once, with the searches that it is said of."""
+    said: dict[str, dict[str, list[int]]] = {}
+    for llm, found in searches.items():
+        for one in found:
+            general, _, caution = one.result["caveat"].partition(CAUTION)
+            for text in filter(None, (general.strip(), caution)):
+                said.setdefault(text, {}).setdefault(llm, []).append(one.seed)
+    every = {llm: [one.seed for one in found] for llm, found in searches.items()}
+    named = {
+        text: "; ".join(f"{llm}, seeds {listed(seeds)}" for llm, seeds in whose.items()) for text, whose in said.items()
+    }
+    return [f"{'All searches' if whose == every else named[text]}: {text}" for text, whose in said.items()]
 
 
 def verdict(llm: str, searches: Sequence[SearchResult], baselines: BaselineRuns) -> str:
@@ -89,5 +104,6 @@ def _add(
         differences = minus_random(finals, baselines, judge)
         if len(differences) and label != BASELINE_LABELS["random_search"]:
             texts[f"{judge} paired"] = f"{interval_text(differences, sign=True)} (n = {len(differences)})"
-    cells = {column: Cell(text, "measured", NOT_AN_ACCURACY) for column, text in texts.items()}
+    provenance, detail = where_from(searches, NOT_AN_ACCURACY) if searches else ("measured", NOT_AN_ACCURACY)
+    cells = {column: Cell(text, provenance, detail) for column, text in texts.items()}
     table.add(label, cells, len(finals), [search.result for search in searches])

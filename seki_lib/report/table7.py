@@ -6,7 +6,7 @@ replies were like and what a search took.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
 from statistics import fmean
@@ -29,7 +29,7 @@ from ..training.protocol import dataset_at_hand, get_protocol, named_architectur
 from .critiques import carries_out, named_change, read_reply
 from .how import how_notes, words
 from .statistics import interval_text, mean_std
-from .tables import Cell, Table, not_run
+from .tables import Cell, Table, listed, not_run, where_from
 
 PAPER_COLUMNS = {
     "cifar10_test": "CIFAR-10 (DARTS)",
@@ -214,7 +214,7 @@ def average_ranks(home: Home, tables: Mapping[str, Tabular]) -> dict[str, Cell]:
         ranks = [fmean(tables[task].rank(searches[seed].score) for task, searches in runs.items()) for seed in seeds]
         if ranks:
             behind = [searches[seed] for searches in runs.values() for seed in seeds]
-            found[llm] = Cell(f"{mean_std(ranks, 1)} (n = {len(seeds)})", *_from(behind, f"seeds {listed(seeds)}"))
+            found[llm] = Cell(f"{mean_std(ranks, 1)} (n = {len(seeds)})", *where_from(behind, f"seeds {listed(seeds)}"))
     return found
 
 
@@ -222,19 +222,7 @@ def _predicted(searches: Sequence[SearchResult]) -> Cell:
     """Mean of what the surrogate says of the final cells."""
     text = interval_text([search.score for search in searches])
     seeds = listed(search.seed for search in searches)
-    return Cell(f"{text} (n = {len(searches)})", *_from(searches, f"seeds {seeds}; {NOT_AN_ACCURACY}"))
-
-
-def _from(searches: Sequence[SearchResult], detail: str) -> tuple[str, str]:
-    """Provenance and detail of a cell that stands on these searches."""
-    kept = sum(search.is_kept for search in searches)
-    of_them = "" if kept == len(searches) else f"{kept} of {len(searches)} searches "
-    return ("replayed", f"{detail}; {of_them}kept in results/reference") if kept else ("measured", detail)
-
-
-def listed(seeds: Iterable[int]) -> str:
-    """`8, 9, 10`."""
-    return ", ".join(map(str, seeds))
+    return Cell(f"{text} (n = {len(searches)})", *where_from(searches, f"seeds {seeds}; {NOT_AN_ACCURACY}"))
 
 
 def _differences(searches: Sequence[SearchResult], without_llm: Mapping[str, Finals]) -> str:
@@ -285,7 +273,7 @@ def _measured(searches: Sequence[SearchResult]) -> dict[str, Cell]:
             texts[column] = mean_std(tests)
     seeds = listed(search.seed for search in searches)
     detail = f"{len(searches)} searches (seeds {seeds}) of {results[0]['evaluations']} evaluations; "
-    provenance, detail = _from(searches, detail + config["data"]["sentence"])
+    provenance, detail = where_from(searches, detail + config["data"]["sentence"])
     provenance = "replayed" if searches[0].llm.startswith("replay:") else provenance
     lacking = dict.fromkeys(FINALS, not_run("the table on this machine has no such column"))
     return lacking | {kind: Cell(text, provenance, detail) for kind, text in texts.items()}

@@ -5,7 +5,7 @@ value, explained below the table; never by colour alone).
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from ..files.canary import REQUEST
 from ..files.checkout import OWN
 from ..files.errors import RunError
 from ..files.jsonl import on_disk, read_text
+from ..results import SearchResult
 
 LETTERS = {"paper": "P", "measured": "M", "replayed": "R", "not run": "–"}
 REMARK = "remark"  # the provenance of words that are no result
@@ -186,3 +187,15 @@ def describe_cost(took: dict[str, Any]) -> str:
     dollars = took.get("dollars")
     parts.append("price not known" if dollars is None else f"${dollars:.4f}")
     return ", ".join(parts)
+
+
+def where_from(searches: Sequence[SearchResult], detail: str) -> tuple[str, str]:
+    """Provenance and detail of a cell that stands on these searches."""
+    kept = sum(search.is_kept for search in searches)
+    of_them = "" if kept == len(searches) else f"{kept} of {len(searches)} searches "
+    return ("replayed", f"{detail}; {of_them}kept in results/reference") if kept else ("measured", detail)
+
+
+def listed(seeds: Iterable[int]) -> str:
+    """`8, 9, 10`."""
+    return ", ".join(map(str, seeds))

@@ -91,6 +91,14 @@ def test_an_llm_is_compared_with_random_search_seed_by_seed(tmp_path, baselines)
     assert len(table.rows) == 4
 
 
+def test_what_is_said_of_many_searches_stands_once_with_their_seeds(tmp_path, baselines):
+    found = [searched(tmp_path, seed, 94.0) for seed in (8, 9, 10)]
+    for one in found[1:]:
+        one.result["caveat"] += " CAUTION: it holds one operation 7 times."
+    notes = by_surrogate.surrogate_table({"an:llm": found}, baselines, "smoke").notes
+    assert notes[-2:] == [f"All searches: {NOT_AN_ACCURACY}", "an:llm, seeds 9, 10: it holds one operation 7 times."]
+
+
 def test_means_are_drawn_with_a_band_where_there_are_seeds(tmp_path, baselines):
     scores = by_surrogate.scores([searched(tmp_path, 8, 95.0)])
     figure = plots.mean_best_so_far({"an:llm": scores}, baselines, lam=1, score=by_surrogate.AXIS)
