@@ -9,7 +9,7 @@ from two different earlier nodes; the cell's output is these four nodes, side by
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, permutations
+from itertools import combinations
 from operator import ne
 from typing import Any
 
@@ -90,11 +90,13 @@ def _is_legal(edges: Edges) -> bool:
 
 
 def _text(arch: DartsGenotype) -> str:
-    concat = list(NODES)
-    return (
-        f"Genotype(normal={list(arch.normal)}, normal_concat={concat}, "
-        f"reduce={list(arch.reduce)}, reduce_concat={concat})"
-    )
+    normal, reduce, concat = _cell_text(arch.normal), _cell_text(arch.reduce), _cell_text(NODES)
+    return f"Genotype(normal={normal}, normal_concat={concat}, reduce={reduce}, reduce_concat={concat})"
+
+
+@lru_cache(maxsize=16384)  # a search asks whether each of a cell's neighbours is known: they share the other cell
+def _cell_text(cell: tuple[Any, ...]) -> str:
+    return str(list(cell))
 
 
 def _public(normal: str, reduce: str) -> str:
@@ -216,21 +218,31 @@ def _check_concat(cell: str, concat: Iterable[int]) -> None:
 
 @lru_cache(maxsize=16384)
 def _canonical_cell(edges: Edges) -> Edges:
-    """The smallest of all renumberings in which every edge still comes from an earlier node."""
-    coded = [(source, OPERATIONS.index(operation)) for operation, source in edges]
-    candidates = [
-        [sorted((number[source], operation) for source, operation in coded[2 * old : 2 * old + 2]) for old in order]
-        for order, number in _renumberings(tuple(source for source, _ in coded))
-    ]
-    return tuple((OPERATIONS[operation], source) for node in min(candidates) for source, operation in node)
+    """The smallest of all renumberings in which every edge still comes from an earlier node.
+
+    Node by node: of the nodes whose sources have their new numbers the one with the smallest edges is next.
+    """
+    coded = [(source, _CODE[operation]) for operation, source in edges]
+    smallest: list[tuple[int, ...]] = []
+    numberings: list[tuple[int, ...]] = [(0, 1, *[_LATER] * len(NODES))]  # the new number of each old node
+    for new in NODES:
+        least: tuple[int, ...] = (_LATER,)
+        following: list[tuple[int, ...]] = []
+        for number in numberings:
+            for old in NODES:
+                (one, first), (other, second) = coded[2 * old - 4 : 2 * old - 2]
+                one, other = number[one], number[other]
+                if number[old] < _LATER or one == _LATER or other == _LATER:
+                    continue
+                pair = (one, first, other, second) if one < other else (other, second, one, first)
+                if pair < least:
+                    least, following = pair, []
+                if pair == least:
+                    following.append((*number[:old], new, *number[old + 1 :]))
+        smallest.append(least)
+        numberings = following  # two nodes with the same edges: either may come first
+    return tuple((OPERATIONS[pair[at + 1]], pair[at]) for pair in smallest for at in (0, 2))
 
 
-@lru_cache(maxsize=4096)  # there are no more: 2 · 6 · 12 · 20 ordered pairs of sources
-def _renumberings(sources: tuple[int, ...]) -> list[tuple[tuple[int, ...], list[int]]]:
-    """The legal orders of the four nodes of a cell, as which old one becomes node 2 + i, and each node's new number."""
-    found = []
-    for order in permutations(range(len(NODES))):
-        number = [0, 1, *(2 + order.index(old) for old in range(len(NODES)))]
-        if all(number[source] < 2 + new for new, old in enumerate(order) for source in sources[2 * old : 2 * old + 2]):
-            found.append((order, number))
-    return found
+_CODE = {operation: code for code, operation in enumerate(OPERATIONS)}
+_LATER = 9  # a node that has no new number yet
