@@ -169,7 +169,18 @@ def table7(
             f"{SHORT}: a short protocol ({size.channels} channels, {size.layers} cells, {size.epochs} epochs) "
             "that compares with itself only, never with the paper's columns."
         )
-    table.notes = [
+    table.notes = _notes(nas201, darts_notes, bool(predicted), without_llm or {})
+    return table
+
+
+def _notes(
+    nas201: Mapping[str, list[SearchResult]],
+    darts_notes: Sequence[str],
+    predicted: bool,
+    without_llm: Mapping[str, Finals],
+) -> list[str]:
+    """What stands below the table."""
+    return [
         "The columns marked DARTS are cells of that space, trained from scratch. Those from NAS-Bench-201 on are of "
         "our searches there: the final cell of each, chosen by CIFAR-10 validation. The two cannot be compared.",
         *darts_notes,
@@ -178,14 +189,10 @@ def table7(
         *how_notes([search.folder for found in nas201.values() for search in found]),
         f"Dollars by the prices of {as_of()}. What a search would cost elsewhere is taken from the tokens of a search "
         "here that was asked with the same templates, if there is one; docs/cost.md has such a measurement.",
-        *(
-            [f"DARTS, by the surrogate: mean over seeds ± half of its 95 % interval; {NOT_AN_ACCURACY}."]
-            * bool(predicted)
-        ),
+        *[f"DARTS, by the surrogate: mean over seeds ± half of its 95 % interval; {NOT_AN_ACCURACY}."] * predicted,
         *map(_note, nas201.values()),
         *(_differences(found, without_llm) for found in nas201.values() if without_llm),
     ]
-    return table
 
 
 def found_without_llm(profile: Profile, results: Path) -> dict[str, dict[int, float]]:

@@ -28,8 +28,8 @@ def without_struck_out(text: str) -> str:
     return _STRUCK_OUT.sub(" ", text)
 
 
-def doubt(text: str, start: int, end: int, named: Iterable[Named]) -> str:
-    """Why the cell that stands from `start` to `end` is not clearly the answer; empty if it is.
+def doubt(text: str, end: int, named: Iterable[Named]) -> str:
+    """Why the cell that ends there is not clearly the answer; empty if it is.
 
     named: all operations of the text that stand beside an edge or a node.
     """

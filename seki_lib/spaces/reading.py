@@ -192,8 +192,8 @@ def _goes_on(text: str, named: list[Named], start: int, end: int) -> bool:
     )
 
 
-def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tuple[int, int, list[Run]]], list[Run]]:
-    """(start, end, its cells) of every complete architecture, and all runs, from first to last."""
+def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tuple[int, list[Run]]], list[Run]]:
+    """(end, its cells) of every complete architecture, and all runs, from first to last."""
     found, seen = [], []
     for labelled in (False, True):
         runs = _runs(text, events, form, labelled)
@@ -206,8 +206,7 @@ def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tup
             if all(cell.named for cell in group) and (
                 form.cells == 1 or {cell.head for cell in group} == set(form.heads)
             ):
-                named = [named for cell in group for named in cell.named]
-                found.append((min(one.start for one in named), max(one.end for one in named), group))
+                found.append((max(named.end for cell in group for named in cell.named), group))
                 at += form.cells - 1
     return found, sorted(seen, key=lambda run: run.named[-1].end)
 
@@ -217,6 +216,7 @@ def _key(word: str) -> str:
 
 
 A = TypeVar("A")
+Attempt = tuple[int, Callable[[], A]]  # at an architecture: where its text ends, and what reads it
 
 
 def nothing_known(architecture: Any) -> bool:
@@ -252,40 +252,50 @@ def last(
             ]
         return build(cells)
 
-    attempts: list[tuple[int, int, Callable[[], A]]] = [
-        (*match.span(), partial(parse, match[0])) for match in re.finditer(field_text, text)
-    ]
+    attempts: list[Attempt[A]] = [(match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)]
     text = re.sub(field_text, lambda match: _unless_read(parse, match[0]), text)
     for words in (tuple(operation_of), ()):  # the unknown words are read where there is no other attempt, for its error
         events = list(_events(text, form, words))
         found, runs = _architectures(text, form, events)
         beside = [event for _, _, event in events if isinstance(event, Named) and form.label(event) is not None]
-        labelled = attempts or any(cells[0].named[0] in beside for _, _, cells in found)
+        labelled = attempts or any(cells[0].named[0] in beside for _, cells in found)
         attempts += [
-            (start, end, partial(built, cells))
-            for start, end, cells in found
+            (end, partial(built, cells))
+            for end, cells in found
             if not (labelled and cells[0].named[0] not in beside and in_prose(text, cells[0].named))
         ]
         if attempts or any(len(run.named) > 1 for run in runs):
             break
-    error = None
-    known: list[A] = []
-    for start, end, attempt in sorted(attempts, key=lambda attempt: attempt[1], reverse=True):
+    if not attempts:
+        raise InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
+    end, architecture = _newest(attempts, is_known)
+    if not is_known(architecture) and (why := doubt(text, end, beside)):
+        raise InvalidArchitecture(f"{space}: {why}")
+    return architecture
+
+
+def _newest(attempts: list[Attempt[A]], is_known: Callable[[A], bool]) -> tuple[int, A]:
+    """Where it ends, and the last architecture that is not known; the last one if all are.
+
+    Raises the last InvalidArchitecture if no architecture counts: none can be read, or that answer stands behind one
+    that the LLM was shown.
+    """
+    error: InvalidArchitecture | None = None
+    known: list[tuple[int, A]] = []
+    for end, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):
         try:
             architecture = attempt()
         except InvalidArchitecture as wrong:
             error = error or wrong
             continue
         if not is_known(architecture):
-            if why := doubt(text, start, end, beside):
-                raise InvalidArchitecture(f"{space}: {why}")
-            return architecture
-        if error:  # the answer cannot be read, and stands behind a cell that the LLM was shown
+            return end, architecture
+        if error:
             break
-        known.append(architecture)
-    if known and not error:
-        return known[0]
-    raise error or InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
+        known.append((end, architecture))
+    if error:
+        raise error
+    return known[0]
 
 
 def _unless_read(parse: Callable[[str], Any], text: str) -> str:
