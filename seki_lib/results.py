@@ -62,6 +62,11 @@ class SearchResult(Result):
         return str(self.config["llm"]["name"])
 
     @property
+    def data(self) -> str:
+        """The name of what its scores are from."""
+        return str(self.config["data"]["name"])
+
+    @property
     def score(self) -> float:
         """The score f of its best cell."""
         return float(self.result["score"])
@@ -169,9 +174,9 @@ class Home:
         if found := self.best_search(space, task, llm):
             return found
         task = task or get_space(space).task
-        where = f"--space {space} --dataset {task} --profile {self.profile}"
+        here = f"--profile {self.profile} --results {shlex.quote(str(self.folder.parent))}"
         asked, with_llm = (f" --llm {llm}", f" with {llm}") if llm else ("", "")
-        search = f"--space {space} --task {task}{asked} --profile {self.profile}"
+        where, search = f"--space {space} --dataset {task} {here}", f"--space {space} --task {task}{asked} {here}"
         raise RunError(
             f"no search of the space {space} on {task} has finished in profile {self.profile}{with_llm}. "
             f'Next: "seki supernet {where}", then "seki search {search}".'
@@ -288,9 +293,15 @@ def with_kept(
     """The finished searches of a profile, and beside them kept ones of LLMs and seeds that were not run here.
 
     Their code may be older: `make replay` and its test show that today's gives them again. What a replay left out stays
-    out.
+    out. Raises RunError if those of this profile were searched on different data, which make no common row.
     """
     here = home.finished_searches(space, task, llm, variant)
+    for other in here[1:]:
+        if other.data != here[0].data:
+            raise RunError(
+                f"{here[0].folder} was searched on {here[0].data}, {other.folder} on {other.data}: they make no common "
+                "table. Next: move those away that are not on the data of this machine, and run the same command again."
+            )
     found = {(one.llm, one.seed): one for one in here}
     for one in [] if home.replay_mark.exists() else kept_searches(home.profile, space, task, llm, variant, kept=kept):
         if all(are_alike(one, other) for other in here):

@@ -290,6 +290,11 @@ class _Run:
             return
         there = read_config(self.folder, GO_ON)
         differing, finished = differences(there, self.description), is_finished(self.folder)
+        if not finished and differing and not is_there(self.folder / "transcript.jsonl"):  # nothing was asked yet
+            with locked(self.folder):
+                for name in ("history.jsonl", "config.json"):
+                    (self.folder / name).unlink(missing_ok=True)
+            return
         if not finished and differing != ["code"]:  # other settings of a half-done run: a mistake, which `claim` names
             return
         if self.spec.variant != "default" and "=" not in self.spec.variant:

@@ -157,3 +157,12 @@ def test_an_empty_template_is_not_taken_for_the_default_one(text, tmp_path):
     (tmp_path / "mine.md.j2").write_text(text)
     with pytest.raises(PromptError, match=r"template critique: .*mine\.md\.j2 is empty"):
         prompts_from("chance:null", {"critique": tmp_path / "mine.md.j2"})
+
+
+@pytest.mark.parametrize("template", [
+    '{{ "{} {}".format(score) }}', '{{ "%(a)s" % {} }}', '{{ "{a}".format(b=1) }}', '{{ architecture.encode("foo") }}',
+    "{# nothing #}", "{% if score < 0 %}x{% endif %}", " \n ", "<system>\nYou help.\n</system>\n",
+])  # fmt: skip
+def test_a_template_that_fails_or_asks_nothing_is_one_sentence(template):
+    with pytest.raises(PromptError, match="template critique"):
+        Prompts.load("full").edited(critique=template).critique(**COMMON, edits=["change A"])

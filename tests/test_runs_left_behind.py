@@ -263,12 +263,22 @@ def test_a_run_that_was_only_begun_with_other_code_is_walked_anew_and_asks_nothi
 
 def test_a_run_that_was_only_begun_with_other_settings_stays_where_it_is(fake, tmp_path, code):
     with walk(SPEC, PROFILE, tmp_path) as search:
-        next(run(search))
+        list(islice(run(search), 2))
     before = (SPEC.folder(tmp_path) / "config.json").read_bytes()
     code["now"] = "bbbb"
     with pytest.raises(RunError, match="made with other settings"), walk(SPEC, PROFILE, tmp_path, samples=3):
         pass
     assert (SPEC.folder(tmp_path) / "config.json").read_bytes() == before
+
+
+def test_a_run_that_has_asked_nothing_yet_takes_the_settings_of_today(fake, tmp_path):
+    """Such as one that stopped at a cut model file, of which a good copy has other bytes."""
+    search_run(SPEC, PROFILE, tmp_path, until=0)
+    folder = search_run(SPEC, PROFILE, tmp_path, alpha0="all-skip", until=2)
+    assert json.loads((folder / "config.json").read_text())["search"]["alpha0"] == "all-skip"
+    assert lines(folder / "history.jsonl")[0]["architecture"].count("skip_connect") == 6
+    with pytest.raises(RunError, match="other settings"):
+        search_run(SPEC, PROFILE, tmp_path, samples=3)
 
 
 def test_rounds_that_were_only_walked_with_other_code_are_forked_from_the_same_answers(fake, tmp_path, code):

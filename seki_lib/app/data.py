@@ -35,9 +35,9 @@ def need(names: list[str]) -> None:
     """Make sure that these are here, from any source. Fetch only what is missing: a second call needs no network."""
     for name in names or DEFAULT:
         try:
-            print(f"{name}: {TABLES[name]().source.sentence if name in TABLES else fetch(name)}")
-        except AssetError:
-            fetch_best([name])
+            print(f"{name}: {TABLES[name]().source.sentence}")
+        except (KeyError, AssetError):
+            fetch_best([name])  # which looks first what is here
 
 
 def fetch_best(names: list[str]) -> None:

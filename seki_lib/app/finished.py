@@ -25,7 +25,7 @@ class Page:
     def run(self) -> None:
         from ..report.page import write_page
 
-        print(write_page(self.folder or Home(self.results, self.profile).folder))
+        print(write_page(self.folder or Home(self.results, get_profile(self.profile).name).folder))
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.display import display
 
 from ..files.errors import SekiError, look_up
+from ..files.jsonl import make_folder, write_text
 from ..files.run_folder import read_result
-from ..files.user_input import variant_of
+from ..files.user_input import user_path, variant_of, whole_number
 from ..llm import LLM, get_llm
 from ..llm.base import Message, Question
 from ..llm.budget import Limits
@@ -118,8 +119,9 @@ class Bench:
         changes nothing.
         """
         asked = get_llm(called := llm or self.spec.llm)
-        for name in changes:
-            look_up("setting", {field.name: field for field in fields(SearchConfig) if field.name != "seed"}, name)
+        for name in changes:  # a run's seed is its own, and `rerun` says how many rounds
+            settings = {field.name: field for field in fields(SearchConfig) if field.name not in ("seed", "rounds")}
+            look_up("setting", settings, name)
         config = search_config(self.profile, asked, self.spec.seed, **changes)
         get_space(self.spec.space).notation(config.notation)
         default = self._prompts_of(asked)
@@ -146,8 +148,10 @@ class Bench:
         """Run this many rounds from this one on with the current prompts; without `rounds`, all the rest.
 
         This is a fork: it shares the earlier rounds with the run, and they cost nothing. It keeps its own answers, so
-        you can rerun the same rounds again at no cost.
+        you can rerun the same rounds again at no cost. Raises SettingError for a number of rounds below one.
         """
+        if rounds is not None:
+            whole_number(str(rounds), 1)
         edited = self.prompts if self.prompts != self.default else None
         asked: dict[str, Any] = {"prompts": edited, "llm": self._name, **self._changes}
         return rerun(self.spec, self.profile, self.results, round=round, rounds=rounds, **asked)
@@ -162,8 +166,9 @@ class Bench:
         """Run whole searches with the run's own settings and with the current picks and edits, seed by seed.
 
         seeds: how many, counted from the run's own. Each seed prints one line when it ends. If you stop this and call
-        it again, it continues where it was, and asks nothing twice.
+        it again, it continues where it was, and asks nothing twice. Raises SettingError for less than one.
         """
+        whole_number(str(seeds), 1)
         scores: list[tuple[float, float]] = []
         for seed in range(self.spec.seed, self.spec.seed + seeds):
             before = self._best(seed, self.spec.llm, self._prompts_of(get_llm(self.spec.llm)))
@@ -187,15 +192,17 @@ class Bench:
             self.edit(given.stage, cell)
             first = self.profile.lam + 1 if given.stage == "inspire" else 1
             display(self.preview(given.stage, given.round or first))  # type: ignore[no-untyped-call]
-        except SekiError as error:
+            if given.save is not None:
+                default = self.results / self.spec.profile / "prompts" / f"{given.stage}.md.j2"
+                path = user_path(given.save) if given.save else default
+                make_folder(path.parent)
+                write_text(path, self.prompts.text(given.stage))
+                print(f"saved: {path.resolve()}")
+        except Exception as error:
             self.prompts = before
-            raise UsageError(str(error)) from None
-        if given.save is not None:
-            default = self.results / self.spec.profile / "prompts" / f"{given.stage}.md.j2"
-            path = Path(given.save) if given.save else default
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.prompts.text(given.stage), encoding="utf-8")
-            print(f"saved: {path.resolve()}")
+            if isinstance(error, SekiError):
+                raise UsageError(str(error)) from None
+            raise
 
     def _question(self, stage: str, round: int, prompts: Prompts) -> Question:
         """What a search with these prompts asks in this round. A refinement carries out what the run's critique got."""

@@ -18,7 +18,7 @@ from ..evaluators import Evaluation, Evaluator, get_evaluator
 from ..evaluators.trans101_table import TASKS as TRANS101
 from ..files.assets import locate
 from ..files.errors import AssetError, RunError, SekiError, UnknownName
-from ..files.jsonl import read_json, read_text, write_json
+from ..files.jsonl import on_disk, read_json, read_text, write_json
 from ..files.run_folder import FORK, read_config, read_result
 from ..forks import by_chance
 from ..llm.transcript import Recorder
@@ -92,7 +92,8 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
         raise RunError(f"{home.folder} holds results that no replay made. Next: choose another folder, --results DIR")
     edition = _edition(kept, profile)
     if not (searches := declared(kept, edition)):
-        raise RunError(f"{kept} holds no search of profile {profile.name} that can be replayed. Next: make reproduce")
+        raise RunError(f"{kept} holds no search of profile {profile.name} that can be replayed. Next: "
+                       "make reproduce, or name the profile of its searches: --profile")  # fmt: skip
     here, there = home.folder.resolve(), kept.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
         raise RunError(f"{kept} and {home.folder} lie in each other: the replay would remove what it reads. Next: "
@@ -128,8 +129,16 @@ def declared(kept: Path, edition: Edition) -> list[Path]:
         others = sorted(kept.glob(str(Path(*place.parts[:3], "*", place.parts[4], "seed=*"))))
         own = filter(is_of_seed, others)
         found += [folder for folder in own if SearchResult(folder).seed not in SELECTION_SEEDS]
-    finished = [folder for folder in dict.fromkeys(found) if is_finished(folder)]
+    finished = [folder for folder in dict.fromkeys(found) if is_finished(folder) and _is_of(folder, edition.name)]
     return sorted(finished, key=lambda folder: (folder / "fork.json").is_file())
+
+
+def _is_of(folder: Path, profile: str) -> bool:
+    """Whether a search is of this profile; one whose config.json is damaged is said later."""
+    try:
+        return bool(read_config(folder)["run"].get("profile") == profile)
+    except SekiError:
+        return True
 
 
 def walk(folder: Path, shared: int = 0) -> None:
@@ -230,7 +239,11 @@ def _bring(folder: Path, kept: Path, home: Home, histories: dict[str, list[Recor
         return Replayed(place, rounds, walked, f"left out: {error}")
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:  # a file that somebody damaged
         return Replayed(place, rounds, walked, f"left out: a file of it is damaged ({type(error).__name__}: {error})")
-    shutil.copytree(folder, home.folder / place)
+    with on_disk(home.folder / place):
+        try:
+            shutil.copytree(folder, home.folder / place)
+        except shutil.Error as error:  # of several files
+            raise OSError(str(error.args[0][0][2])) from None
     return Replayed(place, rounds, walked)
 
 

@@ -108,8 +108,8 @@ class Photographs:
                 archive = None if self.root.is_dir() else _archive(self.root, os.getpid())
                 content = archive.read(self.images[index]) if archive else path.read_bytes()
                 views[i] = view(content, self.config, crop)
-            except (OSError, SyntaxError, ValueError, zipfile.BadZipFile) as error:
-                reason = "it is no image" if "cannot identify" in str(error) else str(error)
+            except Exception as error:  # whatever a decoder says of a file from outside
+                reason = "it is no image" if "cannot identify" in str(error) else f"{error}" or type(error).__name__
                 return f"{path} cannot be read ({reason}). Put a good copy there: the same command goes on."
         return torch.from_numpy(views)
 
@@ -119,7 +119,7 @@ def _next(views: Iterator[Tensor | str]) -> Tensor:
     try:
         chunk = next(views)
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if not re.search("is killed by signal|exited unexpectedly", str(error)):
             raise
         raise TrainingError(
             "a process that decodes images was ended from outside, most likely for want of memory. "
@@ -146,9 +146,17 @@ def view(content: bytes, config: Config, crop: Random | None) -> np.ndarray:
         side = config.resolution
         image.draft("RGB", (math.ceil(side * width / (box[2] - box[0])), math.ceil(side * height / (box[3] - box[1]))))
         x, y = image.width / width, image.height / height  # 1, or less if decoded at a smaller scale
-        shown = image if image.mode == "RGB" else image.convert("RGB")
+        shown = _eight_bits(image) if image.mode.startswith("I;16") else image
+        shown = shown if shown.mode == "RGB" else shown.convert("RGB")
         scaled = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
         return np.asarray(shown.resize((side, side), Image.Resampling.BILINEAR, box=scaled))
+
+
+def _eight_bits(image: Any) -> Any:
+    """A grey image of 16 bits with 8: Pillow would cut off what is above 255."""
+    from PIL import Image
+
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def random_box(width: int, height: int, crop: Random, least: float = 0.08) -> Box:

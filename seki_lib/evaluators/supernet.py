@@ -60,11 +60,11 @@ class SupernetEvaluator(Evaluator):
     @cached_property
     def network(self) -> Any:
         """The supernet with its trained weights."""
-        from ..training.checkpoint import load_network
+        from ..training.checkpoint import load_network, put_into
         from ..training.supernet import weights_hash
 
         network = self.untrained()
-        network.load_state_dict(load_network(self.folder))
+        put_into(network, load_network(self.folder), self.folder)
         if weights_hash(network.state_dict()) != self.trained["weights_sha256"]:
             raise RunError(
                 f"{self.folder}: the weights are not those of its result.json. Next: remove the folder and train anew, "

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from .checkout import OWN
-from .errors import AssetError, look_up, say_once
+from .errors import AssetError, SettingError, look_up, say_once
 from .jsonl import make_folder
+from .user_input import user_path
 from .wheels import download_wheel
 
 
@@ -68,14 +69,28 @@ def shipped() -> Path:
 def mirror() -> str:
     """The mirror that `$SEKI_MIRROR` names: a folder, perhaps by its `file://` address, or a URL; empty without one."""
     place = os.environ.get("SEKI_MIRROR", "").strip()
-    return url2pathname(urlsplit(place).path) if place.lower().startswith("file:") else place
+    if not place.lower().startswith("file:"):
+        return place
+    try:
+        return url2pathname(urlsplit(place).path)
+    except ValueError as error:
+        raise SettingError(f"SEKI_MIRROR={place} is no address of a folder: {error}") from None
 
 
 def absolute_folders() -> None:
-    """Make relative paths of the environment absolute, for child processes that run in other folders."""
+    """Make relative paths of the environment absolute, for child processes that run in other folders.
+
+    Raises SettingError for one that is not there: other data would take the place of what somebody named.
+    """
     for name in ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET", "SEKI_PRICES"):
-        if (value := os.environ.get(name)) and ":/" not in value:
-            os.environ[name] = str(Path(value).expanduser().resolve())
+        value = mirror() if name == "SEKI_MIRROR" else os.environ.get(name, "").strip()
+        if not value or "://" in value:
+            continue
+        path = user_path(value).absolute()
+        if not path.exists() or (name in ("SEKI_MIRROR", "SEKI_DATA") and not path.is_dir()):
+            what = "no folder" if path.exists() else "not there"
+            raise SettingError(f"{name}={path} is {what}. Next: name one that is, or unset {name}.")
+        os.environ[name] = str(path)
 
 
 def asset_folders() -> dict[str, Path]:
@@ -150,9 +165,14 @@ def fetch(name: str) -> Path:
     raise AssetError(f"{name}: {asset.filename} was not found in {looked_in()}. Tried: {where}")
 
 
+CREDENTIALS = r"(?:[^\s/:@\"'<>]*:(?!//|\d{1,5}/)[^\s\"'<>]*|[^\s/\"'<>]*)@"
+"""User and password in an address, up to the last `@`: a password may hold an `@` or a `/` of its own. After the colon
+of a port no password begins."""
+
+
 def without_credentials(url: str) -> str:
-    """A URL fit for a message: no user, no password, no query."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url.partition("?")[0])
+    """A URL fit for a message: no user, no password, no query. It may lack its scheme."""
+    return re.sub(rf"^((?:[a-zA-Z][a-zA-Z0-9+.-]*://)?){CREDENTIALS}", r"\1", url.partition("?")[0])
 
 
 def _download(asset: Asset, url: str) -> Path:

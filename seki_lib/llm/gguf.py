@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.assets import asset_folders, cache_dir, mirror, sha256_of, verified, without_credentials
-from ..files.errors import AssetError, say_once
+from ..files.errors import AssetError, SettingError, say_once
 from ..files.jsonl import make_folder, on_disk, write_text
 from ..files.user_input import real_number
 from ..files.wheels import Slice, append_slices
@@ -165,7 +165,11 @@ def _require_consent(name: str, size: int, target: Path) -> None:
     """Say how much will be downloaded, and ask in a terminal. Raises AssetError above the cap, or without consent."""
     need = f"{name}: {gigabytes(size)} to download into {target}"
     if cap := os.environ.get(CAP, "").strip():
-        if size > real_number(cap, 0, 1e6) * 1e9:
+        try:
+            allowed = real_number(cap, 0, 1e6)
+        except SettingError as error:
+            raise SettingError(f"{CAP}: {error}") from None
+        if size > allowed * 1e9:
             raise AssetError(f"{need}; {CAP}={cap} allows {cap} GB. Raise it and give the same command.")
         print(need, flush=True)
     elif sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():

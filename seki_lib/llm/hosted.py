@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any
 
+from ..files.assets import without_credentials
 from ..files.errors import LLMError
 from .base import LATER, LLM, TIME_LIMIT, Completion, Message, NoReply, Question
 from .redaction import LogFilter, redact, trimmed
@@ -60,7 +61,7 @@ class HostedLLM(LLM):
         self.name, self._model = f"{self.sdk}:{model}", model
         self.time_limit, self.clock = time_limit, clock
         self._refused: set[str] = set()  # what the server does not take, of `optional`
-        self._empty = 0  # empty replies in a row
+        self._empty = self._pages = 0  # empty replies, and web pages in place of one, in a row
         self._sdk: Any = None
         self._client: Any = None
 
@@ -123,12 +124,14 @@ class HostedLLM(LLM):
             if "json" not in kind:
                 what = f"not JSON but {kind or 'of no stated type'}: {response.text[:80]!r}"
                 trouble = f"the reply of {_address(response.request)} is {what}"
-            raise NoReply(redact(trouble), response.status_code, identity, billed=True)
+            self._pages = self._pages % EMPTY_REPLIES + 1 if "html" in kind else 0  # of a login, or of a web site
+            stop = f"{self.name}: {trouble}. {self._look_at_url()}" if self._pages == EMPTY_REPLIES else ""
+            raise NoReply(redact(trouble), response.status_code, identity, billed=True, stop=redact(stop))
         reply = replace(read_reply(body), request_id=identity)
         if not reply.text and reply.usage.get("completion_tokens", 0) >= allowed:
             reply = replace(reply, finish="length")  # some servers call that `stop`
         if reply.text or reply.finish in ("length", "content_filter", "refusal"):
-            self._empty = 0
+            self._empty = self._pages = 0
             return reply
         self._empty = self._empty % EMPTY_REPLIES + 1
         thought = " (it only thought)" if reply.thoughts else ""
@@ -145,8 +148,10 @@ class HostedLLM(LLM):
         cause = error.__cause__ or error
         never_sent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
         wrong = isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol)
+        wrong = wrong or any(word in str(cause) for word in ("WRONG_VERSION_NUMBER", "CERTIFICATE_VERIFY_FAILED"))
         what = redact(f"{type(cause).__name__}: {cause}".removesuffix(": "))[:CLIP]
-        stop = f"{self.name}: the request cannot be sent to {_address(error.request)}: {what}" if wrong else ""
+        cannot = f"{self.name}: the request cannot be sent to {_address(error.request)}: {what.rstrip('.')}"
+        stop = f"{cannot}. {self._look_at_url()}" if wrong else ""
         return NoReply(what, billed=not never_sent and not wrong, stop=stop)
 
     def _refusal(self, response: Any, request: dict[str, Any], error: dict[str, Any] | None = None) -> NoReply:
@@ -190,8 +195,11 @@ class HostedLLM(LLM):
             return f"there is no model {self._model!r} at {url} (or not for this key): {said}"
         if status in (404, 405) or status < 300:
             said = f"{url} answered with an error: {words.rstrip('.')}" if status < 300 else f"{said} ({url})"
-            return f"{said}. Look at {self.url_variable}: a base URL looks like {self.example_url}."
+            return f"{said}. {self._look_at_url()}"
         return said
+
+    def _look_at_url(self) -> str:
+        return f"Look at {self.url_variable}: a base URL looks like {self.example_url}."
 
     def _http_client(self) -> Any:
         """The SDK's own HTTP client. Raises LLMError for a proxy that it cannot use, such as SOCKS without socksio."""
@@ -225,7 +233,7 @@ def checked_url(text: str, source: str, example: str) -> str:
         wrong = f"ends in {end}, which is added to a base URL"
     else:
         return url
-    raise LLMError(f"{source}={redact(url)} {wrong}: a base URL looks like {example}.")
+    raise LLMError(f"{source}={without_credentials(redact(url))} {wrong}: a base URL looks like {example}.")
 
 
 def without_system(messages: list[Message]) -> list[Message]:

@@ -157,10 +157,13 @@ class LocalLLM(LLM):
             request["cache_prompt"] = True
         if self._closing and (reply := self._after_a_thought(question, request)):
             return reply
-        if self._model.chat:
-            body = self._server.handle_chat_completions(request | {"messages": question.messages})
-        else:
-            body = self._server.handle_completions(request | {"prompt": _plain(question.messages)})
+        try:
+            if self._model.chat:
+                body = self._server.handle_chat_completions(request | {"messages": question.messages})
+            else:
+                body = self._server.handle_completions(request | {"prompt": _plain(question.messages)})
+        except RuntimeError as error:  # such as a lone surrogate in a template
+            raise LLMError(f"{self.name}: llama.cpp cannot read this question: {str(error)[:200]}") from None
         reply = read_reply(self._whole(body))
         text = reply.text if question.schema is None else reply.text.strip()
         return replace(reply, text=text, model=Path(reply.model).name)
@@ -309,7 +312,10 @@ def _start(path: Path, model: LocalModel, key: str, states: Path | None) -> Any:
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
-        raise LLMError(f"llama.cpp could not load {path}: {error}") from error
+        raise LLMError(
+            f"llama.cpp could not load {path}: {str(error).rstrip('.')}. The file may be cut short or of a newer kind. "
+            "Next: download it again, or try another one."
+        ) from error
 
 
 def local(name: str) -> LocalLLM:
@@ -323,7 +329,7 @@ def local(name: str) -> LocalLLM:
         check_gguf(Path(model.asset))
     else:
         model = look_up("local model", MODELS, plain)
-    if temperature:
+    if WARMER in name:
         try:
             model = replace(model, temperature=real_number(temperature, 0, 5))
         except SettingError as error:

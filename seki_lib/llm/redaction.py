@@ -11,6 +11,7 @@ import re
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
+from ..files.assets import CREDENTIALS
 from .question import writable
 
 Json = TypeVar("Json")
@@ -23,7 +24,7 @@ NAMES = re.compile(  # of other variables that hold one, by their words
     re.IGNORECASE,
 )
 CERTAIN = re.compile(  # where a secret stands by its place or its whole form
-    r"(?<=://)[^/@\s]+@"
+    rf"(?<=://){CREDENTIALS}"
     r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=)|(?<=[?&]api-key=)|(?<=[?&]token=)|(?<=[?&]access_token=))[^&\s\"']+"
     r"|(?<![A-Za-z0-9])(?:AIza[A-Za-z0-9_-]{35}|(?:AKIA|ASIA)[A-Z0-9]{16}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+)"
 )
@@ -58,10 +59,10 @@ def secrets() -> list[str]:
     known: set[str] = set()
     for name, value in os.environ.items():
         value = trimmed(value)  # as it is sent
-        if name.endswith("_URL"):
+        if name.endswith(("_URL", "_MIRROR", "_ENDPOINT")):
             address, _, query = value.partition("?")
-            if credentials := re.search(r"://([^/@\s]+)@", address):
-                found.update(unquote(part) for part in credentials[1].split(":", 1))
+            if credentials := re.match(rf"(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?({CREDENTIALS})", address):
+                found.update(unquote(part) for part in credentials[1].removesuffix("@").split(":", 1))
             found.update(pair.partition("=")[2] for pair in query.split("&"))
         elif name.endswith("_CUSTOM_HEADERS"):
             found.update(line.partition(":")[2].strip() for line in value.splitlines())

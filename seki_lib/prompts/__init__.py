@@ -57,7 +57,8 @@ class Example(NamedTuple):
 
 SYSTEM = re.compile(r"\A\s*<system>\n?(.*?)\n?</system>\n?(.*)\Z", re.DOTALL)
 BROKEN = (  # what jinja2 raises for a template or its values
-    TemplateError, TypeError, ValueError, ArithmeticError, AttributeError, SyntaxError, RecursionError, MemoryError,
+    TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, SyntaxError, RecursionError,
+    MemoryError,
 )  # fmt: skip
 _jinja = ImmutableSandboxedEnvironment(  # a run folder from a stranger brings its own templates
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
@@ -134,9 +135,14 @@ class Prompts:
     def _render(self, stage: str, variables: dict[str, Any]) -> list[Message]:
         filled = {"metric": "accuracy"} | variables
         try:
-            return [{"role": role, "content": part.render(filled)} for role, part in self._templates[stage]]
+            messages: list[Message] = [
+                {"role": role, "content": part.render(filled)} for role, part in self._templates[stage]
+            ]
         except BROKEN as error:
             raise PromptError(f"template {stage} cannot be filled in: {error}") from None
+        if not messages[-1]["content"].strip():
+            raise PromptError(f"template {stage} asks nothing: what it fills in for this round is empty")
+        return messages
 
 
 def _compiled(jinja: Environment, stage: str, text: str) -> list[tuple[str, Template]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..files.checkout import ROOT
 from ..files.errors import RunError
-from ..files.jsonl import read_json, write_text
+from ..files.jsonl import on_disk, read_json, write_text
 from ..training.machine import trained_on
 from .tables import LEGEND, LETTERS, Table
 from .unfolded import Unfolded, natural, searches
@@ -174,7 +174,7 @@ def _fewer_colours(path: Path) -> bytes:
     from PIL import Image
 
     out = io.BytesIO()
-    with Image.open(path) as image:
+    with on_disk(path), Image.open(path) as image:
         image.convert("RGB").quantize(128).save(out, "PNG", optimize=True)
     return min(out.getvalue(), path.read_bytes(), key=len)
 

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from ..baseline_runs import arm_runs, baseline_runs
+from ..evaluators import get_evaluator
 from ..evaluators.surrogate import NOT_AN_ACCURACY
 from ..evaluators.tabular import Tabular
 from ..files.errors import InvalidArchitecture, RunError
@@ -234,6 +235,8 @@ def _predicted(searches: Sequence[SearchResult]) -> Cell:
 
 def _differences(searches: Sequence[SearchResult], without_llm: Mapping[str, Finals]) -> str:
     """One LLM's final cells minus those found without an LLM, seed by seed."""
+    if searches[0].data != (here := get_evaluator("tabular", space="nas201", task="cifar10").source.name):
+        return f"{searches[0].llm} searched on {searches[0].data}, not on {here}: no differences are taken."
     texts = []
     ours = {one.seed: one.result["final"]["cifar10_test"] for one in searches if "cifar10_test" in one.result["final"]}
     for label, finals in without_llm.items():

@@ -98,6 +98,11 @@ class Table:
         """
         with on_disk(path), path.open(encoding="utf-8", newline="") as file:
             head, *rows = [*csv.reader(file)] or [[]]
+        if head[:2] != ["row", "n"] or head[3::2] != [f"{heading} provenance" for heading in head[2::2]]:
+            raise RunError(
+                f"{path} is no table of this kit: its first line must be row,n and then, of each column, its name and "
+                "its provenance, with commas between. Next: make it again, or move the file away."
+            )
         beside = path.with_suffix(".md")
         title, *lines = read_text(beside).splitlines() if beside.exists() else [path.stem]
         table = cls(path.stem, title.removeprefix("# "), {heading: heading for heading in head[2::2]})

@@ -1,6 +1,6 @@
 """What decides a search besides space, task, LLM and prompts. Paper symbol and section stand beside each value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ..files.errors import SettingError
 
@@ -26,6 +26,10 @@ class SearchConfig:
     reply_tokens: int = 400  # longest architecture reply; a DARTS genotype in the field's names takes 340
 
     def __post_init__(self) -> None:
+        for setting in fields(self):
+            value, kind = getattr(self, setting.name), type(setting.default)
+            if type(value) is not kind:
+                raise SettingError(f"{setting.name} must be of type {kind.__name__}, not {value!r}")
         if not 1 <= self.xi <= self.k:
             raise SettingError(f"xi must lie between 1 and k = {self.k}, not {self.xi}")
         if not 0 <= self.lam <= self.rounds:
@@ -34,3 +38,5 @@ class SearchConfig:
             raise SettingError(f"strategy must be 'free', 'edit' or 'reasoned', not {self.strategy!r}")
         if self.repairs < 0 or self.samples < 1:
             raise SettingError("repairs must be at least 0 and samples at least 1")
+        if self.critique_tokens < 1 or self.reply_tokens < 1:
+            raise SettingError("critique_tokens and reply_tokens must be at least 1")

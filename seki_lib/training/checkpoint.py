@@ -91,7 +91,21 @@ def _read(path: Path) -> State:
         if bad := archive.testzip():
             raise ValueError(f"wrong checksum of {bad}")
     state: State = torch.load(path, weights_only=True, map_location="cpu")
+    if not (isinstance(state, dict) and isinstance(state.get("parts"), dict) and "network" in state["parts"]):
+        raise ValueError("it holds no network of this kit")
     return state
+
+
+def put_into(part: Any, weights: State, folder: Path) -> None:
+    """Load a state into what it was taken from. Raises RunError if it is that of another network."""
+    try:
+        part.load_state_dict(weights)
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise RunError(
+            f"{folder}: the checkpoint is that of another network ({lines[-1].strip()[:120]}). "
+            "Next: remove the folder and train anew."
+        ) from None
 
 
 def rng_states() -> State:

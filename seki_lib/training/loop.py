@@ -258,7 +258,7 @@ class Training(ABC):
         if state is None:
             return
         for name, part in self.parts.items():
-            part.load_state_dict(state["parts"][name])
+            checkpoint.put_into(part, state["parts"].get(name, {}), self.job.folder)
         self.epoch, self.step, self.order = state["epoch"], state["step"], state["order"]
         self.generator.set_state(state["augmentation"])
         self.sums.copy_(state["sums"] if self.world.first else torch.zeros_like(state["sums"]))

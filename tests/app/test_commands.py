@@ -70,6 +70,7 @@ def lines():
 @pytest.fixture
 def seki(monkeypatch, tmp_path, capsys):
     """Run a command line; returns its exit code, what it printed, and what it said on stderr."""
+    (tmp_path / "no data").mkdir()
     for name in ("SEKI_DATA", "SEKI_MIRROR", "SEKI_IMAGENET"):
         monkeypatch.setenv(name, str(tmp_path / "no data"))
     for name in ("MAX_USD", "MAX_TOKENS", "MAX_CALLS"):

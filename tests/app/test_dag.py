@@ -145,6 +145,7 @@ def test_a_profile_of_short_searches_has_no_full_grid():
 
 def test_imagenet_is_searched_where_its_images_are(tmp_path, monkeypatch):
     monkeypatch.delenv("SEKI_IMAGENET", raising=False)
+    (tmp_path / "none").mkdir()
     monkeypatch.setenv("SEKI_DATA", str(tmp_path / "none"))
     found = planned(tmp_path / "a", "paper")
     assert not any("imagenet" in name for name in found) and found["table2"] == 1 and images_missing("paper")

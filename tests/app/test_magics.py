@@ -227,3 +227,26 @@ def test_another_llm_goes_on_from_a_run_and_brings_its_own_prompts(bench, fake, 
     assert (
         bench.spec.folder(bench.results).parents[2] / "fake-other" / "default,from=3" / "seed=0" / "fork.json"
     ).exists()
+
+
+@pytest.mark.parametrize("settings", [
+    {"rounds": 8}, {"xi": 2.5}, {"xi": "a"}, {"critique_tokens": -5}, {"novelty": 1}, {"strategy": None},
+])  # fmt: skip
+def test_a_setting_of_another_type_or_range_is_refused_when_it_is_picked(bench, settings):
+    with pytest.raises(SekiError):
+        bench.pick(**settings)
+    assert list(bench.rerun(5, rounds=1))
+
+
+def test_numbers_that_count_nothing_are_refused(bench):
+    for call in (lambda: bench.compare(seeds=0), lambda: bench.compare(seeds="x"), lambda: bench.rerun(1, rounds=-1)):
+        with pytest.raises(SekiError, match="is no whole number from 1"):
+            call()
+
+
+def test_a_prompt_that_cannot_be_shown_or_saved_is_not_put_in_place(bench, tmp_path):
+    before = bench.prompts
+    for line, cell in ((f"critique --save {tmp_path}", "Better: {{ edits }}"), ("critique", '{{ "{}{}".format(1) }}')):
+        with pytest.raises(UsageError):
+            bench.cell_magic(line, cell)
+        assert bench.prompts == before

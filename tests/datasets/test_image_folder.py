@@ -5,6 +5,7 @@ import io
 import multiprocessing
 import os
 import zipfile
+import zlib
 from random import Random
 
 import numpy as np
@@ -156,6 +157,28 @@ def test_a_file_that_cannot_be_read_is_named_in_one_sentence(root, workers, dama
     reason = "image file is truncated" if damage == "truncated" else "it is no image"
     assert str(path) in str(caught.value) and reason in str(caught.value) and "\n" not in str(caught.value)
     assert str(caught.value).endswith("Put a good copy there: the same command goes on.")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("error", [
+    Image.DecompressionBombError("400000000 pixels"), zlib.error("invalid block type"),
+    NotImplementedError("method 99"), RuntimeError("File is encrypted, password required"),
+])  # fmt: skip
+def test_whatever_a_decoder_says_of_a_file_is_said_of_that_file(root, monkeypatch, workers, error):
+    def refuse(*args):
+        raise error
+
+    monkeypatch.setattr(image_folder, "view", refuse)
+    with pytest.raises(TrainingError, match=rf"JPEG cannot be read \({error}\)"):
+        views(load(workers=workers).train, [0], seed=0)
+
+
+def test_a_grey_image_of_16_bits_keeps_its_shades(root):
+    path = root / "val" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG"
+    shades = np.tile(np.linspace(0, 65535, 64, dtype=np.uint16), (64, 1))
+    Image.fromarray(shades).save(path, "PNG")
+    pixels = views(load().test, [0])[0]
+    assert pixels.float().std() > 20 and pixels.min() < 60 and pixels.max() > 200
 
 
 def test_a_decoding_process_that_is_killed_is_named(root, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from seki_lib.evaluators import nas201_table
 from seki_lib.files import assets
 from seki_lib.files.assets import ASSETS, Asset, fetch, locate, sha256_of, shipped
-from seki_lib.files.errors import AssetError, RunError, say_once
+from seki_lib.files.errors import AssetError, RunError, SettingError, say_once
 
 CONTENT = b"real bytes"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -232,3 +232,33 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(place, monkeypatch, serv
     monkeypatch.setenv("XDG_CACHE_HOME", str(place / "file"))
     with pytest.raises(RunError, match="cannot be written or read"):
         fetch("thing")
+
+
+@pytest.mark.parametrize("name", ["SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET", "SEKI_PRICES"])
+@pytest.mark.parametrize("value", ["{place}/typo", "~nosuchuser/x", "file://[bad", "{place}/typo/../typo"])
+def test_a_variable_that_names_nothing_is_one_sentence(place, monkeypatch, name, value):
+    """An empty folder in its place would be other data: finished searches would be made anew on them."""
+    if value.startswith("file:") and name != "SEKI_MIRROR":
+        return
+    monkeypatch.setenv(name, value.format(place=place))
+    with pytest.raises(SettingError):
+        assets.absolute_folders()
+
+
+def test_a_mirror_that_is_a_file_is_no_folder(place, monkeypatch):
+    (place / "file").write_text("")
+    monkeypatch.setenv("SEKI_MIRROR", str(place / "file"))
+    with pytest.raises(SettingError, match="no folder"):
+        assets.absolute_folders()
+
+
+@pytest.mark.parametrize("scheme", ["https://", "http://", ""])
+@pytest.mark.parametrize("password", ["PASSWORD9", "PA@SSWORD9", "PA/SSWORD9", "@@PASSWORD9", "PA:SSWORD9/@"])
+def test_no_part_of_a_password_is_left_in_an_address(scheme, password):
+    shown = assets.without_credentials(f"{scheme}user:{password}@hub.local:8790/x?token=PASSWORD9")
+    assert shown == f"{scheme}hub.local:8790/x"
+
+
+@pytest.mark.parametrize("address", ["https://hub.local:8790/@scope/x", "https://hub.local/a@b", "/home/me@work/x"])
+def test_an_address_without_a_password_stays_as_it_is(address):
+    assert assets.without_credentials(address) == address

@@ -7,6 +7,7 @@ from kept import rounds_and_calls
 
 from seki_lib import results as kept
 from seki_lib import runs
+from seki_lib.files.errors import RunError
 from seki_lib.files.jsonl import read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
@@ -224,10 +225,10 @@ def test_what_an_llm_found_in_other_spaces_stands_in_its_row(results, tmp_path):
     for task, scores in {"a": (1.0, 2.0), "b": (3.0,)}.items():
         for seed, score in enumerate(scores):
             folder = RunSpec("trans101", task, "fake:llm", "smoke", seed).folder(tmp_path)
-            write_json(folder / "config.json", {"llm": {"name": "fake:llm"}})
+            write_json(folder / "config.json", {"llm": {"name": "fake:llm"}, "data": {"name": "a table"}})
             write_json(folder / "result.json", {"score": score})
     folder = RunSpec("darts", "cifar10", "fake:llm", "smoke", 0).scored_by("surrogate:ridge").folder(tmp_path)
-    write_json(folder / "config.json", {"llm": {"name": "fake:llm"}})
+    write_json(folder / "config.json", {"llm": {"name": "fake:llm"}, "data": {"name": "a table"}})
     write_json(folder / "result.json", {"score": 95.25})
     tables = {task: SimpleNamespace(rank=lambda score: int(10 * score)) for task in ("a", "b")}
     ours = row(table7(tmp_path, "smoke", surrogate="surrogate:ridge", trans101=tables), "SEKI, ours, fake:llm")
@@ -235,3 +236,13 @@ def test_what_an_llm_found_in_other_spaces_stands_in_its_row(results, tmp_path):
     assert ours[OURS["surrogate"]].text == "95.25 (n = 1)"
     assert "not an accuracy" in ours[OURS["surrogate"]].detail
     assert row(table7(tmp_path, "smoke"), "SEKI, ours, fake:llm")[OURS["trans101"]].provenance != "measured"
+
+
+def test_searches_on_two_tables_make_no_common_row(tmp_path, table, monkeypatch):
+    monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM())
+    for seed in (0, 1):
+        other = search_run(RunSpec("nas201", "cifar10", "fake:llm", "smoke", seed), PROFILE, tmp_path)
+    config = json.loads((other / "config.json").read_text())
+    write_json(other / "config.json", config | {"data": config["data"] | {"name": "another table"}})
+    with pytest.raises(RunError, match=r"another table: they make no common table. Next: move those away"):
+        table7(tmp_path, "smoke")

@@ -126,3 +126,13 @@ def test_ours_minus_the_papers_is_the_difference_of_means_and_blank_where_there_
     cells = {"a": Cell("94.18±0.37", "measured"), "b": not_run("a table"), "c": Cell("1.0", "replayed")}
     found = minus_paper(cells, {"a": "94.34±0.35", "b": "72.75", "c": "-"})
     assert {column: (cell.text, cell.provenance) for column, cell in found.items()} == {"a": ("-0.16", "measured")}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "row;n;a;a provenance\n", "a,b\n1,2\n", "SEKI,4,93.1,measured\n", "row,n,a\nx,1,2\n"]
+)
+def test_a_file_that_is_no_table_is_named(tmp_path, text):
+    path = tmp_path / "table3.csv"
+    path.write_text(text)
+    with pytest.raises(RunError, match=r"table3.csv is no table of this kit: its first line must be"):
+        Table.read(path)

@@ -119,6 +119,21 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(digits, tmp_pa
     assert metrics(tmp_path) == metrics(whole)
 
 
+@pytest.mark.parametrize("state", [[], {}, {"state_dict": {}}, {"identity": {}, "parts": {"optimizer": {}}}])
+def test_a_whole_file_of_another_program_is_no_checkpoint(digits, tmp_path, whole, state):
+    stop_after(digits, tmp_path, 2)
+    torch.save(state, tmp_path / "checkpoint.pt")
+    _, lines = train(digits, tmp_path)
+    assert "it holds no network of this kit" in lines[0] and "going on from checkpoint.before.pt" in lines[0]
+    assert same_bits(weights(tmp_path), weights(whole))
+
+
+def test_weights_of_another_network_are_one_sentence(tmp_path):
+    with pytest.raises(RunError, match="is that of another network") as caught:
+        checkpoint.put_into(torch.nn.Linear(2, 2), torch.nn.Linear(3, 3).state_dict(), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"nonsense" * 1000])
 def test_if_all_checkpoints_are_damaged_nothing_is_touched(digits, tmp_path, content):
     stop_after(digits, tmp_path, 1)
