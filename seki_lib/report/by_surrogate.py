@@ -69,10 +69,11 @@ def _caveats(searches: Mapping[str, Sequence[SearchResult]]) -> list[str]:
             for text in filter(None, (general.strip(), caution)):
                 said.setdefault(text, {}).setdefault(llm, []).append(one.seed)
     every = {llm: [one.seed for one in found] for llm, found in searches.items()}
-    named = {
-        text: "; ".join(f"{llm}, seeds {listed(seeds)}" for llm, seeds in whose.items()) for text, whose in said.items()
-    }
-    return [f"{'All searches' if whose == every else named[text]}: {text}" for text, whose in said.items()]
+    return [f"{'All searches' if whose == every else _seeds_of(whose)}: {text}" for text, whose in said.items()]
+
+
+def _seeds_of(searches: Mapping[str, Sequence[int]]) -> str:
+    return "; ".join(f"{llm}, seed{'s' * (len(seeds) > 1)} {listed(seeds)}" for llm, seeds in searches.items())
 
 
 def verdict(llm: str, searches: Sequence[SearchResult], baselines: BaselineRuns) -> str:

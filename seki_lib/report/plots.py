@@ -117,13 +117,16 @@ def best_so_far(
     return figure
 
 
+BANDS = 4  # seeds: the interval of two or three fills the picture
+
+
 def mean_best_so_far(
     ours: Mapping[str, np.ndarray], baselines: BaselineRuns, *, lam: int, score: str, axes: Axes | None = None
 ) -> Figure:
     """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band.
 
-    ours: label -> (seeds, evaluations), the scores in the order of evaluation. One seed has a line and no band; a band
-    that is far wider than the means' range is cut off.
+    ours: label -> (seeds, evaluations), the scores in the order of evaluation. Fewer than BANDS seeds have a line and
+    no band; a band that is far wider than the means' range is cut off.
     """
     axes = axes or plt.subplots(figsize=(8, 4.8))[1]
     runs = {name.replace("_", " "): baselines.best_so_far(name) for name in BASELINES}
@@ -132,12 +135,13 @@ def mean_best_so_far(
     for (name, best), (colour, dashes) in zip(runs.items(), cycle(styles)):
         seeds, evaluations = best.shape
         seaborn.lineplot(
-            pd.DataFrame(best, columns=range(1, evaluations + 1)).melt(), x="variable", y="value", errorbar=interval,
+            pd.DataFrame(best, columns=range(1, evaluations + 1)).melt(), x="variable", y="value",
+            errorbar=interval if seeds >= BANDS else None,
             err_kws={"linewidth": 0}, color=colour, linestyle=dashes, label=f"{name} (n = {seeds})", ax=axes,
         )  # fmt: skip
     bottom = min(float(best[:, min(3, evaluations - 1)].mean()) for best in runs.values()) - 0.1
     high = max(float(best[:, -1].mean()) for best in runs.values())
-    top = high + (high - bottom) / 2  # the band of two or three seeds may be far wider than all that there is to see
+    top = high + (high - bottom) / 2  # the band of a few seeds may be far wider than all that there is to see
     _stages(axes, lam, bottom)
     axes.set(xlim=(1, evaluations), ylim=(bottom, top), xlabel="evaluations, α0 included", ylabel=score)
     axes.legend(
