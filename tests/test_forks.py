@@ -211,7 +211,8 @@ def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path)
             caveat = "surrogate of NAS-Bench-301, not an accuracy. τ is so." + " CAUTION: six." * (seed == 2)
             result = {"score": score, "final": final, "caveat": caveat, "round": 5}
             (folder / "result.json").write_text(json.dumps(result))
-            config = {"run": {"evaluator": "surrogate"}, "llm": {"name": SPEC.llm}, "data": {"sentence": "a surrogate"}}
+            data = {"name": "a surrogate", "sentence": "a surrogate"}
+            config = {"run": {"evaluator": "surrogate"}, "llm": {"name": SPEC.llm}, "data": data}
             (folder / "config.json").write_text(json.dumps(config))
     found = {PAPER_BEST: np.array([93.0, 94.0])}
     darts = dataclasses.replace(SPEC, space="darts")
