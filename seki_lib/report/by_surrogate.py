@@ -88,6 +88,8 @@ def verdict(llm: str, searches: Sequence[SearchResult], baselines: BaselineRuns)
     if len(differences) == 1:
         return f"{found} for the one seed that both have ({NOT_AN_ACCURACY}). One seed decides nothing."
     held = "The interval holds zero, so it cannot be decided which is better." if low <= 0 <= high else ""
+    if len(differences) == 2:  # two differences may lie close together by chance
+        held = "Two seeds decide nothing."
     measured = f"95 % interval {low:+.2f} to {high:+.2f}, n = {len(differences)} seeds; {NOT_AN_ACCURACY}"
     return f"{found} ({measured}). {held}".strip()
 

@@ -83,6 +83,7 @@ def test_an_llm_is_compared_with_random_search_seed_by_seed(tmp_path, baselines)
     assert "cannot be decided" not in said
     assert "cannot be decided" in by_surrogate.verdict("an:llm", [*found, searched(tmp_path, 6, 90.0)], baselines)
     assert "One seed decides nothing" in by_surrogate.verdict("an:llm", found[:1], baselines)
+    assert by_surrogate.verdict("an:llm", found[:2], baselines).endswith("Two seeds decide nothing.")
     assert "cannot be compared" in by_surrogate.verdict("an:llm", found[3:], baselines)
     table = by_surrogate.surrogate_table({"an:llm": found}, baselines, "smoke")
     assert NOT_AN_ACCURACY in table.title
