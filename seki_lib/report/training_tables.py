@@ -96,7 +96,7 @@ def table1(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str)
         table.notes += [
             _short_protocol(profile, "cifar10"),
             f"The standard error of such an error is about {error:.1f} points from the test images alone; the seed of "
-            "the training adds to it. Differences below that mean nothing.",
+            f"the training adds to it. Differences of two cells below about {2.8 * error:.1f} points mean nothing.",
         ]
     table.notes += _notes_on(rows, results)
     return table

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .statistics import Spread, welch
+from .statistics import FEWEST, Spread, welch
 from .tables import BY_CHANCE, LETTERS, Cell, Table, minus_paper
 
 OURS = {  # the paper's row -> how our row begins
@@ -98,7 +98,7 @@ def _against_random(table: Table) -> Iterator[str]:
         one, other = _moments(a, n), _moments(b, n_random)
         if one is None or other is None:
             if a and b and cells[heading].provenance != "not run":
-                yield f"{told} (n = {n or 'unknown'}), {b}. Too few seeds to decide."
+                yield f"{told} (n = {n or 'unknown'}), {b}. Too few seeds to decide, or no spread between them."
             continue
         low, high = welch(one, other)
         better = low > 0 if "↓" not in heading else high < 0
@@ -115,9 +115,16 @@ def _paired(table: Table) -> Iterator[str]:
 
 
 def _moments(text: str, n: str) -> Spread | None:
-    """What a cell says of the mean over n seeds, or None where it has no deviation."""
+    """What a cell says of the mean over n seeds, or None where seeds or deviation decide nothing.
+
+    All of a few searches may end in one cell by chance: a deviation of zero is no measure of the next search.
+    """
     found, seeds = SPREAD.match(text), int(n) if n.isdecimal() else 0
-    return Spread(float(found[1]), float(found[2]) / seeds**0.5, seeds - 1) if found and seeds > 1 else None
+    return (
+        Spread(float(found[1]), float(found[2]) / seeds**0.5, seeds - 1)
+        if found and seeds >= FEWEST and float(found[2])
+        else None
+    )
 
 
 def _extent(table: Table) -> str:
