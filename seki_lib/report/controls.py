@@ -222,6 +222,8 @@ def sentence(llm: str, evaluations: int, arms: Mapping[str, Values]) -> str:
     if beside is None:
         return f"{llm} has finished no search that can be compared: make controls."
     how = f"{abs(beside.value):.2f} points {'better' if beside.value > 0 else 'worse'} than"
+    if not beside.value:
+        how = "as good on average as those of"
     first = (
         f"At {evaluations} evaluations, {llm} finds cells {how} local search from the same start {_decided(beside)}."
     )
