@@ -35,9 +35,13 @@ def need(names: list[str]) -> None:
     """Make sure that these are here, from any source. Fetch only what is missing: a second call needs no network."""
     for name in names or DEFAULT:
         try:
-            print(f"{name}: {TABLES[name]().source.sentence}")
-        except (KeyError, AssetError):
-            fetch_best([name])  # which looks first what is here
+            here = TABLES[name]().source if name in TABLES else None
+        except AssetError:
+            here = None
+        if here:
+            print(f"{name}: {here.sentence}")
+        else:
+            fetch_best([name])  # which looks first whether a file is here
 
 
 def fetch_best(names: list[str]) -> None:

@@ -240,10 +240,7 @@ def _bring(folder: Path, kept: Path, home: Home, histories: dict[str, list[Recor
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:  # a file that somebody damaged
         return Replayed(place, rounds, walked, f"left out: a file of it is damaged ({type(error).__name__}: {error})")
     with on_disk(home.folder / place):
-        try:
-            shutil.copytree(folder, home.folder / place)
-        except shutil.Error as error:  # of several files
-            raise OSError(str(error.args[0][0][2])) from None
+        shutil.copytree(folder, home.folder / place)
     return Replayed(place, rounds, walked)
 
 

@@ -109,7 +109,7 @@ class Photographs:
                 content = archive.read(self.images[index]) if archive else path.read_bytes()
                 views[i] = view(content, self.config, crop)
             except Exception as error:  # whatever a decoder says of a file from outside
-                reason = "it is no image" if "cannot identify" in str(error) else f"{error}" or type(error).__name__
+                reason = "it is no image" if "cannot identify" in str(error) else str(error) or type(error).__name__
                 return f"{path} cannot be read ({reason}). Put a good copy there: the same command goes on."
         return torch.from_numpy(views)
 

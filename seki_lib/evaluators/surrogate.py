@@ -24,7 +24,6 @@ from .base import Evaluation, Evaluator
 from .nasbench301 import EPOCHS, JUDGES, Judge, known_cells, predictions
 
 NOT_AN_ACCURACY = "surrogate of NAS-Bench-301, not an accuracy"
-CAUTION = "CAUTION: "  # what stands before the words on an unusual cell
 OFTEN = 6  # so many times one operation in a cell: such cells are rare among those that the judges learned from
 SAYS = {
     "yahpo": f"YAHPO's network, at {EPOCHS} epochs",
@@ -99,7 +98,7 @@ class Surrogate(Evaluator):
         text = f"{NOT_AN_ACCURACY}. Kendall's τ with {cells} cells of known accuracy: {worth}."
         if times < OFTEN:
             return text
-        return f"{text} {CAUTION}one of its cells holds {operation} {times} times. {self._on_extremes()}"
+        return f"{text} CAUTION: one of its cells holds {operation} {times} times. {self._on_extremes()}"
 
     def _on_extremes(self) -> str:
         """How far the judges err on known cells that repeat one operation, their mean error elsewhere left out."""

@@ -29,8 +29,10 @@ def on_disk(path: Path) -> Iterator[None]:
     except UnicodeError as error:
         raise RunError(f"{path} is damaged: it is no text in UTF-8 ({error}). Put a good copy of it there.") from None
     except OSError as error:
+        of_a_tree = error.args and isinstance(error.args[0], list)  # as shutil.copytree has it: from, to and why
+        said = error.args[0][0][2] if of_a_tree else error.strerror or error
         raise RunError(
-            f"{path} cannot be written or read ({error.strerror or error}). What was saved is kept: make room, allow "
+            f"{path} cannot be written or read ({said}). What was saved is kept: make room, allow "
             "writing there or choose another folder, and the same command goes on."
         ) from None
 

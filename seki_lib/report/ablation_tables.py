@@ -18,6 +18,7 @@ from ..profiles import Profile
 from ..results import Home, RunSpec, SearchResult, are_alike, is_finished, is_of_seed, with_kept
 from ..training.machine import ELSEWHERE
 from .audit import IMAGES
+from .by_surrogate import caveats
 from .how import how_notes
 from .statistics import interval, interval_text, standard_error
 from .tables import Cell, Table, not_run, paper_table
@@ -294,16 +295,6 @@ def _of_chance(chance: Chance) -> list[str]:
     return [f"{said}. These columns say what the settings do to the algorithm alone."] if said else []
 
 
-def _caveats(surrogate: Outcomes) -> list[str]:
-    """What must stand beside predictions, and of how many cells more."""
-    runs = [run for by_seed in surrogate.values() for run in by_seed.values()]
-    if not runs:
-        return []
-    worth = str(runs[0].result["caveat"]).partition(" CAUTION")[0]
-    often = sum("CAUTION" in run.result["caveat"] for run in runs)
-    return [f"{worth} {often} of {len(runs)} final cells hold one operation six times or more, where it errs more."]
-
-
 def _notes(
     number: int, spec: RunSpec, outcomes: Outcomes, surrogate: Outcomes, chance: Chance, best: Setting
 ) -> list[str]:
@@ -320,7 +311,7 @@ def _notes(
             for kind, found in chance.items()
         ),
         *_of_chance(chance),
-        *_caveats(surrogate),
+        *caveats([run for by_seed in surrogate.values() for run in by_seed.values()]),
         "f is read on few images, so its highest value is too high by chance. The held-out column is the same cell on "
         "images that no search saw. ± is a 95 % interval of the mean over seeds; n = 1 has none.",
     ]

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..baseline_runs import BaselineRuns
-from ..evaluators.surrogate import CAUTION, NOT_AN_ACCURACY
+from ..evaluators.surrogate import NOT_AN_ACCURACY
 from ..files.run_folder import read_rounds
 from ..profiles import Profile
 from ..results import SearchResult
 from .benchmark_tables import BASELINE_LABELS
-from .statistics import interval, interval_text
-from .tables import Cell, Table, listed, where_from
+from .statistics import FEWEST, interval, interval_text
+from .tables import Cell, Table, where_from
 
 AXIS = f"best score so far (%)\n{NOT_AN_ACCURACY}"
 Finals = Mapping[int, Mapping[str, float]]  # seed -> what the judges say of its final cell
@@ -55,25 +55,18 @@ def surrogate_table(searches: Mapping[str, Sequence[SearchResult]], baselines: B
         "Means over seeds ± half of their 95 % interval. A search sees the first judge; the other one judges its final "
         "cell alone.",
         "All methods start from the same α0 for a seed. docs/judges.md says how far either judge can be trusted.",
-        *_caveats(searches),
+        *caveats([one for found in searches.values() for one in found]),
     ]
     return table
 
 
-def _caveats(searches: Mapping[str, Sequence[SearchResult]]) -> list[str]:
-    """What must be said beside these predictions, each sentence once, with the searches that it is said of."""
-    said: dict[str, dict[str, list[int]]] = {}
-    for llm, found in searches.items():
-        for one in found:
-            general, _, caution = one.result["caveat"].partition(CAUTION)
-            for text in filter(None, (general.strip(), caution)):
-                said.setdefault(text, {}).setdefault(llm, []).append(one.seed)
-    every = {llm: [one.seed for one in found] for llm, found in searches.items()}
-    return [f"{'All searches' if whose == every else _seeds_of(whose)}: {text}" for text, whose in said.items()]
-
-
-def _seeds_of(searches: Mapping[str, Sequence[int]]) -> str:
-    return "; ".join(f"{llm}, seed{'s' * (len(seeds) > 1)} {listed(seeds)}" for llm, seeds in searches.items())
+def caveats(searches: Sequence[SearchResult]) -> list[str]:
+    """What must stand beside predictions, and of how many cells more."""
+    if not searches:
+        return []
+    worth = str(searches[0].result["caveat"]).partition(" CAUTION")[0]
+    often = sum("CAUTION" in search.result["caveat"] for search in searches)
+    return [f"{worth} {often} of {len(searches)} final cells hold one operation six times or more, where it errs more."]
 
 
 def verdict(llm: str, searches: Sequence[SearchResult], baselines: BaselineRuns) -> str:
@@ -85,11 +78,10 @@ def verdict(llm: str, searches: Sequence[SearchResult], baselines: BaselineRuns)
     evaluations = baselines.scores["random_search"].shape[1]
     points = f"{abs(mean):.2f} points {'above' if mean > 0 else 'below'}"
     found = f"At {evaluations} evaluations the cells of {llm} are {points} random search's"
-    if len(differences) == 1:
-        return f"{found} for the one seed that both have ({NOT_AN_ACCURACY}). One seed decides nothing."
+    if len(differences) < FEWEST:
+        seeds = f"{len(differences)} seed{'s' * (len(differences) > 1)} that both have"
+        return f"{found} for the {seeds} ({NOT_AN_ACCURACY}). Fewer than {FEWEST} decide nothing."
     held = "The interval holds zero, so it cannot be decided which is better." if low <= 0 <= high else ""
-    if len(differences) == 2:  # two differences may lie close together by chance
-        held = "Two seeds decide nothing."
     measured = f"95 % interval {low:+.2f} to {high:+.2f}, n = {len(differences)} seeds; {NOT_AN_ACCURACY}"
     return f"{found} ({measured}). {held}".strip()
 

@@ -24,7 +24,7 @@ from ..prompts import Prompts
 from ..search.repository import Repository
 from ..spaces import SearchSpace
 from ..spaces.six_edges import EDGES, SixEdgeCell
-from .statistics import interval, interval_text
+from .statistics import FEWEST, interval, interval_text
 from .style import AMBER, BASELINES, BLACK, BLUE, GREEN, GREY, ORANGE, OURS, PINK, SKY
 
 Panels = Mapping[str, tuple[Setting, Mapping[Setting, np.ndarray]]]
@@ -117,15 +117,12 @@ def best_so_far(
     return figure
 
 
-BANDS = 4  # seeds: the interval of two or three fills the picture
-
-
 def mean_best_so_far(
     ours: Mapping[str, np.ndarray], baselines: BaselineRuns, *, lam: int, score: str, axes: Axes | None = None
 ) -> Figure:
     """Highest score so far against evaluations: means over seeds, with the 95 % interval of the mean as a band.
 
-    ours: label -> (seeds, evaluations), the scores in the order of evaluation. Fewer than BANDS seeds have a line and
+    ours: label -> (seeds, evaluations), the scores in the order of evaluation. Fewer than FEWEST seeds have a line and
     no band; a band that is far wider than the means' range is cut off.
     """
     axes = axes or plt.subplots(figsize=(8, 4.8))[1]
@@ -136,7 +133,7 @@ def mean_best_so_far(
         seeds, evaluations = best.shape
         seaborn.lineplot(
             pd.DataFrame(best, columns=range(1, evaluations + 1)).melt(), x="variable", y="value",
-            errorbar=interval if seeds >= BANDS else None,
+            errorbar=interval if seeds >= FEWEST else None,
             err_kws={"linewidth": 0}, color=colour, linestyle=dashes, label=f"{name} (n = {seeds})", ax=axes,
         )  # fmt: skip
     bottom = min(float(best[:, min(3, evaluations - 1)].mean()) for best in runs.values()) - 0.1
