@@ -20,7 +20,7 @@ from ..training.machine import ELSEWHERE
 from .audit import IMAGES
 from .by_surrogate import caveats
 from .how import how_notes
-from .statistics import interval, interval_text, standard_error
+from .statistics import FEWEST, interval, interval_text, standard_error
 from .tables import Cell, Table, not_run, paper_table
 from .unfolded import Unfolded
 
@@ -192,21 +192,22 @@ def verdict(judge: str, best: str, differences: Mapping[Any, np.ndarray]) -> str
     """What the data of one judge decide about a setting; it speaks of no other judge, space or LLM.
 
     differences: every other setting's value minus the best one's, seed by seed. The intervals are widened for the
-    number of settings (Bonferroni). Three seeds or more are asked for, and differences that do not vary decide
+    number of settings (Bonferroni). Fewer seeds than FEWEST and differences that do not vary decide
     nothing: f lies on a grid, and forks often share their best cell.
     """
     run = [values for values in differences.values() if len(values)]
-    known = [values for values in run if len(values) >= 3]
+    known = [values for values in run if len(values) >= FEWEST]
     if not known:
         seeds = max(map(len, run), default=0)
-        return f"{judge}: undecided whether {best} is the best setting, with {seeds} seed{'s' * (seeds != 1)}."
+        with_seeds = f"with {seeds} seed{'s' * (seeds != 1)}"
+        return f"{judge}: undecided whether {best} is the best setting of those run, {with_seeds}."
     limits = [interval(values, len(known)) if np.ptp(values) > 1e-9 else (0.0, 0.0) for values in known]
     better, worse = sum(low > 0 for low, _ in limits), sum(high < 0 for _, high in limits)
-    decided = f"{best} is{' not' if better else ''} the best setting"
+    decided = f"{best} is{' not' if better else ''} the best setting of those run"
     if not better and worse < len(run):
         decided = f"undecided whether {decided}"
     short = len(run) - len(known)
-    few = f" {short} more {'have' if short > 1 else 'has'} fewer than three seeds." if short else ""
+    few = f" {short} more {'have' if short > 1 else 'has'} fewer than {FEWEST} seeds." if short else ""
     others = f"{len(limits)} other{'s' * (len(limits) != 1)}"
     return (
         f"{judge}: {decided}. Of {others} {better} are better and {worse} worse beyond 95 % intervals (paired, "

@@ -225,12 +225,13 @@ def _grid(number: int, best: str, second: str) -> Check:
     found = audit.grid(number)
     return Check(
         number,
-        f"Each value is a multiple of 1/{found['fits images'][0]} with two digits, as if read on so many images. One "
-        f"standard error of the best on them is {found['standard error of the best']:.2f} points; all settings lie "
-        f"within {found['span']:.2f} points (sd {found['sd']:.2f}). {best} leads {second} by {found['lead in images']} "
-        f"images, which cannot be told from chance on the same images either (p = {audit.sign_test(found):.2g} at the "
-        f"least). The first and the last differ by {found['span in images']} images: whether that can be told depends "
-        "on which images differ.",
+        f"Each value is a multiple of 1/{found['fits images'][0]} with two digits, some rounded and some cut, as if "
+        "read on so many images. One standard error of the best on them is "
+        f"{found['standard error of the best']:.2f} points; all settings lie within {found['span']:.2f} points (sd "
+        f"{found['sd']:.2f}). {best} leads {second} by {found['lead in images']} images, which "
+        f"cannot be told from chance on the same images either (p = {audit.sign_test(found):.2g} at the least). "
+        f"The first and the last differ by {found['span in images']} images: whether that can be told depends on which "
+        "images differ.",
         None,
         "The same settings with several seeds and on more images (notebooks 15 and 16).",
         "On which images was f read, and with how many seeds?",

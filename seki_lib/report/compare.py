@@ -46,7 +46,7 @@ CLOCK = re.compile(r"\bseconds\b|\((?:s|min)\)|^Search cost|^search \(min\)")
 NUMBER = r"([+-]?\d[\d,]*(?:\.\d+)?)"
 DEVIATION = re.compile(rf"^{NUMBER}±{NUMBER}$")  # mean and standard deviation over seeds
 HALF = re.compile(rf"^{NUMBER} ± {NUMBER}(?: \(n = (\d+)\))?$")  # mean and half of its 95 % interval
-BRACKETS = re.compile(rf"^{NUMBER} \[{NUMBER}, {NUMBER}\]$")  # value and its 95 % interval
+BRACKETS = re.compile(rf"^{NUMBER} \[{NUMBER}, {NUMBER}\](?: \(n = (\d+)[^)]*\))?$")  # value and its 95 % interval
 NONE = (BLANK, "")  # where a side has no such cell
 SEEDS = re.compile(r"\b(\d+) (?:paired )?seeds?\b")
 
@@ -116,23 +116,24 @@ def report(here: Path, there: Path) -> Iterator[str]:
 
 def spread(cell: Cell, n: str) -> Spread | None:
     """What the text of a cell says of its own uncertainty, or None. n: of its row."""
-    from scipy.stats import t
-
     said = SEEDS.search(cell.detail)
     count = int(said[1]) if said else int(n) if n.isdecimal() else 0
     if (found := DEVIATION.match(cell.text)) and count > 1:
         return Spread(_number(found[1]), _number(found[2]) / math.sqrt(count), count - 1)
-    if found := HALF.match(cell.text):
-        count = int(found[3] or count)
-        return (
-            Spread(_number(found[1]), _number(found[2]) / float(t.ppf(0.975, count - 1)), count - 1)
-            if count > 1
-            else None
-        )
+    if (found := HALF.match(cell.text)) and (count := int(found[3] or count)) > 1:
+        return _by_half(_number(found[1]), _number(found[2]), count - 1)
     if found := BRACKETS.match(cell.text):
-        value, low, high = map(_number, found.groups())
-        return Spread(value, (high - low) / 2 / 1.96, 1e6)
+        value, low, high = map(_number, found.groups()[:3])
+        count = int(found[4] or count)
+        return _by_half(value, (high - low) / 2, count - 1 if count > 1 else 1_000_000)  # τ is over cells, not seeds
     return None
+
+
+def _by_half(value: float, half: float, freedom: int) -> Spread:
+    """Of a value and half of its 95 % interval."""
+    from scipy.stats import t
+
+    return Spread(value, half / float(t.ppf(0.975, freedom)), freedom)
 
 
 class Judge:

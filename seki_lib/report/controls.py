@@ -184,9 +184,9 @@ def controls_table(arms: Mapping[str, Outcome], llm: str, profile: str, source: 
 
 
 NOTES = (
-    "Brackets are 95 % bootstrap intervals over seeds, of four seeds or more; differences are paired, since a seed has "
-    "the same α0 in all arms. No row is marked as the best: two rows differ only where the interval of their "
-    "difference leaves zero out.",
+    "Brackets are 95 % bootstrap intervals over seeds, of four seeds or more, wider for few seeds (expanded "
+    "percentiles, arXiv 1411.5279); differences are paired, since a seed has the same α0 in all arms. No row is marked "
+    "as the best: two rows differ only where the interval of their difference leaves zero out.",
     "`frequencies` draws by the LLM's replies in the arm iid, if that was run, else by those in SEKI, which follow the "
     "scores that it saw; its interval is over draws, not over searches of the LLM.",
     "`without …` takes the best cell among those that the LLM's first replies gave, α0 included.",
@@ -198,16 +198,18 @@ NOTES = (
 
 def planner_notes(arms: Mapping[str, Outcome]) -> list[str]:
     """What so many seeds can tell, and how many a difference needs."""
-    values = list(arms["seki"].values.values()) if "seki" in arms else []
-    if len(values) < 2:
+    ours, theirs = (arms[name].values if name in arms else {} for name in ("seki", "local_search"))
+    gaps = [ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()]
+    if len(gaps) < 2:
         return ["One seed of SEKI or none: no deviation is known."]
-    sd, n = float(np.std(values, ddof=1)), len(values)
+    sd, n = float(np.std(gaps, ddof=1)), len(gaps)
     if sd < 1e-9:
-        return [f"All {n} seeds of SEKI end with the same value: no deviation is known."]
+        return [f"All {n} seeds of SEKI differ from local search by the same value: no deviation is known."]
+    of_one = sd / 2**0.5  # of an arm, if the two were independent and alike
     return [
-        f"SEKI's {n} seeds deviate by {sd:.2f} points. {n} pairs can reach p = {smallest_p(n):.3g} at best, and tell "
-        f"differences of {resolvable(sd, n):.2f} points at 80 % power; {seeds_needed(sd, 0.25)} seeds an arm would "
-        f"tell 0.25 points, {seeds_needed(sd, 0.1)} would tell 0.1."
+        f"SEKI minus local search deviates by {sd:.2f} points from seed to seed. {n} pairs can reach "
+        f"p = {smallest_p(n):.3g} at best, and tell differences of about {resolvable(of_one, n):.2f} points at 80 % "
+        f"power; {seeds_needed(of_one, 0.25)} pairs would tell 0.25 points, {seeds_needed(of_one, 0.1)} would tell 0.1."
     ]
 
 

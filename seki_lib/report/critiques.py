@@ -18,6 +18,7 @@ from ..evaluators.base import Evaluator
 from ..files.errors import InvalidArchitecture
 from ..llm.gguf import GGUFS
 from ..results import KEPT, Home, RunSpec, SearchResult, by_llm, is_finished
+from ..search.repository import Repository, read_history
 from ..spaces import get_space
 from ..spaces.base import ReplySchema, SearchSpace
 from ..spaces.six_edges import SixEdgeCell
@@ -25,7 +26,8 @@ from .how import STAGES
 from .statistics import mean
 from .unfolded import Round, Unfolded
 
-NAMED, SAFE = "named change, above the average one", "a change that removes nothing, above the average one"
+NAMED = "named change, above the average new one"
+SAFE = "a change that removes nothing, above the average new one"
 ANSWERS = {True: "yes", False: "no", None: "–"}
 NAMES_ONLY = "edit"  # the strategy by which a small model names a change and says nothing else
 
@@ -77,34 +79,40 @@ def patterns(search: Unfolded, rounds: int | None = None) -> pd.DataFrame:
 def quality(searches: Sequence[SearchResult], evaluator: Evaluator) -> pd.DataFrame:
     """Are the changes that critiques name better than the average one? NAS-Bench-201 knows all of them. A row an LLM.
 
-    NAMED: the score after the named change minus the mean over all single changes of the same cell, in points; zero by
-    chance. SAFE: the same for an average change that removes no operation: so much an LLM gains that only avoids the
-    word for none. Means with 95 % bootstrap intervals over searches, of four or more.
+    NAMED: the score after the named change minus the mean over all single changes of the same cell that lead to a new
+    class, in points; zero by chance, since the search offers no other. SAFE: the same for an average one of them that
+    removes no operation: so much an LLM gains that only avoids the word for none. Means with 95 % bootstrap intervals
+    over searches, of four or more.
     """
     rows = []
     for llm, found in by_llm(searches).items():
         gains = [_gains(search, evaluator) for search in found]
         kept = [gain for gain in gains if len(gain)]
         if kept:
-            named, avoiding = (mean([float(gain[:, column].mean()) for gain in kept]) for column in (0, 1))
+            named, avoiding = (mean([float(np.nanmean(gain[:, column])) for gain in kept]) for column in (0, 1))
             counts = sum(map(len, kept))
             rows.append((llm, len(kept), counts, named.text(sign=True), avoiding.text(sign=True)))
     return pd.DataFrame(rows, columns=["llm", "searches", "critiques", NAMED, SAFE]).set_index("llm")
 
 
 def _gains(search: SearchResult, evaluator: Evaluator) -> np.ndarray:
-    """(critiques, 2) of those that name one change: what NAMED and SAFE are the means of."""
+    """(critiques, 2) of those that name one new cell: what NAMED and SAFE are the means of."""
     space, gains = get_space("nas201"), []
-    notation = space.notation(search.config["search"]["notation"])
+    notation, history = (
+        space.notation(search.config["search"]["notation"]),
+        read_history(search.folder / "history.jsonl"),
+    )
     for found in _of_stage(Unfolded(search.folder, search.folder), "self_evolution"):
         parent = space.parse(found.parent)
         edits = space.edits(parent, notation)
         wanted = named_change(_first(found, "critique"), edits)
-        if wanted is not None:
-            scores = {cell: evaluator(cell).score for cell in edits.values()}
-            none = [cell.edges.count("none") for cell in (parent, *scores)]
-            adding = [score for score, zeros in zip(scores.values(), none[1:], strict=True) if zeros <= none[0]]
-            gains.append((scores[wanted] - np.mean([*scores.values()]), np.mean(adding) - np.mean([*scores.values()])))
+        known = Repository(records=history[: found.number])
+        new = [cell for cell in edits.values() if space.format(space.canonical(cell)) not in known]
+        if wanted in new:
+            scores = {cell: evaluator(cell).score for cell in new}
+            adding = [scores[cell] for cell in new if cell.edges.count("none") <= parent.edges.count("none")]
+            average = np.mean([*scores.values()])
+            gains.append((scores[wanted] - average, np.mean(adding) - average if adding else np.nan))
     return np.array(gains).reshape(-1, 2)
 
 

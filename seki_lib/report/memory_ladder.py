@@ -96,9 +96,10 @@ def ladder_table(by: Mapping[str, Mapping[str, Outcome]], homes: Sequence[Home],
 
 
 NOTES = (
-    "Brackets are 95 % bootstrap intervals over seeds, sets or questions. Rungs a to f differ from SEKI in what the "
-    "LLM reads only; the order in which a prompt lists the operations is drawn by the seed. Small LLMs that are asked "
-    "in words of one token (docs/embedded_llm.md) read those as the names.",
+    "Brackets are 95 % bootstrap intervals over seeds, sets or questions, wider for few of them (expanded "
+    "percentiles, arXiv 1411.5279). Rungs a to f differ from SEKI in what the LLM reads only; the order in which a "
+    "prompt lists the operations is drawn by the seed. Small LLMs that are asked in words of one token "
+    "(docs/embedded_llm.md) read those as the names.",
     "prior above zero: names help, by knowledge of operations or of the benchmark. misled above zero: wrong names "
     "cost. feedback above zero: the scores and their order help. Without an LLM prior and misled are zero (a test "
     "holds it).",

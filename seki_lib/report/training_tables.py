@@ -153,7 +153,8 @@ def table8(rows: Sequence[Row], results: Sequence[dict[str, Any]], profile: str)
         f"Ours: {result['data']}; {result['train_words']:,} training, {result['valid_words']:,} validation and "
         f"{result['test_words']:,} test words. Test values are of the epoch that is best on the validation text.",
         'The paper heads its columns "Perplexity(%)" and one row "DARTS(2st)"; a perplexity is no percentage. '
-        "22 M parameters, as it prints for SEKI, are fewer than any cell of 8 nodes has at 850 units (22.96 M).",
+        f"It prints 22 M parameters for SEKI. A cell of 8 nodes has {PAPER_PARAMS_M[8]} M at 850 units, which is 22 if "
+        "digits are cut.",
     ]
     if not full:
         epochs = f"{config.epochs} epoch{'s' * (config.epochs > 1)}"

@@ -62,7 +62,7 @@ def by_space(rows: Sequence[Judged | Lacking]) -> dict[str, list[Judged]]:
 
 
 def verdict(rows: Sequence[Judged]) -> str:
-    """What the numbers of one space say about f, about the number of parameters, and about the best judge."""
+    """What the numbers of one space say about f, the number of parameters, and the judge of the highest τ."""
     title, said = SPACES[rows[0].space], []
     for judge in dict.fromkeys(row.judge for row in rows if row.trained):
         seeds = [row.overall for row in rows if row.judge == judge]
@@ -76,7 +76,7 @@ def verdict(rows: Sequence[Judged]) -> str:
         said.append(f"On {title} {judge} orders cells with τ {value}{doubt}.")
     said += [f"On {title} parameters alone reach τ {row.overall}." for row in rows if row.judge == "zero_cost:params"]
     best = max(rows, key=lambda row: float(np.nan_to_num(row.overall.tau, nan=-1)))
-    said.append(f"The best judge there is {best.label} with τ {best.overall}; in the best fifth {best.in_best_fifth}.")
+    said.append(f"The highest τ there has {best.label}: {best.overall}; in the best fifth {best.in_best_fifth}.")
     return " ".join(said)
 
 

@@ -103,7 +103,7 @@ def test_the_sentences_are_computed_from_the_numbers():
     said = verdict(rows)
     assert f"f orders cells with τ {rows[0].overall}, which may be a guess." in said
     assert f"parameters alone reach τ {rows[1].overall}." in said
-    assert "best judge there is surrogate:ridge with τ 1.00 [1.00, 1.00]" in said
+    assert "highest τ there has surrogate:ridge: 1.00 [1.00, 1.00]" in said
     assert "worse than a guess" in verdict([judged("f", -TRUTH, 0)])
     assert "guess" not in verdict([judged("f", TRUTH, 0)])
 
