@@ -132,7 +132,7 @@ def ablation_table(number: int, spec: RunSpec, profile: Profile, results: Path, 
                 detail = f"{len(found[setting])} seeds, {source}"
                 cells[kind] = Cell(interval_text(found[setting]), "measured", detail)
                 cells[f"{kind}_difference"] = _difference(found[setting] - found[PAPER_BEST], setting == PAPER_BEST)
-        table.add(ablation.label.format(setting), cells, len(runs), [run.result for run in runs])
+        table.add(ablation.label.format(setting), cells, searches=[run.result for run in runs])
     table.notes = _notes(number, spec, outcomes, surrogate, chance, best)
     if left_out := sum(setting not in outcomes for setting in ours):
         table.notes.append(f"{left_out} settings of this profile have not been run yet: make reproduce.")
@@ -230,15 +230,20 @@ def _measured(runs: Sequence[SearchResult]) -> dict[str, Cell]:
     source = f"{_seeds(runs)}; {runs[0].config['data']['sentence']}"
     machine = "LLM and f on this machine, shared rounds included; the supernet's training is not in it"
     values = {
-        "f": ([_final(run, "oneshot") for run in runs], source),
         "held_out": ([_final(run, "held_out") for run in runs], f"of the cell of highest f; {source}"),
         "own_params_m": ([_final(run, "params_m") for run in runs], "that cell at 36 channels and 20 cells"),
         "own_minutes": ([(run.result["llm_seconds"] + run.scoring_seconds) / 60 for run in runs], machine),
     }
-    return {
+    f = {"f": Cell(_with_n([_final(run, "oneshot") for run in runs]), "measured", source)}
+    return f | {
         column: Cell(interval_text(each, digits=1 if column == "own_minutes" else 2), "measured", detail)
         for column, (each, detail) in values.items()
     }
+
+
+def _with_n(values: Sequence[float]) -> str:
+    """Each judge of a row may have other seeds, so the cell names their number."""
+    return f"{interval_text(values)} (n = {len(values)})"
 
 
 def _predicted(runs: Sequence[SearchResult]) -> dict[str, Cell]:
@@ -246,8 +251,7 @@ def _predicted(runs: Sequence[SearchResult]) -> dict[str, Cell]:
     config = runs[0].config
     searched = {"ridge": "surrogate_ridge"}.get(config["run"]["evaluator"].partition(":")[2], "surrogate_yahpo")
     sentence, n = config["data"]["sentence"], _seeds(runs)
-    text = f"{interval_text([run.score for run in runs])} (n = {len(runs)})"
-    found = {"surrogate": Cell(text, "measured", f"{n}; {sentence}")}
+    found = {"surrogate": Cell(_with_n([run.score for run in runs]), "measured", f"{n}; {sentence}")}
     for other in {"surrogate_yahpo", "surrogate_ridge"} - {searched}:
         values = [_final(run, other) for run in runs if other in run.result["final"]]
         found["other_judge"] = Cell(interval_text(values), "measured", f"{n}; {other}") if values else not_run(other)
