@@ -96,7 +96,10 @@ class ReplySchema(dict[str, Any]):
         return schema
 
     def choice(self, reply: str) -> str | None:
-        """The choice that a reply names last, or None. Where the form has a line for it, only such lines count."""
+        """The choice that a reply names last, or None. Where the form has a line for it, only such lines count.
+
+        None for a numbered list of several: which of them is meant is not for us to say.
+        """
         line = rf"(?:^|[\n{{,])[^\w\n]{{0,9}}{self.called}\b[^\w\n]{{0,9}}[:=\n]\W*(.*?)(?:\n|\"\s*[,}}]|$)"
         answers = re.findall(line, plain(reply), re.IGNORECASE) if self.called else []
         for text in (*reversed(answers), reply):
@@ -106,7 +109,13 @@ class ReplySchema(dict[str, Any]):
 
     def named(self, reply: str) -> list[str]:
         """All choices that a reply names, the longest of those that begin alike. Thoughts name none."""
-        return [reply] if reply in self.choices else [choice for _, _, choice in self._found(simple(reply))]
+        if reply in self.choices:
+            return [reply]
+        text = simple(reply)
+        found = list(self._found(text))
+        meant = [one for one in found if not _SUPPOSED.match(text, one[1])] or found
+        listed = {choice for start, _, choice in meant if _NUMBERED.search(text[max(0, start - 8) : start])}
+        return [] if len(listed) > 1 else [choice for _, _, choice in meant]
 
     def named_last(self, reply: str) -> list[str]:
         """The choices that a reply names last: each stands beside the one before it, or both begin a line."""
@@ -137,10 +146,15 @@ class ReplySchema(dict[str, Any]):
 
 
 _NEGATED = re.compile(  # what stands before a choice that is not made
-    r"(?:\bnot|n't|\bnever|\bavoid|\binstead of|\brather than|\brejected|\balternatives?)"
-    r"\W{1,4}(?:(?:change|choose|use|take|make|pick|the)\W{1,3}){0,2}$"
+    r"(?:\bnot|n't|\bnever|\bavoid|\binstead of|\bthan|\bover|\brejected|\balternatives?|\bsecond(?: best)?'?:|\bworst)"
+    r"\W{1,8}(?:(?:change|choose|use|take|make|pick|do|apply|the)\W{1,3}){0,2}$"
 )
-_BESIDE_CHOICES = r"(?:[\W\d]|\b(?:and|then|change|changes|edge|also)\b)*"
+_SUPPOSED = re.compile(r"\W{0,3}(?:would|could|might|may)\b")  # what stands behind one that is only thought of
+_NUMBERED = re.compile(r"(?:^|\s)[1-9][.)]\W{0,4}$")
+_BESIDE_CHOICES = (
+    r"(?>\([^()]{0,80}\)|[\W\d]|"
+    r"\b(?:and|then|change|changes|edge|also|plus|both|as well as|first|second|third|finally)\b)*+"
+)
 
 
 def _words(text: str) -> tuple[str, ...]:

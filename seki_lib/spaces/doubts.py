@@ -4,22 +4,29 @@ A cell in doubt is no answer: the LLM is asked again, since which cell it means 
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, pairwise, takewhile
 
 from .form import Form, Named
 
 _STRUCK_OUT = re.compile(r"~~(?:[^~\n]|~(?!~)){1,300}~~|<(del|s|strike)>[^<>\n]{1,300}</\1>", re.IGNORECASE)
+BECAME = r"(?:->|>|\bto\b|\bbecomes\b|\b(?:is )?now\b|\b(?:is )?replaced (?:by|with)\b|\b(?:is )?changed to\b)"
+"""What stands between an old operation and the new one in its place."""
+
 _CORRECTS = re.compile(
-    r"\b(?:actually|wait|correction|sorry|oops|scratch that|on second thoughts?|my mistake|i meant|instead(?! of))\b",
-    re.IGNORECASE,
-)
-_NEAR = 200  # characters behind a word of correction in which it names what it corrects
-_NEW, _OLD = "new|refined|proposed|after|now", "old|current|previous|before|original|parent|was"
-_NEW_BEFORE_OLD = re.compile(
-    rf"^[^\n|]*(?:\|[^\n|]*)*?\|[^\n|]*\b(?:{_NEW})\b[^\n|]*\|[^\n|]*\b(?:{_OLD})\b[^\n]*\n",
+    r"\b(?:actually|wait|correction|sorry|oops|scratch that|on second thoughts?|my mistake|i meant|instead(?! of)|"
+    r"apologies|except|then change)\b|\bno\s?[-–—]+\s|^\W{0,3}(?:edit|update)\s?:",
     re.IGNORECASE | re.MULTILINE,
 )
+_PLACE = re.compile(r"\b(?:edge|node|first|second|third|fourth|fifth|sixth|last)\b", re.IGNORECASE)
+_NEAR = 200  # characters behind a word of correction in which it names what it corrects
+_NEW = re.compile(r"\b(?:new|refined|proposed|after|now|to)\b", re.IGNORECASE)
+_EDGE = re.compile(r"(?<![\w.])[0-9]\s?(?:->|-|_|,|to)\s?[0-9](?!\w)")
+_REJECTED = re.compile(
+    r"\b(?:not|avoid\w*|than|instead of|unlike|comparison|compared|such as|alternative\w*|runner-up|worst)\b",
+    re.IGNORECASE,
+)
+_OTHER_CHOSEN = re.compile(r"\bi (?:would )?(?:recommend|prefer|choose|pick|go with)\b|\bworse\b", re.IGNORECASE)
 _ANNOUNCES = re.compile(r"[:=\[({|>]\W*$|\b(?:cell|architecture|answer|final|new|refined|result|list)\b", re.IGNORECASE)
 
 
@@ -28,19 +35,55 @@ def without_struck_out(text: str) -> str:
     return _STRUCK_OUT.sub(" ", text)
 
 
-def doubt(text: str, end: int, named: Iterable[Named]) -> str:
+def aside(text: str, at: int) -> bool:
+    """Whether this place is in a remark in brackets, such as `(unlike the normal cell)`; a call has no blank before."""
+    return re.search(r"\w[^\w\n(]{0,9}\s\([^()\n:=\[\]]*$", text[max(0, at - _NEAR) : at]) is not None
+
+
+def doubt(
+    text: str, end: int, beside: Sequence[Named], named: Iterable[Named], words: Mapping[str, str], other: int | None
+) -> str:
     """Why the cell that ends there is not clearly the answer; empty if it is.
 
-    named: all operations of the text that stand beside an edge or a node.
+    beside: the operations of the text that stand beside an edge or a node; named: all of them. words: how operations
+    are spelled. other: where another new cell before it ends.
     """
-    heads = list(_NEW_BEFORE_OLD.finditer(text, 0, end))
-    if heads and heads[-1].end() <= end and "\n\n" not in text[heads[-1].end() : end]:
-        return "the reply's table has the new operations before the old ones: write the new cell alone"
+    begin, stop = text.rfind("\n", 0, end) + 1, (text + "\n").index("\n", end)
+    if _two_columns(text[:stop], text[begin:stop], words):
+        return (
+            "the reply's table has two operations for an edge, and does not call the last one new: write the new cell "
+            "alone"
+        )
+    spelled = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    again = re.compile(rf"[^\w\n]{{0,3}}{BECAME}[^\w\n]{{0,3}}(?:{spelled})(?!\w)", re.IGNORECASE)
+    if any(again.match(text, one.end) for one in beside if one.target is not None):
+        return "the reply names two operations for an edge: write the new cell alone"
     if correction := _CORRECTS.search(text, end):
         said = range(correction.end(), correction.end() + _NEAR)
-        if any(one.start in said for one in named):
+        near = [one for one in named if one.start in said]
+        if any(one in beside or _PLACE.search(text[correction.end() : one.start]) for one in near):
             return "the reply corrects its cell in words: write the whole corrected cell"
+    between, behind = text[max(begin, other or 0) : end], text[end : end + _NEAR]
+    if other is not None and (_REJECTED.search(between) or _OTHER_CHOSEN.search(behind)):
+        return "the reply names several new cells, and rejects one: write the new cell alone"
     return ""
+
+
+def _two_columns(text: str, row: str, words: Mapping[str, str]) -> bool:
+    """Whether a table's last row, of one edge, has two operations, and a head that does not call the last one new."""
+    cells = _columns(row)
+    operations = [i for i, cell in enumerate(cells) if re.sub(r"[\s_\\-]", "", cell.lower()) in words]
+    if len(operations) < 2 or len(_EDGE.findall(row)) != 1:
+        return False
+    table = [*takewhile(lambda line: "|" in line, reversed(text.split("\n")))]
+    head = _columns(table[-1])
+    if _EDGE.search(table[-1]):  # no head: old operations come first
+        return False
+    return len(head) != len(cells) or not _NEW.search(head[operations[-1]])
+
+
+def _columns(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
 def in_prose(text: str, cell: Sequence[Named]) -> bool:

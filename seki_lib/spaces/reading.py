@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from ..files.errors import InvalidArchitecture
-from .doubts import doubt, in_prose, without_struck_out
+from .doubts import BECAME, aside, doubt, in_prose, without_struck_out
 from .form import BESIDE, Form, Named, Run, clip
 from .places import placed
 from .thoughts import split_thoughts
@@ -49,6 +49,9 @@ _KEYWORDS = (
 _FILLER = re.compile(rf"(?:[\W_0-9]|\b(?:{_KEYWORDS})(?![a-z])){{0,300}}", re.IGNORECASE)
 
 
+_NO_HEADING = r" (?:choice|cost|parameters|computation|memory|overfitting|the|its|and|or|than)\b"  # "to reduce cost"
+
+
 @lru_cache(maxsize=64)
 def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.Pattern[str]:
     """What matters in a reply. bare: an operation may stand alone, without edge and node. No words: any word is one."""
@@ -65,11 +68,15 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
     beside = r"(?:from|input|source|src|prev|node|index|to|of|on|applied)"
     origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|[^\w}}]{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
-    changed = rf"(?:(?:from\W)?{word}[^\w\n]{{0,3}}(?:->|\||\bto\b)[^\w\n]{{0,3}})?" if words else ""
+    ends = r"(?=[^\w\n]{0,3}(?:$|[|,;.)\]}\"'(\n]|\b(?:for|because|since|as|so|which|to)\b))"
+    became = rf"{BECAME}[^\w\n]{{0,3}}(?={word}{ends})|\|[^\w\n]{{0,3}}(?={word}[ \t]*(?:\||$))"
+    changed = rf"(?:(?:from\W)?{word}[^\w\n]{{0,3}}(?:{became}))?" if words else ""
+    old = rf"{word}{origin}[0-9][^\w\n]{{0,3}}{BECAME}[^\w\n]{{0,3}}(?={word}{origin}[0-9])"
     part = rf"(?:inputs?\W{{1,9}}[0-9]\W{{1,9}}[0-9]|first\W{{1,60}}{word}|second\W{{1,60}}{word})"
     record = rf"(?<![a-z])(?=inputs?|first|second){part}\W{{1,60}}{part}\W{{1,60}}{part}"
     parts = [
-        rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)}|reduction)(?![a-z0-9]|_?concat))" if heads else "",
+        rf"(?P<head>(?<![a-z0-9])(?:{'|'.join(heads)}|reduction)(?![a-z0-9]|_?concat|{_NO_HEADING}))" if heads else "",
+        rf"(?P<old>{old})" if words and not bare else "",
         r"concat[\"']?\s{0,9}[=:]\s{0,9}(?P<concat>(?:list|tuple|range|[\[(]|\s){0,9}[-0-9,\s]{1,200})",
         rf"(?P<record>{record})" if heads and words else "",
         rf"{edge.replace('SIDE', 'l')}{gap}{key}{changed}(?P<lop>{word})",
@@ -111,6 +118,8 @@ def _events(text: str, form: Form, words: tuple[str, ...]) -> Iterator[Event]:
     nodes: list[int] = []
     for match in _scanner(words, form.heads, not form.per_node).finditer(text):
         found = match.groupdict()
+        if found.get("old") or (found.get("head") and aside(text, match.start())):
+            continue
         if found.get("head"):
             nodes = []
             yield (*match.span(), found["head"].lower().replace("tion", "e"))
@@ -202,11 +211,13 @@ def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tup
         at = 0
         while at + form.cells <= len(cells):
             group = cells[at : at + form.cells]
+            around = [cells[at - 1].head if at else None, *(cell.head for cell in cells[at + form.cells :][:1])]
             at += 1
             if all(cell.named for cell in group) and (
                 form.cells == 1 or {cell.head for cell in group} == set(form.heads)
             ):
-                found.append((max(named.end for cell in group for named in cell.named), group))
+                twice = form.cells > 1 and around == [group[0].head, group[-1].head]  # old and new of each, in a row
+                found.append((max(named.end for cell in group for named in cell.named), [] if twice else group))
                 at += form.cells - 1
     return found, sorted(seen, key=lambda run: run.named[-1].end)
 
@@ -246,6 +257,10 @@ def last(
     text, operation = plain(reply), {_key(word): operation for word, operation in operation_of.items()}
 
     def built(cells: list[Run]) -> A:
+        if not cells:
+            raise InvalidArchitecture(
+                f"{space}: the reply has each cell twice in a row: write the new one of each alone"
+            )
         for run in cells:
             run.named = [
                 named._replace(operation=operation.get(_key(named.operation), named.operation)) for named in run.named
@@ -258,29 +273,32 @@ def last(
         events = list(_events(text, form, words))
         found, runs = _architectures(text, form, events)
         beside = [event for _, _, event in events if isinstance(event, Named) and form.label(event) is not None]
-        labelled = attempts or any(cells[0].named[0] in beside for _, cells in found)
+        labelled = attempts or any(cells and cells[0].named[0] in beside for _, cells in found)
         attempts += [
             (end, partial(built, cells))
             for end, cells in found
-            if not (labelled and cells[0].named[0] not in beside and in_prose(text, cells[0].named))
+            if not (cells and labelled and cells[0].named[0] not in beside and in_prose(text, cells[0].named))
         ]
         if attempts or any(len(run.named) > 1 for run in runs):
             break
     if not attempts:
         raise InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
-    end, architecture = _newest(attempts, is_known)
-    if not is_known(architecture) and (why := doubt(text, end, beside)):
-        raise InvalidArchitecture(f"{space}: {why}")
+    end, architecture, other = _newest(attempts, is_known)
+    if not is_known(architecture):
+        said = [event for _, _, event in events if isinstance(event, Named)]
+        if why := doubt(text, end, beside, said, operation, other):
+            raise InvalidArchitecture(f"{space}: {why}")
     return architecture
 
 
-def _newest(attempts: list[Attempt[A]], is_known: Callable[[A], bool]) -> tuple[int, A]:
-    """Where it ends, and the last architecture that is not known; the last one if all are.
+def _newest(attempts: list[Attempt[A]], is_known: Callable[[A], bool]) -> tuple[int, A, int | None]:
+    """Where it ends, and the last architecture that is not known; the last one if all are; where another new one ends.
 
     Raises the last InvalidArchitecture if no architecture counts: none can be read, or that answer stands behind one
     that the LLM was shown.
     """
     error: InvalidArchitecture | None = None
+    new: list[tuple[int, A]] = []
     known: list[tuple[int, A]] = []
     for end, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):
         try:
@@ -289,13 +307,16 @@ def _newest(attempts: list[Attempt[A]], is_known: Callable[[A], bool]) -> tuple[
             error = error or wrong
             continue
         if not is_known(architecture):
-            return end, architecture
-        if error:
+            new.append((end, architecture))
+        elif error:
             break
-        known.append((end, architecture))
+        else:
+            known.append((end, architecture))
+    if new:
+        return *new[0], next((end for end, other in new if other != new[0][1]), None)
     if error:
         raise error
-    return known[0]
+    return *known[0], None
 
 
 def _unless_read(parse: Callable[[str], Any], text: str) -> str:

@@ -88,7 +88,7 @@ def test_a_table_with_the_new_operations_first_is_asked_for_again(name, head):
     old, new = cells(name, 2)
     rows = "\n".join(f"| {a}->{b} | {op} | {before} |"
                      for (a, b), op, before in zip(EDGES, new.edges, old.edges, strict=True))  # fmt: skip
-    with pytest.raises(InvalidArchitecture, match="new operations before the old ones"):
+    with pytest.raises(InvalidArchitecture, match="does not call the last one new"):
         SPACES[name].read(f"{head}\n|---|---|---|\n{rows}", "names")
     assert SPACES[name].read(f"{head}\n|---|---|---|\n{rows}\n\nThe cell:\n\n{lines(new)}", "names") == new
     swapped = "\n".join(f"| {a}->{b} | {before} | {op} |"
@@ -113,3 +113,88 @@ def test_groups_of_three_two_and_one_do_not_say_which_edge_is_meant(name, form):
         SPACES[name].read(form.format(*arch.edges), "names")
     assert SPACES[name].read("[[{}], [{}, {}], [{}, {}, {}]]".format(*arch.edges), "names") == arch
     assert SPACES[name].read("{}, {}, {},\n{}, {}, {}".format(*arch.edges), "names") == arch
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("line", [
+    "| {a}->{b} | {op} | skip_connect would add nothing |", "{a}->{b}: {op} | none would cut the path",
+    "{a}->{b}: {old} becomes {op}", "{a}->{b}: {old} replaced by {op}", "{a}->{b}: {old} > {op}",
+    "{a}->{b}: {old} -> {op} for capacity",
+])  # fmt: skip
+def test_a_reason_beside_an_operation_is_none_and_an_old_one_gives_way(name, line):
+    old, new = cells(name, 2)
+    rows = [line.format(a=a, b=b, op=op, old=before)
+            for (a, b), op, before in zip(EDGES, new.edges, old.edges, strict=True)]  # fmt: skip
+    head = ["| edge | operation | reason |", "|---|---|---|"] if rows[0].startswith("|") else []
+    assert SPACES[name].read("\n".join([*head, *rows]), "names") == new
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("line", [
+    "| edge | choice | alternative |\n|---|---|---|\n| {a}->{b} | {op} | {old} |",
+    "| edge | operation | replaces |\n|---|---|---|\n| {a}->{b} | {op} | {old} |",
+    "{a}->{b}: {op} -> none of the others fits",
+])  # fmt: skip
+def test_two_operations_of_an_edge_of_which_none_is_called_new_are_asked_for_again(name, line):
+    old, new = cells(name, 2)
+    head, _, row = line.rpartition("\n")
+    rows = [row.format(a=a, b=b, op=op, old=before)
+            for (a, b), op, before in zip(EDGES, new.edges, old.edges, strict=True)]  # fmt: skip
+    with pytest.raises(InvalidArchitecture, match="two operations for an edge"):
+        SPACES[name].read("\n".join([head, *rows]), "names")
+
+
+@pytest.mark.parametrize("line", [
+    "node {n}: {a} from {i} -> {b} from {j}", "node {n}: ({a}, {i}) -> ({b}, {j})", "node {n}: {a}({i}) -> {b}({j})",
+    "node {n}: {a} from {i} becomes {b} from {j}", "node {n}: {a} from {i}, now {b} from {j}",
+])  # fmt: skip
+def test_of_an_old_and_a_new_operation_of_a_node_the_new_one_counts_with_its_own_source(line):
+    old, new = cells("darts_rnn", 2)
+    pairs = enumerate(zip(old.recurrent, new.recurrent, strict=True), start=1)
+    text = "\n".join(line.format(n=n, a=a, i=i, b=b, j=j) for n, ((a, i), (b, j)) in pairs)
+    assert same("darts_rnn", new, SPACES["darts_rnn"].read(text, "names"))
+
+
+@pytest.mark.parametrize("text", [
+    "normal: {old_n} -> {new_n}\nreduce: {old_r} -> {new_r}",
+    "Old normal: {old_n}\nNew normal: {new_n}\nOld reduce: {old_r}\nNew reduce: {new_r}",
+    "New normal: {new_n}\nOld normal: {old_n}\nNew reduce: {new_r}\nOld reduce: {old_r}",
+])  # fmt: skip
+def test_the_new_cell_of_one_kind_is_never_joined_with_the_old_one_of_the_other(text):
+    old, new = cells("darts", 2)
+    reply = text.format(old_n=list(old.normal), old_r=list(old.reduce), new_n=list(new.normal), new_r=list(new.reduce))
+    with pytest.raises(InvalidArchitecture):  # it is asked again
+        SPACES["darts"].read(reply, "names", lambda arch: arch == old)
+
+
+@pytest.mark.parametrize("heads", [
+    ("Normal cell (shares much with the reduce cell)", "Reduce cell (unlike the normal cell)"),
+    ("Normal cell (to reduce parameters)", "Reduce cell (differs from the normal cell)"),
+])  # fmt: skip
+def test_a_remark_in_brackets_is_no_heading(heads):
+    (new,) = cells("darts", 1)
+    text = f"{heads[0]}: {list(new.normal)}\n{heads[1]}: {list(new.reduce)}"
+    assert same("darts", new, SPACES["darts"].read(text, "names"))
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("reply", [
+    "{new}, not {other}", "My cell: {new}\nAvoid cells such as {other}.", "{new} is better than {other}",
+    "{new}\n\nFor comparison, a deeper cell would be {other}, which is worse.",
+    "Option A: {new}\nOption B: {other}\n\nI recommend option A.",
+])  # fmt: skip
+def test_a_cell_that_a_reply_rejects_is_not_taken(name, reply):
+    new, other = cells(name, 2)
+    with pytest.raises(InvalidArchitecture, match="rejects one"):
+        SPACES[name].read(reply.format(new=shown(name, new), other=shown(name, other)), "names")
+
+
+@pytest.mark.parametrize("said", [
+    "Correction: edge 1 is none.", "Actually make the first edge none.", "Edit: edge 0->1 is none.",
+    "Update: 0->1: none", "Apologies, edge 0->1 must be none.", "No - edge 0->1: none.",
+    "Then change edge 0->1 to none.", "Except that 0->1 is none.",
+])  # fmt: skip
+def test_a_correction_in_words_is_asked_for_as_a_whole_cell(said):
+    (new,) = cells("nas201", 1)
+    with pytest.raises(InvalidArchitecture, match="corrects its cell"):
+        SPACES["nas201"].read(f"{shown('nas201', new)}\n\n{said}", "names")
