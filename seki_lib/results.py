@@ -53,8 +53,17 @@ class SearchResult(Result):
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What decided it. Raises RunError if it is missing or damaged."""
-        return read_config(self.folder)
+        """What decided it. Raises RunError if it is missing or damaged, or of a search that was copied here."""
+        config = read_config(self.folder)
+        searches, space, task, _, _, seed = (*6 * ("",), *self.folder.parts)[-6:]
+        here = {"space": space, "task": task, "seed": seed.removeprefix("seed=")} if searches == "searches" else {}
+        said = config.get("run", {})
+        if wrong := [name for name, value in here.items() if str(said.get(name, value)) != value]:
+            raise RunError(
+                f"{self.folder} holds a search of another {' and '.join(wrong)}, as its config.json says. Next: move "
+                "it to its own place, or remove it."
+            )
+        return config
 
     @property
     def llm(self) -> str:

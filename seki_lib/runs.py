@@ -26,7 +26,7 @@ from .files.errors import LLMError, RunError, SettingError
 from .files.fingerprint import fingerprint, set_aside
 from .files.jsonl import is_there, read_text, write_json, write_lines, write_text
 from .files.lock import locked
-from .files.run_folder import read_config, read_requests
+from .files.run_folder import read_config, read_requests, require_own_history
 from .files.user_input import variant_of
 from .llm import get_llm
 from .llm.budget import Budget
@@ -321,6 +321,8 @@ class _Run:
                 earlier += [own / "transcript.jsonl"]
             budget = Budget(self.results / self.spec.profile)
             recorder = Recorder(recorder.path, self.llm, budget=budget, earlier=earlier)
+        first = self.space.format(initial_architecture(self.space, self.config.alpha0, self.config.seed))
+        require_own_history(folder, [one.architecture for one in repository.records], first, self.config.rounds + 1)
         search = Search(self.space, self.evaluator, recorder, self.prompts, repository, self.config)
         search.allow_fallbacks = is_finished(folder) or allowed
         require_llm(search, recorder.last_reply)

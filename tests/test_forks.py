@@ -138,15 +138,15 @@ def test_the_more_settings_are_compared_the_wider_their_intervals():
     assert interval(clear)[0] > 0 > interval(clear, 15)[0]
     assert "x is not the best setting" in verdict("By f", "x", {"a": clear})
     sentence = verdict("By f", "x", {"a": clear, **others})
-    assert "undecided whether x is the best setting. Of 15 others 0 are better" in sentence
+    assert "undecided whether x is the best setting of those run. Of 15 others 0 are better" in sentence
 
 
 def test_settings_of_too_few_seeds_are_said_and_leave_the_verdict_open():
     far = np.array([-3.0, -3.1, -2.9, -3.0])
-    assert "x is the best setting. Of 1 other 0 are better and 1 worse" in verdict("By f", "x", {"a": far})
+    assert "x is the best setting of those run. Of 1 other 0 are better and 1 worse" in verdict("By f", "x", {"a": far})
     said = verdict("By f", "x", {"a": far, "b": far[:2], "c": np.append(far, -3.0)})
     assert "undecided whether x is the best setting" in said
-    assert said.endswith("0 undecided; 4 to 5 seeds. 1 more has fewer than three seeds.")
+    assert said.endswith("0 undecided; 4 to 5 seeds. 1 more has fewer than 4 seeds.")
 
 
 @pytest.fixture
@@ -172,11 +172,11 @@ def test_tables_show_means_with_intervals_and_pair_the_seeds(finished):
     chance = {"null": found, "random": found}
     table = table5(SPEC, PROFILE, finished, chance, "a judge")
     rows = {label: (n, [cell.text for cell in cells]) for label, n, cells in table.rows}
-    assert rows["λ = 4"] == ("2", ["", "", "", "41.00 ± 12.71", "–", "38.00 ± 12.71", "3.50 ± 0.00", "1.5 ± 0.0",
-                                   *["not run"] * 7])  # fmt: skip
+    assert rows["λ = 4"] == ("", ["", "", "", "41.00 ± 12.71 (n = 2)", "–", "38.00 ± 12.71", "3.50 ± 0.00", "1.5 ± 0.0",
+                                  *["not run"] * 7])  # fmt: skip
     assert rows["λ = 5"][1][4] == "+0.50 ± 6.35"
     without = ["94.00 ± 6.35", "+0.50 ± 0.00"]
-    assert rows["λ = 45"] == ("0", ["85.35", "3.57", "24", *["not run"] * 8, *without, *without])
+    assert rows["λ = 45"] == ("", ["85.35", "3.57", "24", *["not run"] * 8, *without, *without])
     assert {cell.provenance for _, _, cells in table.rows for cell in cells} == {"paper", "measured", "not run"}
     notes = " ".join(table.notes)
     assert "one standard error of 86.33 % on 512 images is 1.52 points" in notes
@@ -202,7 +202,7 @@ def test_only_seeds_that_ran_both_settings_are_compared(tmp_path):
 
 
 def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path):
-    for setting, scores in ((Setting(4, 4, 2), (94.0, 94.2, 94.1)), (Setting(5, 4, 2), (94.5, 94.9, 94.7))):
+    for setting, scores in ((Setting(4, 4, 2), (94.0, 94.2, 94.1, 94.1)), (Setting(5, 4, 2), (94.5, 94.9, 94.7, 94.7))):
         for seed, score in enumerate(scores):
             spec = dataclasses.replace(SPEC, space="darts", seed=seed).scored_by("surrogate")
             folder = setting.spec(spec, PROFILE).folder(tmp_path)
@@ -218,11 +218,12 @@ def test_what_the_surrogate_says_stands_beside_f_and_names_both_judges(tmp_path)
     darts = dataclasses.replace(SPEC, space="darts")
     table = table5(darts, PROFILE, tmp_path, {"null": found, "random": found}, "a table")
     rows = {label: [cell.text for cell in cells] for label, _, cells in table.rows}
-    assert rows["λ = 5"][8:11] == ["94.70 ± 0.50 (n = 3)", "+0.60 ± 0.25", "93.70 ± 0.50"]
+    assert rows["λ = 5"][8:11] == ["94.70 ± 0.26 (n = 4)", "+0.60 ± 0.13", "93.70 ± 0.26"]
     notes = " ".join(table.notes)
     assert (
-        "By the surrogate on the DARTS space, fake:llm: λ = 4 is not the best setting. Of 1 other 1 are better" in notes
+        "By the surrogate on the DARTS space, fake:llm: λ = 4 is not the best setting of those run. Of 1 "
+        "other 1 are better" in notes
     )
-    assert "not an accuracy. τ is so. 2 of 6 final cells hold one operation six times or more" in notes
+    assert "not an accuracy. τ is so. 2 of 8 final cells hold one operation six times or more" in notes
     panels = differences(darts, PROFILE, tmp_path, {"null": found}, table=5)
     assert [title.partition(":")[0] for title in panels] == ["DARTS, fake", "DARTS, fake", "DARTS, chance"]

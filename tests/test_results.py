@@ -1,5 +1,6 @@
 """The folders under `results/`, and what the finders see in them."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from kept import searched
 
 from seki_lib.files.errors import RunError
 from seki_lib.files.jsonl import write_json
-from seki_lib.results import Home, RunSpec, by_llm
+from seki_lib.results import KEPT, Home, RunSpec, SearchResult, by_llm
 from seki_lib.spaces import get_space
 from seki_lib.training.protocol import SupernetSpec, TrainingSpec
 
@@ -51,3 +52,13 @@ def test_only_finished_trainings_and_supernets_are_found(tmp_path):
     assert training.seed == 1 and training.result == {"last_test_error": 3.0} and training.epochs == []
     assert [found.folder for found in home.all_trainings("darts", "cifar10*")] == [training.folder]
     assert [found.result["seconds"] for found in home.supernets()] == [2.0]
+
+
+def test_a_folder_that_was_copied_is_no_other_seed_or_task(tmp_path):
+    """Or the same search would be counted twice."""
+    home, own = Home(tmp_path, "laptop"), KEPT.search("nas201", "cifar10", "local:smollm2-135m", seed=8)
+    copy = home.search("nas201", "cifar10", "local:smollm2-135m", seed=9)
+    shutil.copytree(own, copy)
+    assert SearchResult(own).config["run"]["seed"] == 8
+    with pytest.raises(RunError, match="holds a search of another seed"):
+        _ = SearchResult(copy).config

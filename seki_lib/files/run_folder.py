@@ -4,11 +4,11 @@ A folder may come from a stranger, from an older kit or from an editor: what is 
 sentence that names file and field.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import say_once
+from .errors import RunError, say_once
 from .jsonl import GOOD_COPY, read_if_whole, read_json, read_lines
 from .shape import require_shape
 
@@ -81,6 +81,20 @@ def read_result(folder: Path) -> dict[str, Any]:
 def result_if_whole(folder: Path, say: Callable[[str], None] = say_once) -> dict[str, Any] | None:
     """`result.json`, or None: whoever gets that makes it again. One that is damaged is said; an empty one is none."""
     return read_if_whole(folder / "result.json", say, RESULT) or None
+
+
+def require_own_history(folder: Path, architectures: Sequence[str], first: str, most: int) -> None:
+    """Raise RunError for a history that cannot be this run's: it begins with another cell, or is too long."""
+    if architectures and architectures[0] != first:
+        why = f"begins with {architectures[0]}, and this run with {first}"
+    elif len(architectures) > most:
+        why = f"holds {len(architectures)} evaluations of {most}"
+    else:
+        return
+    raise RunError(
+        f"{folder / 'history.jsonl'} {why}. Next: remove it, and the same command goes on from the answers in "
+        "transcript.jsonl."
+    )
 
 
 def read_rounds(folder: Path) -> Iterator[dict[str, Any]]:

@@ -244,16 +244,19 @@ def without_system(messages: list[Message]) -> list[Message]:
 
 
 def retry_after(headers: Any) -> float | None:
-    """Seconds that a provider asks to wait, in a number or by a date; None if it does not say."""
+    """Seconds that a provider asks to wait, in a number or by a date; None if it does not say, or that it is over.
+
+    A clock that lags names a time in the past; at once, all tries would be gone before the provider recovers.
+    """
     text = headers.get("retry-after", "")
     try:
-        return max(0.0, seconds) if math.isfinite(seconds := float(text)) else None
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
 def _identity(response: Any) -> str:

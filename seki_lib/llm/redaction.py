@@ -23,6 +23,7 @@ NAMES = re.compile(  # of other variables that hold one, by their words
     r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|PAT)(?:_ID|_BASE|_?\d+)?$",
     re.IGNORECASE,
 )
+MEANS_A_KEY = re.compile(r"(?:key|token|secret|sig|signature|password|pass|auth|credential)s?$", re.IGNORECASE)
 CERTAIN = re.compile(  # where a secret stands by its place or its whole form
     rf"(?<=://){CREDENTIALS}"
     r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=)|(?<=[?&]api-key=)|(?<=[?&]token=)|(?<=[?&]access_token=))[^&\s\"']+"
@@ -62,8 +63,10 @@ def secrets() -> list[str]:
         if name.endswith(("_URL", "_MIRROR", "_ENDPOINT")):
             address, _, query = value.partition("?")
             if credentials := re.match(rf"(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?({CREDENTIALS})", address):
-                found.update(unquote(part) for part in credentials[1].removesuffix("@").split(":", 1))
-            found.update(pair.partition("=")[2] for pair in query.split("&"))
+                user, _, password = credentials[1].removesuffix("@").partition(":")
+                found.add(unquote(password or user))
+            pairs = (pair.partition("=") for pair in query.split("&"))
+            found.update(value for key, _, value in pairs if MEANS_A_KEY.search(key))
         elif name.endswith("_CUSTOM_HEADERS"):
             found.update(line.partition(":")[2].strip() for line in value.splitlines())
         elif name in KNOWN:

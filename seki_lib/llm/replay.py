@@ -25,5 +25,5 @@ class Replay(Recorder):
         self.recorded = read_config(run)
         self.templates = self.recorded["llm"]["templates"]
         self.settings = {"of": self.recorded["llm"]["name"]}
-        edited = (run / "prompts").glob("*.j2")
+        edited = (run / "prompts").glob("[!.]*.j2")
         self.texts = {path.name.partition(".")[0]: read_text(path) for path in edited}

@@ -200,7 +200,7 @@ def _cells(table: Table) -> dict[tuple[str, str], tuple[Cell, str]]:
 
 def _tables(folder: Path) -> dict[str, Table]:
     """The tables of a folder, by name. Raises RunError if it holds none."""
-    tables = {path.stem: Table.read(path) for path in sorted((folder / "tables").glob("*.csv"))}
+    tables = {path.stem: Table.read(path) for path in sorted((folder / "tables").glob("[!.]*.csv"))}
     if not tables:
         raise RunError(f"{folder} holds no tables. Name a folder such as results/laptop or results/reference.")
     return tables

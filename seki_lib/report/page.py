@@ -76,7 +76,7 @@ def page(folder: Path) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    tables = [Table.read(path) for path in sorted((folder / "tables").glob("*.csv"), key=_paper_first)]
+    tables = [Table.read(path) for path in sorted((folder / "tables").glob("[!.]*.csv"), key=_paper_first)]
     if not tables:
         raise RunError(f"{folder} holds no table yet. Next: make reproduce, or: seki page results/reference")
     pages = Environment(
@@ -155,7 +155,7 @@ def _origins(table: Table) -> dict[str, list[str]]:
 def _pictures(folder: Path) -> list[Picture]:
     """The figures of a folder, as far as there is room for them."""
     pictures, room = [], FIGURES
-    names = {path.stem for path in (folder / "figures").glob("*.png")}
+    names = {path.stem for path in (folder / "figures").glob("[!.]*.png")}
     for name in sorted(names, key=lambda name: (not name.startswith("figure"), natural(name))):
         path = folder / "figures" / f"{name}.svg"
         if not path.exists() or path.stat().st_size > SVG:

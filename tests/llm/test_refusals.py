@@ -139,7 +139,17 @@ def test_an_error_of_status_200_that_may_pass_is_asked_again(form, serve, clock)
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("-5", 0.0), ("2", 2.0), ("nan", None), ("inf", None), ("soon", None), ("", None)]
+    ("header", "seconds"),
+    [
+        ("-5", None),
+        ("0", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("2", 2.0),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("", None),
+    ],
 )
 def test_a_wait_that_no_clock_has_is_not_waited_for(header, seconds):
     assert retry_after({"retry-after": header}) == seconds

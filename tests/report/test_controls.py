@@ -239,12 +239,16 @@ def test_kept_searches_stand_beside_those_run_here_and_the_arm_is_then_replayed(
     """Seed 8 was run here, 8 and 9 are kept: the one run here counts, and seeds that chose prompts never do."""
     import shutil
 
+    from seki_lib.files.jsonl import read_json, write_json
+
     kept, here = Home(tmp_path / "kept", "reference"), Home(tmp_path / "here", "smoke")
     spec = RunSpec("nas201", "cifar10", LLM, "smoke", 8).as_arm("symbols_lower")
     there = spec.folder(results).parent
     for seed in (2, 8, 9):
         folder = kept.search("nas201", "cifar10", LLM, spec.variant, seed)
         shutil.copytree(there / f"seed={max(seed, 8)}", folder)
+        config = read_json(folder / "config.json")
+        write_json(folder / "config.json", config | {"run": config["run"] | {"seed": seed}})
     judge = tabular("nas201", "cifar10")
     (only_kept,) = controls.read_arms(here, kept, LLM, judge).values()
     assert only_kept.values.keys() == {8, 9} and only_kept.kept == 2 and only_kept.provenance == "replayed"
