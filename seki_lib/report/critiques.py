@@ -28,6 +28,7 @@ from .unfolded import Round, Unfolded
 
 NAMED = "named change, above the average new one"
 SAFE = "a change that removes nothing, above the average new one"
+CONVOLUTION = "a change that adds a convolution, above the average new one"
 ANSWERS = {True: "yes", False: "no", None: "–"}
 NAMES_ONLY = "edit"  # the strategy by which a small model names a change and says nothing else
 
@@ -81,22 +82,21 @@ def quality(searches: Sequence[SearchResult], evaluator: Evaluator) -> pd.DataFr
 
     NAMED: the score after the named change minus the mean over all single changes of the same cell that lead to a new
     class, in points; zero by chance, since the search offers no other. SAFE: the same for an average one of them that
-    removes no operation: so much an LLM gains that only avoids the word for none. Means with 95 % bootstrap intervals
-    over searches, of four or more.
+    removes no operation, and CONVOLUTION for one that adds a convolution: so much two blind rules gain, which
+    look at no cell. Means with 95 % bootstrap intervals over searches, of four or more.
     """
     rows = []
     for llm, found in by_llm(searches).items():
         gains = [_gains(search, evaluator) for search in found]
         kept = [gain for gain in gains if len(gain)]
         if kept:
-            named, avoiding = (mean([float(np.nanmean(gain[:, column])) for gain in kept]) for column in (0, 1))
-            counts = sum(map(len, kept))
-            rows.append((llm, len(kept), counts, named.text(sign=True), avoiding.text(sign=True)))
-    return pd.DataFrame(rows, columns=["llm", "searches", "critiques", NAMED, SAFE]).set_index("llm")
+            means = (mean([float(np.nanmean(gain[:, column])) for gain in kept]) for column in range(3))
+            rows.append((llm, len(kept), sum(map(len, kept)), *(each.text(sign=True) for each in means)))
+    return pd.DataFrame(rows, columns=["llm", "searches", "critiques", NAMED, SAFE, CONVOLUTION]).set_index("llm")
 
 
 def _gains(search: SearchResult, evaluator: Evaluator) -> np.ndarray:
-    """(critiques, 2) of those that name one new cell: what NAMED and SAFE are the means of."""
+    """(critiques, 3) of those that name one new cell: what NAMED, SAFE and CONVOLUTION are the means of."""
     space, gains = get_space("nas201"), []
     notation, history = (
         space.notation(search.config["search"]["notation"]),
@@ -110,10 +110,16 @@ def _gains(search: SearchResult, evaluator: Evaluator) -> np.ndarray:
         new = [cell for cell in edits.values() if space.format(space.canonical(cell)) not in known]
         if wanted in new:
             scores = {cell: evaluator(cell).score for cell in new}
-            adding = [scores[cell] for cell in new if cell.edges.count("none") <= parent.edges.count("none")]
-            average = np.mean([*scores.values()])
-            gains.append((scores[wanted] - average, np.mean(adding) - average if adding else np.nan))
-    return np.array(gains).reshape(-1, 2)
+            safe = [scores[cell] for cell in new if cell.edges.count("none") <= parent.edges.count("none")]
+            more = [scores[cell] for cell in new if convolutions(cell) > convolutions(parent)]
+            rules = [np.mean(rule) if rule else np.nan for rule in (safe, more)]
+            gains.append(np.array([scores[wanted], *rules]) - np.mean([*scores.values()]))
+    return np.array(gains).reshape(-1, 3)
+
+
+def convolutions(cell: SixEdgeCell) -> int:
+    """How many edges hold one."""
+    return sum("conv" in operation for operation in cell.edges)
 
 
 def as_page(frame: pd.DataFrame) -> Any:

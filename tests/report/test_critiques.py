@@ -102,8 +102,8 @@ def test_the_words_of_the_kept_searches_can_be_shown():
 def test_a_named_change_is_compared_with_the_new_single_changes_of_the_same_cell(search, table):
     """Both critiques that name a change name the same one, of the same cell; the third names none."""
     judge, space = tabular("nas201", "cifar10"), get_space("nas201")
-    (gain, safe), other = module._gains(search, judge)
-    assert (gain, safe) == tuple(other)
+    (gain, safe, more), other = module._gains(search, judge)
+    assert (gain, safe, more) == tuple(other)
     parent = space.parse("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|")
     edits = space.edits(parent, "edges")
     own = space.canonical(parent)
@@ -112,6 +112,8 @@ def test_a_named_change_is_compared_with_the_new_single_changes_of_the_same_cell
     named = judge([*edits.values()][-2]).score
     assert gain == pytest.approx(named - sum(scores) / len(scores)) and 0 < len(scores) < 24
     kept = [judge(cell).score for cell in new if cell.edges.count("none") <= parent.edges.count("none")]
+    added = [judge(cell).score for cell in new if str(cell.edges).count("conv") > str(parent.edges).count("conv")]
+    assert more == pytest.approx(sum(added) / len(added) - sum(scores) / len(scores)) and len(added) < len(new)
     assert safe == pytest.approx(sum(kept) / len(kept) - sum(scores) / len(scores)) and len(kept) < len(new)
 
 
