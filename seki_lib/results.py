@@ -161,8 +161,8 @@ class Home:
         self, space: str, task: str = "", llm: str = "", variant: str = "default"
     ) -> list[SearchResult]:
         """The finished searches of a space, by seed. task, llm: any if empty."""
-        of_space = self.search(space, "task", "llm").parents[3]
-        found = of_space.glob(f"{task or '*'}/{folder_name(llm) if llm else '*'}/{variant}/seed=*/result.json")
+        place = f"{space or '*'}/{task or '*'}/{folder_name(llm) if llm else '*'}/{variant or '*'}"
+        found = (self.folder / "searches").glob(f"{place}/seed=*/result.json")
         folders = [path.parent for path in sorted(found) if is_of_seed(path.parent)]
         searches = [SearchResult(folder) for folder in folders if is_finished(folder)]
         return sorted(searches, key=lambda search: (search.folder.parent, search.seed))

@@ -30,7 +30,7 @@ from ..report import ablation_tables, benchmark_tables, by_surrogate
 from ..report.page import write_page
 from ..report.table7 import found_without_llm, table7
 from ..report.tables import Table, not_run
-from ..results import SELECTION_SEEDS, Home, RunSpec, SearchResult, by_llm, is_finished, is_of_seed
+from ..results import SELECTION_SEEDS, Home, RunSpec, SearchResult, by_llm, is_finished
 from ..search import Repository, SearchConfig, run
 from ..search import Search as Walk
 from ..search.repository import Record, read_history
@@ -123,12 +123,11 @@ def declared(kept: Path, edition: Edition) -> list[Path]:
     """The finished searches of a kept folder that Tables 3 to 7 need, of all LLMs and seeds; forks come last."""
     every = replace(edition, full_grid_seeds=edition.surrogate_seeds)  # a kept run may hold more settings than it asks
     needs = [need for need in needs_of(every, *TABLES) if isinstance(need, Search) and need.until is None]
-    places = [need.folder(edition) for need in needs]
-    found = [kept / place for place in places]
-    for place in places:  # space, task and variant are those of the need, LLM and seed are any
-        others = sorted(kept.glob(str(Path(*place.parts[:3], "*", place.parts[4], "seed=*"))))
-        own = filter(is_of_seed, others)
-        found += [folder for folder in own if SearchResult(folder).seed not in SELECTION_SEEDS]
+    specs, home = [need.spec(edition) for need in needs], Home(kept.parent, kept.name)
+    found = [kept / need.folder(edition) for need in needs]
+    for spec in specs:  # LLM and seed are any
+        others = home.finished_searches(spec.space, spec.task, variant=spec.variant)
+        found += [one.folder for one in others if one.seed not in SELECTION_SEEDS]
     finished = [folder for folder in dict.fromkeys(found) if is_finished(folder) and _is_of(folder, edition.name)]
     return sorted(finished, key=lambda folder: (folder / "fork.json").is_file())
 

@@ -42,10 +42,21 @@ def locked(folder: Path) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _taken(lock: IO[bytes], folder: Path) -> bool:
+@contextmanager
+def waited_for(path: Path) -> Iterator[None]:
+    """Hold a lock for a moment; others wait their turn. Raises RunError if there can be no lock."""
+    make_folder(path.parent)
+    with on_disk(path):
+        lock = path.open("ab")
+    with lock:
+        _taken(lock, path.parent, wait=True)
+        yield
+
+
+def _taken(lock: IO[bytes], folder: Path, wait: bool = False) -> bool:
     """Whether the lock is ours now; False if another process holds it. Raises RunError if there can be no lock."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except (BlockingIOError, PermissionError):  # EAGAIN, EWOULDBLOCK; EACCES on some systems
         return False
     except OSError as error:

@@ -7,7 +7,6 @@ was killed in between stays, since the provider may have charged for it; where n
 goes on.
 """
 
-import fcntl
 import json
 import os
 import uuid
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ..files.errors import LLMError, RunError
-from ..files.jsonl import make_folder, on_disk, read_json, write_json
+from ..files.jsonl import on_disk, read_json, write_json
+from ..files.lock import waited_for
 from .prices import FILE, OWN_VARIABLE, Price, as_of
 from .question import Message
 
@@ -121,14 +121,7 @@ class Budget:
         Raises LLMError if it is damaged or cannot be written: then nothing in it has changed.
         """
         try:
-            with on_disk(self.path), (make_folder(self.path.parent) / "spending.lock").open("a") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-                except OSError as error:
-                    raise RunError(
-                        f"{self.path.parent} lies on a file system that cannot lock files ({error.strerror}). Choose a "
-                        "folder on a local disk (--results)."
-                    ) from None
+            with on_disk(self.path), waited_for(self.path.with_name("spending.lock")):
                 ledger: dict[str, Any] = dict.fromkeys(KINDS, 0) | {"open": {}}
                 if self.path.exists():
                     ledger = _checked(read_json(self.path, DAMAGED), self.path)

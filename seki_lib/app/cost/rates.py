@@ -16,11 +16,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...files.checkout import OWN, RESULTS
+from ...files.checkout import OWN
 from ...files.errors import SettingError, look_up
 from ...files.run_folder import read_config, read_requests
 from ...llm import get_llm
-from ...results import Home
+from ...results import KEPT, Home
 from .work import Work
 
 CARDS = Path(__file__).with_name("cards.toml")
@@ -119,12 +119,7 @@ def asking(llm: str, space: str, home: Home) -> Asking:
     home: of the profile; the kit's reference searches are looked at too. Raises UnknownName or LLMError.
     """
     templates = get_llm(llm).templates
-    finished = [
-        search.folder
-        for at in (home, Home(RESULTS, "reference"))
-        for task in sorted((at.folder / "searches" / space).glob("*"))
-        for search in at.finished_searches(space, task.name, llm)
-    ]
+    finished = [search.folder for at in (home, KEPT) for search in at.finished_searches(space, llm=llm)]
     return _of_searches(finished, llm) if finished else _of_prompts(templates, space)
 
 
