@@ -186,7 +186,8 @@ def controls_table(arms: Mapping[str, Outcome], llm: str, profile: str, source: 
 NOTES = (
     "Brackets are 95 % bootstrap intervals over seeds, of four seeds or more, wider for few seeds (expanded "
     "percentiles, arXiv 1411.5279); differences are paired, since a seed has the same α0 in all arms. No row is marked "
-    "as the best: two rows differ only where the interval of their difference leaves zero out.",
+    "as the best: two rows differ only where the interval of their difference leaves zero out. Of twenty such intervals "
+    "about one does so by chance alone.",
     "`frequencies` draws by the LLM's replies in the arm iid, if that was run, else by those in SEKI, which follow the "
     "scores that it saw; its interval is over draws, not over searches of the LLM.",
     "`without …` takes the best cell among those that the LLM's first replies gave, α0 included.",
