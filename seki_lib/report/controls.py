@@ -41,6 +41,7 @@ COLUMNS = {
     "iqm": "interquartile mean",
     "minus_random": "minus random search's, same seeds",
     "minus_local": "minus local search's, same seeds",
+    "minus_seki": "minus SEKI's, same seeds",
     "improvement": "probability of ending above random search",
     "own": "without repaired, edited and fallen-back cells",
     "first": "rounds by first replies (%)",
@@ -154,7 +155,8 @@ def against(ours: Values, theirs: Values) -> Estimate | None:
 def controls_table(arms: Mapping[str, Outcome], llm: str, profile: str, source: str) -> Table:
     """One row an arm. Arms that were not run say what they take."""
     table = Table("controls", f"Arms at equal budget on NAS-Bench-201, {llm}, profile {profile}", COLUMNS)
-    random, local = arms["random_search"].values, arms["local_search"].values
+    random = arms["random_search"].values
+    others = {"minus_random": "random_search", "minus_local": "local_search", "minus_seki": "seki"}
     for name, arm in ARMS.items():
         label = f"{name}: {arm.says}"
         if name not in arms:
@@ -164,11 +166,8 @@ def controls_table(arms: Mapping[str, Outcome], llm: str, profile: str, source: 
         found = arms[name]
         values = list(found.values.values())
         texts = {"test": mean(values).text(), "iqm": interquartile_mean(values).text()}
-        for column, other, itself in (
-            ("minus_random", random, "random_search"),
-            ("minus_local", local, "local_search"),
-        ):
-            difference = None if name == itself else against(found.values, other)
+        for column, other in others.items():
+            difference = None if name == other or other not in arms else against(found.values, arms[other].values)
             texts[column] = "–" if difference is None else f"{difference.text(sign=True)} (n = {difference.n})"
         if name != "random_search":
             texts["improvement"] = probability_of_improvement(values, list(random.values())).text()
@@ -186,8 +185,8 @@ def controls_table(arms: Mapping[str, Outcome], llm: str, profile: str, source: 
 NOTES = (
     "Brackets are 95 % bootstrap intervals over seeds, of four seeds or more, wider for few seeds (expanded "
     "percentiles, arXiv 1411.5279); differences are paired, since a seed has the same α0 in all arms. No row is marked "
-    "as the best: two rows differ only where the interval of their difference leaves zero out. Of twenty such intervals "
-    "about one does so by chance alone.",
+    "as the best: two rows differ only where the interval of their difference leaves zero out. Of twenty such "
+    "intervals about one does so by chance alone.",
     "`frequencies` draws by the LLM's replies in the arm iid, if that was run, else by those in SEKI, which follow the "
     "scores that it saw; its interval is over draws, not over searches of the LLM.",
     "`without …` takes the best cell among those that the LLM's first replies gave, α0 included.",
