@@ -49,7 +49,7 @@ def rank_by_task(ours: Method, baselines: Sequence[Method], paper: Mapping[str, 
         "dots: means over n seeds; coloured bars: the middle 80 % of the seeds"
     )
     axes.grid(axis="x")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     return figure
 
 
