@@ -8,7 +8,7 @@ from kept import rounds_and_calls
 from seki_lib import results as kept
 from seki_lib import runs
 from seki_lib.files.errors import RunError
-from seki_lib.files.jsonl import read_lines, write_json
+from seki_lib.files.jsonl import read_json, read_lines, write_json
 from seki_lib.llm.gguf import GGUFS
 from seki_lib.profiles import Profile
 from seki_lib.prompts import VARIABLES, Prompts
@@ -187,7 +187,9 @@ def test_kept_searches_of_an_llm_that_has_not_searched_here_are_shown_as_replaye
     monkeypatch.setattr(kept, "KEPT", Home(results, "smoke"))
     for seed in (0, 1):  # of which prompts were chosen
         folder = Home(results, "smoke").search("nas201", "cifar10", "fake:llm", seed=seed)
-        folder.rename(folder.with_name(f"seed={seed + 8}"))
+        moved = folder.rename(folder.with_name(f"seed={seed + 8}"))
+        config = read_json(moved / "config.json")
+        write_json(moved / "config.json", config | {"run": config["run"] | {"seed": seed + 8}})
     here = tmp_path / "here"
     cells = row(table7(here, "smoke"), "SEKI, ours, fake:llm")
     assert cells["NAS-Bench-201: CIFAR-10 test"].provenance == "replayed"
