@@ -49,7 +49,8 @@ def waited_for(path: Path) -> Iterator[None]:
     with on_disk(path):
         lock = path.open("ab")
     with lock:
-        _taken(lock, path.parent, wait=True)
+        if not _taken(lock, path.parent, wait=True):
+            raise RunError(f"{path} cannot be locked. Next: look at who owns it, and choose a folder on a local disk.")
         yield
 
 

@@ -4,10 +4,10 @@ A cell in doubt is no answer: the LLM is asked again, since which cell it means 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise, takewhile
 
-from .form import Form, Named
+from .form import Form, Named, spelled
 
 _STRUCK_OUT = re.compile(r"~~(?:[^~\n]|~(?!~)){1,300}~~|<(del|s|strike)>[^<>\n]{1,300}</\1>", re.IGNORECASE)
 BECAME = r"(?:->|>|\bto\b|\bbecomes\b|\b(?:is )?now\b|\b(?:is )?replaced (?:by|with)\b|\b(?:is )?changed to\b)"
@@ -41,7 +41,7 @@ def aside(text: str, at: int) -> bool:
 
 
 def doubt(
-    text: str, end: int, beside: Sequence[Named], named: Iterable[Named], words: Mapping[str, str], other: int | None
+    text: str, end: int, beside: Sequence[Named], named: Iterable[Named], words: Iterable[str], other: int | None
 ) -> str:
     """Why the cell that ends there is not clearly the answer; empty if it is.
 
@@ -54,8 +54,7 @@ def doubt(
             "the reply's table has two operations for an edge, and does not call the last one new: write the new cell "
             "alone"
         )
-    spelled = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    again = re.compile(rf"[^\w\n]{{0,3}}{BECAME}[^\w\n]{{0,3}}(?:{spelled})(?!\w)", re.IGNORECASE)
+    again = re.compile(rf"[^\w\n]{{0,3}}{BECAME}[^\w\n]{{0,3}}(?:{spelled(words)})(?!\w)", re.IGNORECASE)
     if any(again.match(text, one.end) for one in beside if one.target is not None):
         return "the reply names two operations for an edge: write the new cell alone"
     if correction := _CORRECTS.search(text, end):
@@ -69,10 +68,10 @@ def doubt(
     return ""
 
 
-def _two_columns(text: str, row: str, words: Mapping[str, str]) -> bool:
+def _two_columns(text: str, row: str, words: Iterable[str]) -> bool:
     """Whether a table's last row, of one edge, has two operations, and a head that does not call the last one new."""
     cells = _columns(row)
-    operations = [i for i, cell in enumerate(cells) if re.sub(r"[\s_\\-]", "", cell.lower()) in words]
+    operations = [i for i, cell in enumerate(cells) if re.fullmatch(spelled(words), cell, re.IGNORECASE)]
     if len(operations) < 2 or len(_EDGE.findall(row)) != 1:
         return False
     table = [*takewhile(lambda line: "|" in line, reversed(text.split("\n")))]

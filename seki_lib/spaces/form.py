@@ -1,6 +1,7 @@
 """What a space's architectures look like in a reply, and what is found of them there."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +12,11 @@ def clip(text: object) -> str:
     """A text short enough for an error message."""
     shown = repr(text)
     return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def spelled(words: Iterable[str]) -> str:
+    """A pattern of these words, longest first; a blank, a hyphen or nothing may stand for an underscore."""
+    return "|".join(re.escape(word).replace("_", r"\\?[_ -]?") for word in sorted(words, key=len, reverse=True))
 
 
 class Named(NamedTuple):

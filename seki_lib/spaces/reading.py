@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ..files.errors import InvalidArchitecture
 from .doubts import BECAME, aside, doubt, in_prose, without_struck_out
-from .form import BESIDE, Form, Named, Run, clip
+from .form import BESIDE, Form, Named, Run, clip, spelled
 from .places import placed
 from .thoughts import split_thoughts
 
@@ -55,9 +55,8 @@ _NO_HEADING = r" (?:choice|cost|parameters|computation|memory|overfitting|the|it
 @lru_cache(maxsize=64)
 def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.Pattern[str]:
     """What matters in a reply. bare: an operation may stand alone, without edge and node. No words: any word is one."""
-    spelled = "|".join(re.escape(word).replace("_", r"\\?[_ -]?") for word in sorted(words, key=len, reverse=True))
     word = (
-        rf"(?<![a-z0-9_])(?:{spelled})(?![a-z_])"
+        rf"(?<![a-z0-9_])(?:{spelled(words)})(?![a-z_])"
         if words
         else rf"(?<![a-z0-9_])(?!(?:{_KEYWORDS}|normal|reduce)\b)[a-z][a-z_]{{0,40}}(?:[0-9]x[0-9])?[a-z_]{{0,40}}"
     )
@@ -286,7 +285,7 @@ def last(
     end, architecture, other = _newest(attempts, is_known)
     if not is_known(architecture):
         said = [event for _, _, event in events if isinstance(event, Named)]
-        if why := doubt(text, end, beside, said, operation, other):
+        if why := doubt(text, end, beside, said, operation_of, other):
             raise InvalidArchitecture(f"{space}: {why}")
     return architecture
 

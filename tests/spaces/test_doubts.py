@@ -133,7 +133,8 @@ def test_a_reason_beside_an_operation_is_none_and_an_old_one_gives_way(name, lin
 @pytest.mark.parametrize("line", [
     "| edge | choice | alternative |\n|---|---|---|\n| {a}->{b} | {op} | {old} |",
     "| edge | operation | replaces |\n|---|---|---|\n| {a}->{b} | {op} | {old} |",
-    "{a}->{b}: {op} -> none of the others fits",
+    "{a}->{b}: {op} -> none of the others fits", "{a}->{b}: {op} -> nor_conv_3x3 gives more",
+    "{a}->{b}: {op} -> Nor-Conv 3x3 gives more",
 ])  # fmt: skip
 def test_two_operations_of_an_edge_of_which_none_is_called_new_are_asked_for_again(name, line):
     old, new = cells(name, 2)

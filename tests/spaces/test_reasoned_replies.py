@@ -117,3 +117,15 @@ def test_edges_stand_beside_their_words_where_words_alone_would_leave_them_out(n
     shown = space.show(arch, "edges")
     assert re.search("[0-9]", shown) and space.read(shown, "edges") == arch
     assert space.notation("edges").permuted(Random(0)).labelled
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["First {a}. Second {b}.", "{a} plus {b}", "Both {a} as well as {b}", "{a} (keeps detail), and {b} (pools)."],
+)
+def test_two_wanted_changes_are_both_made(reply):
+    space = get_space("nas201")
+    cell = space.random(Random(5))
+    a, b = (list(space.edits(cell, "words"))[i] for i in (0, 14))
+    wanted = space.edits(space.edits(cell, "words")[a], "words")[b]
+    assert space.changed(cell, reply.format(a=a, b=b), "words") == wanted
