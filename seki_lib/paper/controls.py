@@ -10,7 +10,7 @@ from .needs import Edition, Memory, Need, Report, Search
 
 MAIN = {  # profile -> the arms that are run without being asked for, and for how many seeds
     "smoke": (("scores_shuffled", "symbols"), 1),
-    "laptop": (("scores_shuffled", "self_evolution_only", "iid"), 2),
+    "laptop": (("scores_shuffled", "self_evolution_only"), 2),
 }
 ASKING = tuple(name for name, arm in ARMS.items() if arm.asks)
 

@@ -1,6 +1,6 @@
 """How far can a judge be trusted? The scores of every judge that the kit has, beside the known accuracy of the cells.
 
-rows = judge_cells("nas201", [("zero_cost:params", evaluator)], 500, folder)
+rows = judge_cells("nas201", [Judge("zero_cost:params", evaluator)], 500, folder)
 print(rows[0].overall)
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,18 @@ TRUTH = {  # task and column of a benchmark's table
     "nas201": ("cifar10", "cifar10_test"),
     "trans101": ("class_object", "class_object_test_top1"),
 }
+
+
+class Judge(NamedTuple):
+    """What gives cells a score: an evaluator, by its score or a metric. Judges of one evaluator share its work."""
+
+    name: str
+    evaluator: Any
+    metric: str = ""  # of its evaluations; empty: the score
+
+    def value(self, line: Mapping[str, Any]) -> float:
+        """What it says of a cell, by a line that `evaluations` keeps."""
+        return float(line["metrics"][self.metric] if self.metric else line["f"])
 
 
 @dataclass(frozen=True)
@@ -95,45 +107,45 @@ def known_accuracies(space: str, count: int) -> tuple[list[Any], np.ndarray, str
 
 
 def judge_cells(
-    space: str, judges: Sequence[tuple[str, Any]], count: int, folder: Path, say: Callable[[str], None] = print
+    space: str, judges: Sequence[Judge], count: int, folder: Path, say: Callable[[str], None] = print
 ) -> list[Judged | Lacking]:
     """Ask each judge about up to so many cells of known accuracy.
 
-    judges: what each is called, and the evaluator; folder: where the scores are kept, so that a cell is scored once.
+    folder: where evaluations are kept, so that a cell is scored once.
     """
     try:
         cells, truth, says = known_accuracies(space, count)
     except AssetError as error:
-        return [Lacking(judge, space, str(error)) for judge, _ in judges]
+        return [Lacking(judge.name, space, str(error)) for judge in judges]
     rows: list[Judged | Lacking] = []
-    for judge, evaluator in judges:
+    for judge in judges:
         try:
-            values, seconds = scores(evaluator, cells, folder / f"{space}.jsonl")
+            lines = evaluations(judge.evaluator, cells, folder / f"{space}.jsonl")
         except AssetError as error:
-            rows.append(Lacking(judge, space, str(error)))
-            say(f"{space}, {judge}: not run. {error}")
+            rows.append(Lacking(judge.name, space, str(error)))
+            say(f"{space}, {judge.name}: not run. {error}")
             continue
-        trained = evaluator.trained if isinstance(evaluator, SupernetEvaluator) else None
-        found = Judged(judge, space, says, values, truth, float(np.median(seconds)), trained)
+        trained = judge.evaluator.trained if isinstance(judge.evaluator, SupernetEvaluator) else None
+        values, seconds = np.array(list(map(judge.value, lines))), float(np.median([line["seconds"] for line in lines]))
+        found = Judged(judge.name, space, says, values, truth, seconds, trained)
         say(f"{space}, {found.label}: τ {found.overall} on {len(cells)} cells")
         rows.append(found)
     return rows
 
 
-def scores(evaluator: Any, cells: Sequence[Any], path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(cells,) scores, and (cells,) the seconds that they took. Each is kept as a line of `path` and asked for once.
+def evaluations(evaluator: Any, cells: Sequence[Any], path: Path) -> list[dict[str, Any]]:
+    """The evaluation of each cell: `f`, `metrics` and `seconds`. Each is kept as a line of `path` and asked for once.
 
     A line counts for the evaluator's source and code that made it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     code = fingerprint(f"spaces.{evaluator.space.name}", type(evaluator).__module__.partition(".")[2])
     asked = {"source": evaluator.source.name, "code": code}
-    known = {line["cell"]: line for line in read_lines(path) if line.items() >= asked.items()}
+    known = {line["cell"]: line for line in read_lines(path) if line.items() >= asked.items() and "metrics" in line}
     for cell in cells:
         text = evaluator.space.format(cell)
         if text not in known:
             found = evaluator(cell)
-            known[text] = asked | {"cell": text, "f": found.score, "seconds": found.seconds}
+            known[text] = asked | {"cell": text, "f": found.score, "metrics": found.metrics, "seconds": found.seconds}
             append_line(path, known[text])
-    lines = [known[evaluator.space.format(cell)] for cell in cells]
-    return np.array([line["f"] for line in lines]), np.array([line["seconds"] for line in lines])
+    return [known[evaluator.space.format(cell)] for cell in cells]

@@ -8,10 +8,14 @@ from seki_lib.evaluators.agreement import agreement, in_best_fifth
 from seki_lib.evaluators.base import Evaluation
 from seki_lib.evaluators.zero_cost import ZeroCost
 from seki_lib.files.errors import AssetError
-from seki_lib.report.trust import Judged, Lacking, judge_cells, known_accuracies, sample, scores
+from seki_lib.report.trust import Judge, Judged, Lacking, evaluations, judge_cells, known_accuracies, sample
 from seki_lib.report.trust_table import trust_figure, trust_table, verdict
 
 TRUTH = np.arange(40.0)
+
+
+def scores(judge, cells, path):
+    return [line["f"] for line in evaluations(judge, cells, path)]
 
 
 def judged(judge, values, seed=None, space="darts"):
@@ -60,12 +64,27 @@ def test_equal_scores_have_no_tau():
 def test_a_cell_is_scored_once_and_again_by_another_judge_or_other_code(tmp_path, monkeypatch):
     judge, cells, path = Counting(), sample("nas201", 5), tmp_path / "kept" / "s.jsonl"
     assert len({judge.space.canonical(cell) for cell in cells}) == 5 and cells == sample("nas201", 5)
-    assert scores(judge, cells[:3], path)[0].tolist() == [1.0, 2.0, 3.0]
-    both, seconds = scores(judge, cells, path)
-    assert both.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0] and set(seconds) == {0.5}
-    assert scores(Counting("naswot"), cells, path)[0].tolist() == both.tolist() and judge.asked == 5
+    assert scores(judge, cells[:3], path) == [1.0, 2.0, 3.0]
+    assert scores(judge, cells, path) == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert scores(Counting("naswot"), cells, path) == [1.0, 2.0, 3.0, 4.0, 5.0] and judge.asked == 5
+    assert {line["seconds"] for line in evaluations(judge, cells, path)} == {0.5}
     monkeypatch.setattr("seki_lib.report.trust.fingerprint", lambda *modules: "other code")
-    assert scores(judge, cells, path)[0].tolist() == [6.0, 7.0, 8.0, 9.0, 10.0]
+    assert scores(judge, cells, path) == [6.0, 7.0, 8.0, 9.0, 10.0]
+
+
+def test_judges_of_one_evaluator_share_its_work(tmp_path, monkeypatch):
+    class TwoValues(Counting):
+        __module__ = ZeroCost.__module__
+
+        def __call__(self, arch):
+            return super().__call__(arch)._replace(metrics={"backwards": -float(self.asked)})
+
+    known = sample("nas201", 12), np.arange(12.0), "a table"
+    monkeypatch.setattr("seki_lib.report.trust.known_accuracies", lambda *a: known)
+    evaluator = TwoValues()
+    judges = [Judge("score", evaluator), Judge("metric", evaluator, "backwards")]
+    up, down = judge_cells("nas201", judges, 12, tmp_path, say=lambda line: None)
+    assert evaluator.asked == 12 and up.scores.tolist() == (-down.scores).tolist() == [*range(1, 13)]
 
 
 def test_the_known_cells_of_darts_are_bounded_by_what_was_trained():
@@ -83,7 +102,8 @@ def test_a_judge_whose_files_are_out_of_reach_is_a_row_that_was_not_run(tmp_path
     monkeypatch.setattr(
         "seki_lib.report.trust.known_accuracies", lambda *a: (sample("nas201", 12), np.arange(12.0), "a table")
     )
-    rows = judge_cells("nas201", [("a", Without()), ("b", Counting("naswot"))], 12, tmp_path, say=lambda line: None)
+    judges = [Judge("a", Without()), Judge("b", Counting("naswot"))]
+    rows = judge_cells("nas201", judges, 12, tmp_path, say=lambda line: None)
     assert isinstance(rows[0], Lacking) and rows[1].overall.tau == pytest.approx(1.0) and rows[1].seconds == 0.5
     table = trust_table(rows, "laptop")
     assert table.rows[0][2][3].text == "not run" and "fetch them" in table.rows[0][2][3].detail
@@ -94,7 +114,7 @@ def test_a_judge_whose_files_are_out_of_reach_is_a_row_that_was_not_run(tmp_path
         raise AssetError("no table")
 
     monkeypatch.setattr("seki_lib.report.trust.known_accuracies", no_table)
-    assert judge_cells("trans101", [("a", None)], 12, tmp_path) == [Lacking("a", "trans101", "no table")]
+    assert judge_cells("trans101", [Judge("a", None)], 12, tmp_path) == [Lacking("a", "trans101", "no table")]
 
 
 def test_the_sentences_are_computed_from_the_numbers():
