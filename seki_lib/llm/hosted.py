@@ -15,6 +15,7 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any
+from urllib.parse import parse_qsl
 
 from ..files.assets import without_credentials
 from ..files.errors import LLMError
@@ -61,7 +62,7 @@ class HostedLLM(LLM):
         self.name, self._model = f"{self.sdk}:{model}", model
         self.time_limit, self.clock = time_limit, clock
         self._refused: set[str] = set()  # what the server does not take, of `optional`
-        self._empty = self._pages = 0  # empty replies, and web pages in place of one, in a row
+        self._empty = self._others = 0  # empty replies, and bodies of another kind than a reply, in a row
         self._sdk: Any = None
         self._client: Any = None
 
@@ -89,7 +90,9 @@ class HostedLLM(LLM):
         self._sdk = import_module(self.sdk)
         LogFilter.install()
         make = getattr(self._sdk, self.client)
-        self._client = make(http_client=self._http_client(), base_url=url, max_retries=0, **{parameter: key})
+        url, _, query = url.partition("?")  # the SDKs add paths to a base URL, and would lose what stands behind it
+        options = {"base_url": url, "default_query": dict(parse_qsl(query, keep_blank_values=True)), parameter: key}
+        self._client = make(http_client=self._http_client(), max_retries=0, **options)
 
     def answer(self, question: Question) -> Completion:
         """What one request brought. Raises NoReply where that is nothing."""
@@ -120,18 +123,21 @@ class HostedLLM(LLM):
         """The reply in a response of status 2xx; allowed: most tokens that it may take. Raises NoReply."""
         identity, kind = _identity(response), response.headers.get("content-type", "")
         if not isinstance(body, dict):
-            trouble = f"the reply is damaged JSON of {len(response.content)} bytes"
+            damaged = "damaged JSON" if body is None else f"JSON, but {type(body).__name__} and no object,"
+            trouble = f"the reply is {damaged} of {len(response.content)} bytes"
             if "json" not in kind:
                 what = f"not JSON but {kind or 'of no stated type'}: {response.text[:80]!r}"
                 trouble = f"the reply of {_address(response.request)} is {what}"
-            self._pages = self._pages % EMPTY_REPLIES + 1 if "html" in kind else 0  # of a login, or of a web site
-            stop = f"{self.name}: {trouble}. {self._look_at_url()}" if self._pages == EMPTY_REPLIES else ""
+            whole = body is not None or "html" in kind or "event-stream" in kind  # of a login page, a stream, a list
+            self._others = self._others % EMPTY_REPLIES + 1 if whole else 0
+            advice = "Turn streaming off at the server." if "event-stream" in kind else self._look_at_url()
+            stop = f"{self.name}: {trouble}. {advice}" if self._others == EMPTY_REPLIES else ""
             raise NoReply(redact(trouble), response.status_code, identity, billed=True, stop=redact(stop))
         reply = replace(read_reply(body), request_id=identity)
         if not reply.text and reply.usage.get("completion_tokens", 0) >= allowed:
             reply = replace(reply, finish="length")  # some servers call that `stop`
         if reply.text or reply.finish in ("length", "content_filter", "refusal"):
-            self._empty = self._pages = 0
+            self._empty = self._others = 0
             return reply
         self._empty = self._empty % EMPTY_REPLIES + 1
         thought = " (it only thought)" if reply.thoughts else ""
@@ -147,7 +153,7 @@ class HostedLLM(LLM):
 
         cause = error.__cause__ or error
         never_sent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
-        wrong = isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol)
+        wrong = isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol | httpx2.TooManyRedirects)
         wrong = wrong or any(word in str(cause) for word in ("WRONG_VERSION_NUMBER", "CERTIFICATE_VERIFY_FAILED"))
         what = redact(f"{type(cause).__name__}: {cause}".removesuffix(": "))[:CLIP]
         cannot = f"{self.name}: the request cannot be sent to {_address(error.request)}: {what.rstrip('.')}"
@@ -188,9 +194,11 @@ class HostedLLM(LLM):
     def _meaning(self, status: int, words: str, url: str) -> str:
         """What a refusal means and what to do."""
         said = f"HTTP {status}: {words}"
-        if status in (401, 403):
-            key = next((name for name in self.keys if os.environ.get(name)), next(iter(self.keys)))
+        key = next((name for name in self.keys if os.environ.get(name)), next(iter(self.keys)))
+        if status == 401:
             return f"the key in {key} was refused: {said}"
+        if status == 403:
+            return f"{url} forbids this, perhaps to the key in {key}, or to this place or model: {said}"
         if status in (404, 405) and "model" in words.lower():
             return f"there is no model {self._model!r} at {url} (or not for this key): {said}"
         if status in (404, 405) or status < 300:

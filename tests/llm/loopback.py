@@ -35,7 +35,7 @@ class Loopback:
 
     def __init__(self, protocol, reply=random_reply):
         self.protocol, self.reply = protocol, reply
-        self.faults, self.requests = [], []
+        self.faults, self.requests, self.paths = [], [], []
         self.released = threading.Event()  # lets go of requests that were kept waiting
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -59,6 +59,7 @@ class Loopback:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 with outer._lock:
                     outer.requests.append((dict(self.headers), body))
+                    outer.paths.append(self.path)
                     fault = outer.faults.pop(0) if outer.faults else None
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     fault(outer, self, body) if fault else outer.answer(self, body)

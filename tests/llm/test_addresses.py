@@ -17,6 +17,13 @@ def test_blanks_and_quotes_around_a_key_and_an_address_are_taken_off(protocol, a
     assert headers.get("x-api-key", headers.get("authorization", "").removeprefix("Bearer ")) == KEY
 
 
+@pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+def test_what_a_gateway_wants_behind_the_path_is_sent_with_every_request(protocol, serve):
+    server, llm = serve(protocol, lambda asked, count: (200, good(protocol)), address="{}?api-version=2&team=")
+    assert ask(llm).text == "the answer"
+    assert server.paths[0].endswith(("/chat/completions?api-version=2&team=", "/v1/messages?api-version=2&team="))
+
+
 ADDRESSES = ["127.0.0.1:8000/v1", "localhost/v1", "http//host/v1", "http://a b/v1", "http://[::1/v1", "ftp://host/v1",
              "http://host:port/v1", "http://host/v1/chat/completions", "http://host/v1/chat/completions/", "http://",
              "http://host/v1/messages", "http://h“ost/v1"]  # fmt: skip

@@ -123,6 +123,32 @@ def test_an_invalid_key_is_not_tried_again_and_its_variable_is_named(server, clo
     assert len(server.requests) == 1 and clock.waits == []
 
 
+OTHERS = {  # a body of status 200 that is whole and no reply, whatever is asked: (body, content type, words)
+    "a login page": (b"<html>Please log in</html>", "text/html", "not JSON but text/html.*a base URL looks like"),
+    "a stream": (b'data: {"choices": []}\n\ndata: [DONE]\n\n', "text/event-stream", "Turn streaming off at the server"),
+    "a list": (b'[{"generated_text": "hi"}]', "application/json", "JSON, but list and no object.*a base URL looks like"),
+}
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_an_answer_of_another_kind_is_not_asked_for_for_ever(form, server, clock):
+    body, kind, words = OTHERS[form]
+    server.faults = [lambda server, handler, asked: server.send(handler, 200, body, kind=kind)] * 20
+    with pytest.raises(LLMError, match=words):
+        get_llm(server.name, clock=clock).complete(QUESTION)
+    assert len(server.requests) == 3
+
+
+def test_redirects_in_a_circle_name_the_address_at_once(server, clock):
+    def around(server, handler, body):
+        server.send(handler, 307, {}, location=handler.path)
+
+    server.faults = [around] * 100
+    with pytest.raises(LLMError, match="cannot be sent to .*TooManyRedirects.*a base URL looks like"):
+        get_llm(server.name, clock=clock).complete(QUESTION)
+    assert clock.waits == []
+
+
 @pytest.mark.parametrize("name", ["anthropic:claude-haiku-4-5", "openai:gpt-4o-mini"])
 def test_a_missing_key_is_named_before_anything_is_sent(name, monkeypatch):
     for variable in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL"):

@@ -111,7 +111,8 @@ FATAL = {  # form: (protocol, status, body, what the sentence holds)
     "JSON 5,000 deep": ("openai", 400, b'{"error":' * 5000 + b"1" + b"}" * 5000, "HTTP 400"),
     "a lone surrogate": ("openai", 400, json.dumps({"error": {"message": "a\ud800b"}}).encode(), r"HTTP 400: a\?b"),
     "a long prompt": ("openai", 400, {"error": {"message": "maximum context length is 9 tokens"}}, "maximum context"),
-    "a key": ("openai", 403, {"error": "no"}, "the key in OPENAI_API_KEY was refused"),
+    "a key": ("openai", 401, {"error": "no"}, "the key in OPENAI_API_KEY was refused"),
+    "a country": ("openai", 403, {"error": "Country not supported"}, "forbids this, perhaps to the key.*Country not"),
     "not implemented": ("openai", 501, {"error": "chat is not implemented"}, "chat is not implemented"),
 }  # fmt: skip
 
