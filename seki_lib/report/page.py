@@ -19,6 +19,7 @@ from ..files.errors import RunError
 from ..files.jsonl import on_disk, read_json, write_text
 from ..training.machine import trained_on
 from .tables import LEGEND, LETTERS, Table
+from .templates import fill
 from .unfolded import Unfolded, natural, searches
 from .verdicts import beside_paper, machines, provenances, verdict
 
@@ -47,8 +48,8 @@ CAPTIONS = {  # the beginning of a figure's name -> what it shows
     "supernet_path": "One cell inside the supernet: the edges that run, among all that do not",
     "table1_compared": "Table 1: errors of the cells that we trained, on the same images",
     "table2_compared": "Table 2: errors of the cells that we trained, on the same images",
-    "table5_differences": "Table 5: every λ against the paper's best setting",
-    "table6_differences": "Table 6: every k and ξ against the paper's best setting",
+    "table5_differences": "Table 5: every λ against the setting of the other tables",
+    "table6_differences": "Table 6: every k and ξ against the setting of the other tables",
     "trans101_best_cells": "TransNAS-Bench-101: the best cell of each task, drawn",
     "trans101_ranks": "TransNAS-Bench-101: rank of the final cells by task",
     "trans101_transfer": "TransNAS-Bench-101: the rank that the best cell of one task has in the others",
@@ -73,18 +74,13 @@ def write_page(folder: Path) -> Path:
 
 def page(folder: Path) -> str:
     """The page of a profile's folder. Raises RunError if it holds no table."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     tables = [Table.read(path) for path in sorted((folder / "tables").glob("[!.]*.csv"), key=_paper_first)]
     if not tables:
         raise RunError(f"{folder} holds no table yet. Next: make reproduce, or: seki page results/reference")
-    pages = Environment(
-        loader=PackageLoader("seki_lib.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
     found, pictures = searches(folder), _pictures(folder)
-    script = pages.get_template("page.js.j2").render()
+    script = fill("page.js.j2")
     values = {
         "name": f"{folder.resolve().parent.name}/{folder.resolve().name}",
         "tables": tables,
@@ -104,19 +100,18 @@ def page(folder: Path) -> str:
         "script": Markup(script),  # noqa: S704 - the kit's own file
         "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
     }
-    whole = pages.get_template("page.html.j2")
-    room = LIMIT - len(whole.render(values | {"searches": []}).encode())
-    return whole.render(values | {"searches": _unfold(pages, found, room)})
+    room = LIMIT - len(fill("page.html.j2", **values, searches=[]).encode())
+    return fill("page.html.j2", **values, searches=_unfold(found, room))
 
 
-def _unfold(pages: Any, found: Sequence[Unfolded], room: int) -> list[Any]:
+def _unfold(found: Sequence[Unfolded], room: int) -> list[Any]:
     """The searches as HTML. room: bytes for all of them; those that no longer fit are shown without their rounds."""
     from markupsafe import Markup
 
-    template, anchors = pages.get_template("page_search.html.j2"), {search.place: search.anchor for search in found}
+    anchors = {search.place: search.anchor for search in found}
 
     def shown(search: Unfolded, rounds: Any) -> str:
-        return str(template.render(search=search, rounds=rounds, origin=anchors.get(search.origin)))
+        return fill("page_search.html.j2", search=search, rounds=rounds, origin=anchors.get(search.origin))
 
     without = {search.place: shown(search, None) for search in found}
     room -= sum(len(text.encode()) for text in without.values()) + 10_000

@@ -193,7 +193,7 @@ def data_flow(evaluator: type = Tabular) -> Figure:
 
 
 def ablation(panels: Panels) -> Figure:
-    """Table 5: each λ minus the paper's best λ. A row a λ shows the mean, its interval, and a point a seed."""
+    """Table 5: each λ minus the one of the other tables. A row a λ shows the mean, its interval, and a point a seed."""
     rows = max(len(values) for _, values in panels.values())
     figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 1.5 + 0.4 * rows), squeeze=False)
     for axes, (title, (best, values)) in zip(grid[0], panels.items(), strict=True):
@@ -210,7 +210,7 @@ def ablation(panels: Panels) -> Figure:
 
 
 def heat_map(panels: Panels) -> Figure:
-    """Table 6: a map of k and the share ξ/k that is shown: mean difference to the paper's best setting, interval."""
+    """Table 6: a map of k and the share ξ/k that is shown: mean difference to the setting of other tables."""
     figure, grid = plt.subplots(1, len(panels), figsize=(6 * len(panels), 4.2), squeeze=False)
     for axes, (title, (best, values)) in zip(grid[0], panels.items(), strict=True):
         known = [(s, f"ξ = {s.xi}\n{interval_text(d, sign=True)}", d.mean()) for s, d in values.items() if len(d)]

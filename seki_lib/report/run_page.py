@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -24,6 +23,7 @@ from ..spaces.six_edges import EDGES, SixEdgeCell
 from .cells import draw_cell
 from .plots import draw_cell as draw_six_edges
 from .tables import describe_cost
+from .templates import fill
 from .unfolded import Unfolded
 
 DPI = 70  # of the drawn cells: a page of a whole search takes about a megabyte
@@ -39,7 +39,7 @@ def run_page(folder: Path, *, drawn: bool = True) -> str:
     search = Unfolded(folder, folder)
     space, rounds = get_space(search.config["run"]["space"]), list(search.rounds())
     pictures = {r.number: _pictures(space, r.cell, r.parent) if drawn else [] for r in rounds}
-    return _page(
+    return fill(
         "run_page.html.j2", search=search, rounds=rounds, pictures=pictures,
         best=max(rounds, key=lambda found: found.score, default=None),
         took=describe_cost(totals(folder / "transcript.jsonl")),
@@ -77,13 +77,7 @@ class BeforeAfter:
             (b, a, *(_pictures(space, record.architecture) for record in (b, a)))
             for b, a in zip(self.before, self.after, strict=True)
         ]
-        return _page("before_after.html.j2", rows=rows, caution=self.caution)
-
-
-def _page(template: str, **values: Any) -> str:
-    """A template of this folder, filled in; whatever is filled in is escaped."""
-    pages = Environment(loader=PackageLoader("seki_lib.report", "."), autoescape=True, trim_blocks=True)
-    return pages.get_template(template).render(**values)
+        return fill("before_after.html.j2", rows=rows, caution=self.caution)
 
 
 def _pictures(space: SearchSpace[Any], text: str, before: str = "") -> list[str]:

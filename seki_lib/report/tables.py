@@ -16,6 +16,7 @@ from ..files.checkout import OWN
 from ..files.errors import RunError
 from ..files.jsonl import on_disk, read_text
 from ..results import SearchResult
+from .templates import fill
 
 LETTERS = {"paper": "P", "measured": "M", "replayed": "R", "not run": "–"}
 REMARK = "remark"  # the provenance of words that are no result
@@ -164,10 +165,7 @@ class Table:
 
     def html(self) -> str:
         """The table as a page of its own."""
-        from jinja2 import Environment, PackageLoader
-
-        pages = Environment(loader=PackageLoader("seki_lib.report", "."), autoescape=True, keep_trailing_newline=True)
-        return pages.get_template("table.html.j2").render(table=self)
+        return fill("table.html.j2", table=self)
 
 
 def minus_paper(ours: Mapping[str, Cell], printed: Mapping[str, str]) -> dict[str, Cell]:

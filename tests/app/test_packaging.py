@@ -1,8 +1,11 @@
 """What a wheel holds is what the library reads: nothing that lies in the checkout is missed after `pip install`."""
 
+import ast
 import re
 import shlex
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,27 @@ def pins(name):
 
 def canonical(package):
     return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def imported():
+    """The packages that the library imports, of others, wherever in a module."""
+    for path in (ROOT / "seki_lib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield str(node.module).partition(".")[0]
+
+
+def test_every_package_that_the_library_imports_is_asked_for_by_its_name():
+    """One that comes with another package today may not tomorrow."""
+    extras, packages = PROJECT["project"]["optional-dependencies"], packages_distributions()
+    asked = {canonical(package) for package in [*PROJECT["project"]["dependencies"], *extras["batch"], *LOGGERS]}
+    others = set(imported()) - set(sys.stdlib_module_names) - {"seki_lib"}
+    assert {
+        name: packages.get(name) for name in others if not asked & set(map(canonical, packages.get(name, [name])))
+    } == {}
+    assert len(others) > 20
 
 
 def test_the_lock_holds_every_dependency_at_the_version_that_make_installs():
