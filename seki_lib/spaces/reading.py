@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from ..files.errors import InvalidArchitecture
+from .diagrams import as_edges
 from .doubts import BECAME, aside, doubt, in_prose, without_struck_out
 from .form import BESIDE, Form, Named, Run, clip, spelled
 from .places import placed
@@ -33,7 +34,7 @@ def plain(reply: str) -> str:
     )  # LaTeX, comments
     text = re.sub(r"</?[a-z][^<>]{0,40}>", " | ", text)
     text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$"))
-    return _ARROW.sub("->", text)
+    return _ARROW.sub("->", as_edges(text))
 
 
 def simple(text: str) -> str:
@@ -81,7 +82,8 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
         rf"{edge.replace('SIDE', 'l')}{gap}{key}{changed}(?P<lop>{word})",
         rf"{apart}(?P<ma>[0-9])\s?-{{1,3}}\W{{0,3}}(?P<mop>{word})\W{{0,3}}->\s?(?P<mb>[0-9])",
         rf"(?:(?<![a-z])from\W{{1,9}}|[\[(]\s?(?=[0-9]\s?,))(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
-        r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60}|,\s{0,9}(?=[0-9]\s?:\s?\{))(?P<node>[0-9])[\"']?\s?[:=](?!=)",
+        r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60}|,\s{0,9}(?=[0-9]\s?:\s?\{))(?P<node>[0-9])[\"']?"
+        r"(?:\s?\([a-z]{1,9}\))?\s?[:=](?!=)",
         rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.replace('SIDE', 'r')}",
         rf"(?P<op>{word}){origin}(?<![-−])(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s{{0,3}}to\b|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
         rf"(?P<alone>{word})" if words and bare else "",
@@ -89,8 +91,11 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     return re.compile("|".join(filter(None, parts)), re.IGNORECASE | re.MULTILINE)
 
 
-def _named(match: re.Match[str], nodes: list[int]) -> Iterator[Named]:
-    """The operations of a match. nodes: what the operations to come lead to, if a node was named before them."""
+def _named(match: re.Match[str], nodes: list[int], needs_source: bool) -> Iterator[Named]:
+    """The operations of a match. nodes: what the operations to come lead to, if a node was named before them.
+
+    needs_source: whether that counts only for operations whose source is named.
+    """
     start, end = match.span()
     found = match.groupdict()
     if record := found.get("record"):
@@ -106,7 +111,8 @@ def _named(match: re.Match[str], nodes: list[int]) -> Iterator[Named]:
             return
     source = found["from"] or found["source"]
     operation = found["fromop"] or found["op"] or found["alone"]
-    yield Named(operation, int(source) if source else -1, nodes.pop() if nodes else None, start, end)
+    target = nodes.pop() if nodes and (source or not needs_source) else None
+    yield Named(operation, int(source) if source else -1, target, start, end)
 
 
 Event = tuple[int, int, str | tuple[int, ...] | Named]  # start, end; a heading, a concat or an operation
@@ -127,9 +133,10 @@ def _events(text: str, form: Form, words: tuple[str, ...]) -> Iterator[Event]:
             ranged = "range" in found["concat"].lower() and len(numbers) == 2
             yield (*match.span(), tuple(range(*numbers) if ranged else numbers))
         elif found["node"]:
-            nodes = [int(found["node"])] * form.per_node
+            node = int(found["node"])
+            nodes = [node] * (form.per_node or (node if form.ends else 0))  # as many edges as earlier nodes
         else:
-            for named in _named(match, nodes):
+            for named in _named(match, nodes, form.ends):
                 yield (*match.span(), named)
 
 

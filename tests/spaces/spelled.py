@@ -29,4 +29,6 @@ LINES = ["{a}->{b}: {op}", "- {a} -> {b}: {op}", "{i}. {a}->{b}: {op}", "{i}. Ed
          "<tr><td>{a}->{b}</td><td>{op}</td></tr>", "from node {a} to node {b}: {op}", "| {a}->{b} | none | {op} |",
          "- {a}->{b}: skip_connect → {op}", "cell['{a}->{b}'] = '{op}'", "e{a}{b}='{op}',", "{a}->{b}\t{op}",
          '"{a}->{b}": "{op}",  // keep none here',
-         '"{a}->{b}": {{"op": "{op}", "why": "it pools, skip is bad"}},']  # fmt: skip
+         '"{a}->{b}": {{"op": "{op}", "why": "it pools, skip is bad"}},',
+         "{a} -->|{op}| {b}", "N{a}(({a})) -->|{op}| N{b}", "{a} -- {op} --> {b}",
+         '{a} -> {b} [label="{op}"];', 'n{a} -> n{b} [color=red, label="{op}", style=bold];']  # fmt: skip

@@ -104,6 +104,55 @@ def test_a_line_an_edge_is_read(name, form, around):
         assert SPACES[name].read(around.format(lines(form, name, arch)), "names") == arch
 
 
+def by_target(arch, key):
+    """{1: {0: op}, 2: {0: op, 1: op}, …}, with this name of a node."""
+    return {key.format(b): {key.format(a): op_of(arch, a, b) for a in range(b)} for b in (1, 2, 3)}
+
+
+def by_source(arch, key):
+    return {key.format(a): {key.format(b): op_of(arch, a, b) for b in range(a + 1, 4)} for a in (0, 1, 2)}
+
+
+def op_of(arch, a, b):
+    return arch.edges[EDGES.index((a, b))]
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("key", ["{}", "node{}", "node_{}", "node {}"])
+@pytest.mark.parametrize("nested", [by_target, by_source])
+@pytest.mark.parametrize("written", [json.dumps, lambda value: json.dumps(value, indent=2), str])
+def test_a_dictionary_of_dictionaries_is_read_by_its_nodes(name, key, nested, written):
+    for arch in cells(name):
+        assert SPACES[name].read(f"The cell: {written(nested(arch, key))}", "names") == arch
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize(
+    ("line", "edge", "between"),
+    [
+        ("- Node {}: {}", "{op} from node {a}", ", "),
+        ("Node {}: {}", "{op} from {a}", " + "),
+        ("**Node {} (x)**: {}.", "{op} (from node {a})", ", "),
+        ("node{}:\n{}", "  - {op}: {a}", "\n"),
+        ('"node_{}": [{}],', '["{op}", {a}]', ", "),
+    ],
+)
+def test_the_edges_of_a_node_are_read_by_their_sources_in_any_order(name, line, edge, between):
+    for arch in cells(name):
+        for order in (1, -1):
+            lines = [
+                line.format(b, between.join(edge.format(op=op_of(arch, a, b), a=a) for a in [*range(b)][::order]))
+                for b in (1, 2, 3)
+            ]
+            assert SPACES[name].read("\n".join(lines), "names") == arch
+
+
+def test_a_dictionary_whose_nodes_lead_both_ways_is_refused():
+    wrong = {"1": {"0": "none", "2": "none"}, "2": {"0": "none"}, "3": {"0": "none", "1": "none", "2": "none"}}
+    with pytest.raises(InvalidArchitecture):
+        SPACES["nas201"].read(json.dumps(wrong), "names")
+
+
 @pytest.mark.parametrize("name", SIX)
 @pytest.mark.parametrize("row", [" ", ", ", "','", '", "', "\t", " | ", "; "])
 def test_six_words_in_a_row_are_read(name, row):
