@@ -88,11 +88,12 @@ def bootstrap(statistic: Callable[..., Any], *samples: Values) -> Estimate:
     """A statistic of one or more independent samples with its 95 % interval, by `tail`.
 
     statistic: takes the samples and `axis`, as numpy's mean does. n is the size of the smallest sample; fewer than
-    FEWEST give no interval. Four or five still cover less than 95 %: look at `smallest_p` too.
+    FEWEST give no interval. Four or five still cover less than 95 %: look at `smallest_p` too. Raises ValueError for an
+    empty sample, and for values that are no numbers.
     """
     from scipy.stats import bootstrap as resampled
 
-    arrays = [np.asarray(sample, dtype=float) for sample in samples]
+    arrays = list(map(_numbers, samples))
     n, value = min(map(len, arrays)), float(statistic(*arrays, axis=-1))
     if n < FEWEST:
         return Estimate(value, np.nan, np.nan, n)
@@ -101,6 +102,13 @@ def bootstrap(statistic: Callable[..., Any], *samples: Values) -> Estimate:
         confidence_level=1 - 2 * tail(n),
     ).confidence_interval  # fmt: skip
     return Estimate(value, float(found.low), float(found.high), n)
+
+
+def _numbers(sample: Values) -> np.ndarray:
+    array = np.asarray(sample, dtype=float)
+    if not array.size or not np.isfinite(array).all():
+        raise ValueError("a sample is empty, or holds values that are no finite numbers")
+    return array
 
 
 def _resamples(n: int) -> int:
@@ -148,7 +156,9 @@ def standard_error(percent: float, images: int) -> float:
 
 def probability_of_improvement(ours: Values, theirs: Values) -> Estimate:
     """How likely a run of ours ends above one of theirs; a tie counts half (Agarwal et al. 2021, arXiv 2108.13264)."""
-    _, places = np.unique(np.concatenate([ours, theirs]), return_inverse=True)  # few: many runs end at one cell
+    _, places = np.unique(
+        np.concatenate([_numbers(ours), _numbers(theirs)]), return_inverse=True
+    )  # few: many runs end at one cell
     return bootstrap(_share_above, places[: len(ours)], places[len(ours) :])
 
 

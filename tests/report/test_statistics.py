@@ -96,3 +96,11 @@ def test_no_values_are_refused_and_every_profile_gives_chance_two_seeds_or_more(
         stats.interval_text([])
     tiny = Edition(replace(get_profile("smoke"), baseline_seeds=20), "local:smollm2-135m", (8,), (8,))
     assert tiny.chance_seeds == 2
+
+
+@pytest.mark.parametrize("sample", [[], [94.0, np.nan, 93.0, 94.0], [94.0, np.inf]])
+def test_what_has_no_mean_is_said_and_gives_no_number(sample):
+    with pytest.raises(ValueError, match="a sample is empty, or holds values that are no finite numbers"):
+        stats.mean(sample)
+    with pytest.raises(ValueError, match="a sample is empty"):
+        stats.probability_of_improvement(sample, sample)
