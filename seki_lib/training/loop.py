@@ -294,9 +294,12 @@ def _make_way(job: Job, description: dict[str, Any]) -> None:
 
 
 def _claim(folder: Path, description: dict[str, Any]) -> None:
-    """Write config.json, or make sure that the folder was made with the same settings."""
-    path = folder / "config.json"
-    if not path.exists():
+    """Write config.json, or make sure that the folder was made with the same settings.
+
+    A training that failed before its first checkpoint has left nothing that other settings could spoil.
+    """
+    path, learned = folder / "config.json", (checkpoint.NAME, checkpoint.BEFORE, "metrics.jsonl", "result.json")
+    if not path.exists() or not any((folder / name).exists() for name in learned):
         write_json(path, description)
         return
     there = read_json(path)

@@ -167,3 +167,12 @@ def test_cells_are_named_for_people_and_folders(tmp_path):
 def test_settings_that_mean_nothing_are_refused(change):
     with pytest.raises((ValueError, SekiError)):
         dataclasses.replace(TINY, **change)
+
+
+def test_a_training_that_failed_before_it_learned_leaves_its_folder_to_other_settings(digits, tmp_path):
+    with pytest.raises(TrainingError, match="the loss is not finite in epoch 1"):
+        train(digits, tmp_path, dataclasses.replace(TINY, lr=math.inf))
+    train(digits, tmp_path)
+    assert metrics(tmp_path)[-1]["epoch"] == TINY.epochs
+    with pytest.raises(RunError, match="was made with other settings: "):  # now there is something to spoil
+        train(digits, tmp_path, dataclasses.replace(TINY, lr=0.5))

@@ -126,6 +126,7 @@ def assert_same_training(folder, alone):
 def test_two_processes_reach_the_weights_of_one_in_20_steps(alone, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text(json.dumps({"seed": 5}))
+    (tmp_path / "other" / "metrics.jsonl").write_text(json.dumps({"epoch": 1}) + "\n")
     codes, outputs = finish(start_two(tmp_path))
     assert codes == [0, 0], outputs
     assert_same_training(tmp_path, alone)
