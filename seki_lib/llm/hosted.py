@@ -123,7 +123,7 @@ class HostedLLM(LLM):
         """The reply in a response of status 2xx; allowed: most tokens that it may take. Raises NoReply."""
         identity, kind = _identity(response), response.headers.get("content-type", "")
         if not isinstance(body, dict):
-            damaged = "damaged JSON" if body is None else f"JSON, but {type(body).__name__} and no object,"
+            damaged = "damaged JSON" if body is None else f"a JSON {type(body).__name__} and no object,"
             trouble = f"the reply is {damaged} of {len(response.content)} bytes"
             if "json" not in kind:
                 what = f"not JSON but {kind or 'of no stated type'}: {response.text[:80]!r}"

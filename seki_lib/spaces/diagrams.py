@@ -5,10 +5,11 @@ import re
 _NODE = r"(?<!\w)(?:(?:n|v|x|node)[ _]?)?([0-9])(?!\w)[\"']?"
 _BOX = r"(?:\(\(?[^()\n]{0,20}\)?\)|\[[^\[\]\n]{0,20}\])?"  # what Mermaid writes beside a node
 _GRAPHVIZ = re.compile(
-    rf"{_NODE}\s?->\s?[\"']?{_NODE}\s?\[[^\]\n]{{0,60}}?\blabel\s?=\s?[\"']?([\w -]{{1,40}})[^\]\n]{{0,90}}\]"
+    rf"{_NODE}\s?->\s?[\"']?{_NODE}\s?\[[^\]\n]{{0,60}}?\blabel\s?=\s?[\"']?([\w -]{{1,40}})[^\]\n]{{0,90}}\]",
+    re.IGNORECASE,
 )
 _MERMAID = re.compile(rf"{_NODE}{_BOX}\s?--+>\s?\|\s?[\"']?([\w -]{{1,40}}?)[\"']?\s?\|\s?{_NODE}", re.IGNORECASE)
-_KEY = r"[\"']?(?:node[ _]?)?([0-9])[\"']?\s{0,9}:"
+_KEY = r"(?<!\w)[\"']?(?:node[ _]?)?([0-9])[\"']?\s{0,9}:"
 _NESTED = re.compile(rf"{_KEY}(?=\s{{0,9}}\{{([^{{}}]{{1,600}})\}})", re.IGNORECASE)
 _BELOW = re.compile(rf"{_KEY}(?=\s{{0,9}}[\"'\[(]{{0,3}}[a-z])", re.IGNORECASE)
 

@@ -126,7 +126,7 @@ def test_an_invalid_key_is_not_tried_again_and_its_variable_is_named(server, clo
 OTHERS = {  # a body of status 200 that is whole and no reply, whatever is asked: (body, content type, words)
     "a login page": (b"<html>Please log in</html>", "text/html", "not JSON but text/html.*a base URL looks like"),
     "a stream": (b'data: {"choices": []}\n\ndata: [DONE]\n\n', "text/event-stream", "Turn streaming off at the server"),
-    "a list": (b'[{"generated_text": "hi"}]', "application/json", "JSON, but list and no object.*a base URL looks"),
+    "a list": (b'[{"generated_text": "hi"}]', "application/json", "a JSON list and no object.*a base URL looks"),
 }
 
 

@@ -31,4 +31,5 @@ LINES = ["{a}->{b}: {op}", "- {a} -> {b}: {op}", "{i}. {a}->{b}: {op}", "{i}. Ed
          '"{a}->{b}": "{op}",  // keep none here',
          '"{a}->{b}": {{"op": "{op}", "why": "it pools, skip is bad"}},',
          "{a} -->|{op}| {b}", "N{a}(({a})) -->|{op}| N{b}", "{a} -- {op} --> {b}",
-         '{a} -> {b} [label="{op}"];', 'n{a} -> n{b} [color=red, label="{op}", style=bold];']  # fmt: skip
+         '{a} -> {b} [label="{op}"];', 'n{a} -> n{b} [color=red, label="{op}", style=bold];',
+         'N{a} -> N{b} [label={op}]']  # fmt: skip

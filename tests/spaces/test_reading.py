@@ -11,6 +11,7 @@ from spelled import GENOTYPES, LINES, SIX, cells, same
 from seki_lib.files.errors import InvalidArchitecture
 from seki_lib.spaces import SPACES
 from seki_lib.spaces.base import ReplySchema
+from seki_lib.spaces.diagrams import as_edges
 from seki_lib.spaces.six_edges import EDGE_NAMES, EDGES
 
 
@@ -145,6 +146,11 @@ def test_the_edges_of_a_node_are_read_by_their_sources_in_any_order(name, line, 
                 for b in (1, 2, 3)
             ]
             assert SPACES[name].read("\n".join(lines), "names") == arch
+
+
+def test_the_digits_of_an_operation_are_no_node():
+    nested = '{"1": {"nor_conv_3x3": "node 0"}, "nor_conv_3x3": {"2": "none"}}'
+    assert as_edges(nested) == nested
 
 
 def test_a_dictionary_whose_nodes_lead_both_ways_is_refused():
