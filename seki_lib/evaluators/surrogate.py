@@ -9,6 +9,7 @@ of a kind that they know little of. docs/judges.md compares them with the other 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from time import perf_counter
 from typing import Any
@@ -74,14 +75,17 @@ class Surrogate(Evaluator):
 
     def final(self, arch: DartsGenotype) -> dict[str, float]:
         """What both judges predict, parameters (M) of the paper's network, and how often one operation is repeated."""
-        from ..nn import count_parameters
-
-        parameters = count_parameters(self.space, arch, **self.space.paper_sizes["cifar"])
         return {
             **_predicted(self.judges, arch),
-            "params_m": parameters / 1e6,
+            "params_m": self._parameters(arch) / 1e6,
             "most_repeated": float(most_repeated(arch)[0]),
         }
+
+    @cached_property
+    def _parameters(self) -> Callable[[DartsGenotype], int]:
+        from ..nn.darts_parameters import Parameters  # it imports torch
+
+        return Parameters(**self.space.paper_sizes["cifar"])
 
     @cached_property
     def agreements(self) -> dict[str, Agreement]:

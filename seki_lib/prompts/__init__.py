@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,8 +106,11 @@ class Prompts:
         return hashlib.sha256("".join(self.hashes.values()).encode()).hexdigest()[:8]
 
     def text(self, stage: str) -> str:
-        """The template of a stage. Raises UnknownName, which lists the stages."""
-        return look_up("prompt", self.texts, stage)
+        """The template of a stage. Raises UnknownName, which lists the stages, or PromptError if it is no text."""
+        found = look_up("prompt", self.texts, stage)
+        if not isinstance(found, str):
+            raise PromptError(f"template {stage} must be a text, not {type(found).__name__}")
+        return found
 
     def edited(self, **texts: str) -> "Prompts":
         """The same prompts with some templates replaced. Raises PromptError."""
@@ -145,6 +149,7 @@ class Prompts:
         return messages
 
 
+@lru_cache(256)  # the searches of many seeds share their templates
 def _compiled(jinja: Environment, stage: str, text: str) -> list[tuple[str, Template]]:
     """The parts of a template, each with its role. Raises PromptError if it is none, or uses an unknown variable."""
     try:

@@ -19,7 +19,7 @@ from ..evaluators.nas201_table import COLUMNS
 from ..evaluators.table import BenchmarkTable
 from ..files.errors import AssetError
 from ..spaces import get_space
-from ..spaces.darts import OPERATIONS, DartsGenotype
+from ..spaces.darts import OPERATIONS
 from .statistics import standard_error
 from .tables import paper_table, typed
 
@@ -119,41 +119,6 @@ def sign_test(found: Mapping[str, Any]) -> float:
     return float(binomtest(found["lead in images"], found["lead in images"]).pvalue)
 
 
-class Parameters:
-    """Parameters (M) of DARTS cells at one size: the sum of a count for each operation in each place, which is exact.
-
-    In a reduction cell an operation on an input of the cell has stride 2, which matters for skip connections only.
-    """
-
-    BARE = DartsGenotype(
-        tuple(("skip_connect", source) for _ in range(4) for source in (0, 1)),
-        tuple(("max_pool_3x3", source) for _ in range(4) for source in (0, 1)),
-    )
-
-    def __init__(self, **size: Any):
-        from ..nn.count import count_parameters
-
-        def counted(normal: Any, reduce: Any) -> int:
-            return count_parameters("darts", DartsGenotype(normal, reduce), **size)
-
-        normal, reduce = self.BARE.normal, self.BARE.reduce
-        self.bare = counted(normal, reduce)
-        late = (*reduce[:7], ("max_pool_3x3", 2))  # the last edge of node 5 comes from node 2
-        weights = {}
-        for name in OPERATIONS:
-            weights["normal", name, False] = weights["normal", name, True] = (
-                counted(((name, 0), *normal[1:]), reduce) - self.bare
-            )
-            weights["reduce", name, True] = counted(normal, ((name, 0), *reduce[1:])) - self.bare
-            weights["reduce", name, False] = counted(normal, (*late[:7], (name, 2))) - counted(normal, late)
-        self.weights: Mapping[tuple[str, str, bool], int] = weights
-
-    def __call__(self, arch: DartsGenotype) -> float:
-        """Millions of parameters."""
-        edges = ((cell, name, source < 2) for cell, found in arch.cells.items() for name, source in found)
-        return (self.bare + sum(self.weights[edge] for edge in edges)) / 1e6
-
-
 @cache
 def all_cells() -> tuple[np.ndarray, np.ndarray]:
     """(sums, 2) of all normal cells and of all reduction cells: parameters in the networks of Table 1 and Table 2.
@@ -161,6 +126,8 @@ def all_cells() -> tuple[np.ndarray, np.ndarray]:
     Those of the networks without operations count with the normal cells. Sums of eight operations, each once; of a
     reduction cell three to eight operations are on inputs of the cell.
     """
+    from ..nn.darts_parameters import Parameters
+
     sizes = get_space("darts").paper_sizes
     both = [Parameters(**sizes[stem]) for stem in ("cifar", "imagenet")]
 
@@ -198,7 +165,7 @@ def range_of(of: int, printed: float, digits: int = 2, *, cut: bool = False) -> 
 
 def public_params() -> dict[str, tuple[str, float]]:
     """Rows of Tables 1 and 2 whose cells are public -> (what is printed, what their public genotypes count)."""
-    from ..nn.count import count_parameters
+    from ..nn.darts_parameters import Parameters
 
     space = get_space("darts")
     rows = ((1, "DARTS(1st)", "DARTS_V1", "cifar"), (1, "PC-DARTS + cutout", "PC_DARTS", "cifar"),
@@ -207,7 +174,7 @@ def public_params() -> dict[str, tuple[str, float]]:
     for table, label, name, stem in rows:
         printed = next(row["params_m"] for row in paper_table(table) if row["architecture"] == label)
         arch = space.parse(space.public_genotypes[name])
-        found[f"Table {table}, {label}"] = printed, count_parameters(space, arch, **space.paper_sizes[stem]) / 1e6
+        found[f"Table {table}, {label}"] = printed, Parameters(**space.paper_sizes[stem])(arch) / 1e6
     return found
 
 

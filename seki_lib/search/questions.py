@@ -5,11 +5,12 @@ the question of any round before it is asked.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from ..llm.base import Question
 from ..prompts import Example
-from ..spaces.base import ReplySchema
+from ..spaces.base import Notation, ReplySchema, SearchSpace
 from .repository import Record
 from .state import Search
 
@@ -71,7 +72,13 @@ def _cell(search: Search, record: Record) -> dict[str, Any]:
 
 
 def _shown(search: Search, text: str) -> str:
-    return search.space.show(search.space.parse(text), search.notation)
+    return _as_shown(search.space, text, search.notation)
+
+
+@lru_cache(4096)
+def _as_shown(space: SearchSpace[Any], text: str, notation: Notation) -> str:
+    """A record's cell as the prompt spells it: the best ones are shown in many rounds."""
+    return space.show(space.parse(text), notation)
 
 
 def _for_a_change(search: Search, edits: list[str]) -> ReplySchema:

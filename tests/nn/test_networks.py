@@ -8,7 +8,8 @@ from reference_values import VECTORS, fill, images, parameters
 from torch.utils.flop_counter import FlopCounterMode
 
 from seki_lib.files.errors import InvalidArchitecture, UnknownName
-from seki_lib.nn import Size, build_network, count
+from seki_lib.nn import Size, build_network, count, count_parameters
+from seki_lib.nn.darts_parameters import Parameters
 from seki_lib.spaces import DartsGenotype, get_space
 from seki_lib.spaces.nas201 import OPERATIONS as NAS201_OPERATIONS
 
@@ -192,3 +193,11 @@ def test_what_cannot_be_built_is_named():
         build_network("darts", v2, **sizes, auxiliary="no")
     with pytest.raises(ValueError, match="resolution must be positive"):
         count("darts", v2, **sizes, resolution=0)
+
+
+@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
+def test_parameters_of_darts_cells_are_sums_that_equal_their_networks(stem):
+    size = get_space("darts").paper_sizes[stem]
+    add_up = Parameters(**size)
+    cells = [*GENOTYPES.values(), *(get_space("darts").random(random.Random(seed)) for seed in range(5))]
+    assert [add_up(cell) for cell in cells] == [count_parameters("darts", cell, **size) for cell in cells]

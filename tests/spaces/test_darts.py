@@ -65,6 +65,15 @@ def test_the_text_of_the_field_is_read_as_public_code_prints_it():
     assert SPACE.parse(with_ranges) == SPACE.parse(DARTS_V2)
 
 
+@pytest.mark.parametrize("like", [0.0, False])
+def test_a_cell_that_merely_equals_a_legal_one_is_refused(like):
+    first, *others = (("skip_connect", 0), ("skip_connect", 1)) * 4
+    legal, equal = (first, *others), (("skip_connect", like), *others)
+    assert DartsGenotype(legal, legal).normal == equal
+    with pytest.raises(InvalidArchitecture):
+        DartsGenotype(equal, legal)
+
+
 def test_cells_outside_the_space_are_refused():
     with pytest.raises(InvalidArchitecture, match="operation 'sep_conv_7x7' is not one of"):
         SPACE.parse(NASNET_A)

@@ -76,7 +76,22 @@ class DartsGenotype:
                     raise InvalidArchitecture(f"darts: {cell} cell, node {node}: both edges come from node {first}")
 
 
+_found_legal: dict[int, Edges] = {}  # by identity, since 0.0 and True equal nodes; held here, an id stays its own
+
+
 def _is_legal(edges: Edges) -> bool:
+    """Whether a cell needs no further look. A neighbour holds one cell that its parent held: this is asked again."""
+    if id(edges) in _found_legal:
+        return True
+    if not _has_legal_edges(edges):
+        return False
+    if len(_found_legal) >= 16384:
+        _found_legal.clear()
+    _found_legal[id(edges)] = edges
+    return True
+
+
+def _has_legal_edges(edges: Edges) -> bool:
     try:
         sources = [source for _, source in edges] if len(edges) == len(LEGAL) else []
         return (
