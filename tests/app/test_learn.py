@@ -39,6 +39,20 @@ def test_a_lesson_says_first_what_it_takes_and_ends_with_three_exercises(path):
     assert f"(solutions/{path.name})" in text and (path.parent / "solutions" / path.name).is_file()
 
 
+def minutes_to_read(path):
+    """As docs/notebooks.md counts them: 200 words and 15 lines of code a minute."""
+    notebook = nbformat.read(path, 4)
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    lines = sum(len([line for line in cell.source.splitlines() if line.strip()]) for cell in code_of(notebook))
+    return 5 * round((words / 200 + lines / 15) / 5)
+
+
+def test_the_course_takes_the_time_that_it_says():
+    for path in lessons.LESSONS:
+        assert f"**Time:** {minutes_to_read(path)} minutes to read;" in nbformat.read(path, 4).cells[0].source, path
+    assert 110 <= sum(map(minutes_to_read, lessons.LESSONS)) <= 125  # "two hours in all"
+
+
 @pytest.mark.parametrize("path", lessons.LESSONS, ids=lambda path: path.stem)
 def test_a_solution_passes_the_lessons_own_checks(path):
     kept = nbformat.read(path.parent / "solutions" / path.name, 4)
