@@ -8,18 +8,18 @@ from ..files.source import DataSource
 from .analog import analog
 from .base import Evaluation, Evaluator
 from .nasbench301 import JUDGES
-from .oneshot import READINGS, oneshot
-from .rnn import rnn
-from .surrogate import surrogate
+from .oneshot import READINGS, OneShot
+from .rnn import Recurrent
+from .surrogate import Surrogate
 from .tabular import tabular
-from .zero_cost import SAYS, zero_cost
+from .zero_cost import SAYS, ZeroCost
 
 EVALUATORS: dict[str, Callable[..., Any]] = {
     "tabular": tabular,
-    "oneshot": oneshot,
-    "rnn": rnn,
-    "surrogate": surrogate,
-    "zero_cost": zero_cost,
+    "oneshot": OneShot,
+    "rnn": Recurrent,
+    "surrogate": Surrogate,
+    "zero_cost": ZeroCost,
     "analog": analog,
 }
 BY_SUPERNET = ("oneshot", "rnn")

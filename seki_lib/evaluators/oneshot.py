@@ -40,11 +40,17 @@ class OneShot(SupernetEvaluator):
     """The score is the accuracy of the cell's subnetwork on the scoring images in %, or minus its loss in nats."""
 
     def __init__(
-        self, spec: SupernetSpec, results: Path, *, kind: str = "accuracy", bn: str = "batch", device: str = "auto"
-    ):
+        self, space: str, task: str, *, profile: str = "laptop", results: Path | str = "results", seed: int = 0,
+        supernet: str = "", kind: str = "accuracy", bn: str = "batch",
+    ):  # fmt: skip
+        """seed: of the supernet that this profile trained; supernet: its kind, the profile's if empty.
+
+        kind: a key of READINGS, bn: of BN_MODES.
+        Raises UnknownName, AssetError or RunError.
+        """
         look_up("reading of f", READINGS, kind)
         look_up("BN mode", BN_MODES, bn)
-        super().__init__(spec, results, tasks(kind), device)
+        super().__init__(SupernetSpec(space, task, profile, seed, supernet), results, tasks(kind))
         self.kind, self.bn, config = kind, bn, self.config
         self.called = "accuracy" if kind == "accuracy" else "minus the loss"
         f = f"{self.called} of a {config.kind} supernet's subnetwork on {config.score_images} validation images"
@@ -108,22 +114,3 @@ class OneShot(SupernetEvaluator):
         if sizes := self.space.paper_sizes.get("imagenet" if self.dataset.startswith("imagenet") else "cifar"):
             values["params_m"] = count_parameters(self.space, arch, **sizes) / 1e6
         return values
-
-
-def oneshot(
-    space: str,
-    task: str,
-    *,
-    profile: str = "laptop",
-    results: Path | str = "results",
-    seed: int = 0,
-    supernet: str = "",
-    kind: str = "accuracy",
-    bn: str = "batch",
-) -> OneShot:
-    """The evaluator of the supernet that a profile trains for a space.
-
-    seed: of the supernet; supernet: its kind, the profile's if empty. kind: a key of READINGS, bn: of BN_MODES.
-    Raises UnknownName, AssetError or RunError.
-    """
-    return OneShot(SupernetSpec(space, task, profile, seed, supernet), Path(results), kind=kind, bn=bn)

@@ -23,10 +23,17 @@ class Recurrent(SupernetEvaluator):
 
     called = "negative perplexity"
 
-    def __init__(self, spec: SupernetSpec, results: Path, *, device: str = "auto"):
-        recurrent = {name: space for name, space in SPACES.items() if space.evaluator == "rnn"}
-        look_up("space of recurrent cells", recurrent, spec.space)
-        super().__init__(spec, results, TASKS, device)
+    def __init__(
+        self, space: str, task: str, *, profile: str = "laptop", results: Path | str = "results", seed: int = 0,
+        supernet: str = "",
+    ):  # fmt: skip
+        """seed: of the supernet that this profile trained; supernet: its kind, the profile's if empty.
+
+        Raises UnknownName, AssetError or RunError.
+        """
+        recurrent = {name: known for name, known in SPACES.items() if known.evaluator == "rnn"}
+        look_up("space of recurrent cells", recurrent, space)
+        super().__init__(SupernetSpec(space, task, profile, seed, supernet), results, TASKS)
         words = f"{self.trained['valid_words']:,} validation words"
         f = f"perplexity of a path of a {self.config.kind} supernet on {words}"
         self.source = self.described(f, "", "BN statistics of the batch")
@@ -71,19 +78,3 @@ class Recurrent(SupernetEvaluator):
     def final(self, arch: Any) -> dict[str, float]:
         """The score f alone: what the cell is worth is known once it is trained by itself (Table 8)."""
         return dict(self(arch).metrics)
-
-
-def rnn(
-    space: str,
-    task: str,
-    *,
-    profile: str = "laptop",
-    results: Path | str = "results",
-    seed: int = 0,
-    supernet: str = "",
-) -> Recurrent:
-    """The evaluator of the supernet that a profile trains.
-
-    seed: of the supernet; supernet: its kind, the profile's if empty. Raises UnknownName, AssetError or RunError.
-    """
-    return Recurrent(SupernetSpec(space, task, profile, seed, supernet), Path(results))

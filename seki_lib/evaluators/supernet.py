@@ -27,7 +27,8 @@ class SupernetEvaluator(Evaluator):
     are not those of its training, and AssetError if there are none.
     """
 
-    def __init__(self, spec: SupernetSpec, results: Path, tasks: dict[str, str], device: str):
+    def __init__(self, spec: SupernetSpec, results: Path | str, tasks: dict[str, str]):
+        results = Path(results)
         self.space, self.config = get_space(spec.space), spec.config
         look_up(f"task of {spec.space}", tasks, spec.dataset)
         self.dataset = dataset_at_hand(spec.dataset, self.config)
@@ -36,7 +37,6 @@ class SupernetEvaluator(Evaluator):
         if not (self.folder / "result.json").is_file():
             raise RunError(f'{self.folder} holds no trained supernet. Next: "{spec.command(results)}" trains it.')
         self.trained: dict[str, Any] = read_result(self.folder)
-        self._device = device
         self._known: dict[Any, Evaluation] = {}
 
     def described(self, judged: str, bn: str, statistics: str) -> DataSource:
@@ -55,7 +55,7 @@ class SupernetEvaluator(Evaluator):
         """Where cells are scored."""
         from ..training.machine import choose_device
 
-        return choose_device(self._device)
+        return choose_device("auto")
 
     @cached_property
     def network(self) -> Any:

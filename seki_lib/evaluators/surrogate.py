@@ -41,7 +41,13 @@ class Surrogate(Evaluator):
 
     task = "image classification on CIFAR-10 (validation accuracy in % as predicted, higher is better)"
 
-    def __init__(self, kind: str):
+    def __init__(self, space: str, task: str, *, kind: str = "yahpo"):
+        """kind: "yahpo" or "ridge", the judge that gives the score. Raises UnknownName.
+
+        When a cell is scored, AssetError is raised if the file of "yahpo" is out of reach.
+        """
+        look_up("space with a surrogate", {"darts": Any}, space)
+        look_up("task of the surrogate", {"cifar10": Any}, task)
         judge = look_up("judge", JUDGES, kind)
         self.kind, self.space = kind, Darts()
         asset = get_asset(judge.asset)
@@ -123,13 +129,3 @@ def most_repeated(arch: DartsGenotype) -> tuple[int, str]:
     counts = (Counter(operation for operation, _ in cell).most_common(1)[0] for cell in (arch.normal, arch.reduce))
     operation, times = max(counts, key=lambda counted: counted[1])
     return times, operation
-
-
-def surrogate(space: str, task: str, *, kind: str = "yahpo") -> Surrogate:
-    """The evaluator by a surrogate of NAS-Bench-301. kind: "yahpo" or "ridge", the judge that gives the score.
-
-    Raises UnknownName; when a cell is scored, AssetError if the file of "yahpo" is out of reach.
-    """
-    look_up("space with a surrogate", {"darts": Any}, space)
-    look_up("task of the surrogate", {"cifar10": Any}, task)
-    return Surrogate(kind)

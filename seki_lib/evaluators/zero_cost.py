@@ -101,7 +101,11 @@ class ZeroCost(Evaluator):
 
     called = "zero-cost score"
 
-    def __init__(self, space: str, kind: str):
+    def __init__(self, space: str, task: str, *, kind: str = "naswot"):
+        """kind: "params", "naswot" or "synflow". Raises UnknownName."""
+        look_up("space with zero-cost scores", SMALL, space)
+        look_up("task of zero-cost scores", {"cifar10": Any}, task)
+        look_up("zero-cost score", SAYS, kind)
         self.space, self.kind = get_space(space), kind
         self.task = f"image classification on CIFAR-10 ({SAYS[kind]}, higher is better)"
         self.source = DataSource(f"zero_cost {kind}", f"{BIASED}: {SAYS[kind]}", "", "")
@@ -153,11 +157,3 @@ class ZeroCost(Evaluator):
     def caveat(self, arch: Any) -> str:
         """That the score is biased."""
         return f"{BIASED}: {SAYS[self.kind]}."
-
-
-def zero_cost(space: str, task: str, *, kind: str = "naswot") -> ZeroCost:
-    """The evaluator by a zero-cost score. kind: "params", "naswot" or "synflow". Raises UnknownName."""
-    look_up("space with zero-cost scores", SMALL, space)
-    look_up("task of zero-cost scores", {"cifar10": Any}, task)
-    look_up("zero-cost score", SAYS, kind)
-    return ZeroCost(space, kind)
