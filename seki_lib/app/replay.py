@@ -182,7 +182,10 @@ def require_own_result(folder: Path) -> list[Record]:
     differing = [name for name, value in own.items() if result.get(name) != value]
     run = config["run"]
     if (table := _table(run["space"], run["task"])) and table.source.name == config["data"]["name"]:
-        final = table.final(get_space(run["space"]).parse(best.architecture))
+        parse = get_space(run["space"]).parse
+        if wrong := [record.round for record in records if table(parse(record.architecture)).score != record.score]:
+            raise RunError(f"the score of round {wrong[0]} in its history is not the benchmark's")
+        final = table.final(parse(best.architecture))
         differing += [name for name, value in final.items() if result["final"].get(name) != value]
     if differing:
         raise RunError(f"its result.json is not what its history led to ({', '.join(differing)})")

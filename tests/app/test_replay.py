@@ -129,6 +129,20 @@ def test_a_result_that_is_not_its_history_s_is_left_out(what, tmp_path, table):
     assert brought.why.startswith("left out: ") and not (tmp_path / "here").exists()
 
 
+def test_a_history_whose_scores_are_not_the_benchmarks_is_left_out(tmp_path, table):
+    """Even where the result agrees with it: an edited score would not change the cell that the search found."""
+    if table.source.name != "nas201_hp200_mean":
+        pytest.skip("the kept searches saw another table")
+    kept, folder = tmp_path / "kept", tmp_path / "kept" / KEPT
+    shutil.copytree(REFERENCE / KEPT, folder)
+    records = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    worst = min(records, key=lambda record: record["score"])
+    worst["score"] -= 0.01
+    (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    brought = module._bring(folder, kept, module.Home(tmp_path / "here", "laptop"), {})
+    assert f"the score of round {worst['round']}" in brought.why
+
+
 def test_a_history_that_was_cut_off_is_left_out(tmp_path):
     kept, folder = tmp_path / "kept", tmp_path / "kept" / KEPT
     shutil.copytree(REFERENCE / KEPT, folder)
