@@ -51,6 +51,19 @@ def permuted(llm: str) -> list[str]:
     return [llm.removeprefix("local:"), str(len(seeds)), mean, gap.text(sign=True)]
 
 
+def cooler(llm: str) -> list[str]:
+    """An LLM's searches at temperature 0.3 in all prompts, beside those at its own on the same seeds."""
+    column, found = FINALS["nas201"], []
+    for name in (llm, f"{llm},temperature=0.3"):
+        searches = kept_searches("laptop", "nas201", "cifar10", name, "default")
+        found.append({one.seed: (one.result["final"][column], reply_counts(one.folder)["obeyed"]) for one in searches})
+    own, cool = found
+    seeds = sorted(own.keys() & cool.keys())
+    (theirs, obeyed), (ours, more) = ([*zip(*(of[seed] for seed in seeds), strict=True)] for of in (own, cool))
+    shares = (f"{sum(each) / len(seeds):.0f}" for each in (obeyed, more))
+    return [llm.removeprefix("local:"), str(len(seeds)), *shares, mean_std(ours), paired(ours, theirs).text(sign=True)]
+
+
 def table(head: tuple[str, ...], rows: list[list[str]]) -> list[str]:
     """Markdown."""
     return [f"| {' | '.join(cells)} |" for cells in (list(head), ["---"] * len(head), *rows)]
@@ -78,6 +91,16 @@ def main() -> None:
     lines += table(("model", "n", "mean", *(f"minus {label}" for label in without)), against)
     lines += ["", "The same with the meanings of the words permuted, by the seed:", ""]
     lines += table(("model", "n", "mean", "own words minus permuted ones"), [permuted(llm) for llm in sized])
+    lines += ["", "The same at temperature 0.3 in all prompts, in place of 0.7:", ""]
+    head = ("model", "n", "strategy obeyed (%) at 0.7", "at 0.3", "mean at 0.3", "0.3 minus 0.7")
+    lines += table(
+        head,
+        [
+            cooler(llm)
+            for llm in sized
+            if kept_searches("laptop", "nas201", "cifar10", f"{llm},temperature=0.3", "default")
+        ],
+    )
     judge = get_evaluator("tabular", space="nas201", task="cifar10")
     right = quality([search for found in sized.values() for search in found], judge)
     lines += ["", "Critiques of self-evolution, in points of validation accuracy:", ""]

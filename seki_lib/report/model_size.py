@@ -30,9 +30,10 @@ def parameters(llm: str) -> float | None:
 def by_size(home: Home) -> dict[str, list[SearchResult]]:
     """Finished searches of NAS-Bench-201 by LLM, smallest first; LLMs whose size is not known are left out.
 
-    Those run here, and kept ones of other LLMs and seeds.
+    Those run here, and kept ones of other LLMs and seeds. LLMs with settings of their own in the name, such as
+    `,temperature=0.3`, are left out too: two sizes are compared by one protocol.
     """
-    found = by_llm(with_kept(home, "nas201"))
+    found = {llm: searches for llm, searches in by_llm(with_kept(home, "nas201")).items() if "," not in llm}
     return {llm: found[llm] for llm in sorted(filter(parameters, found), key=lambda llm: parameters(llm) or 0)}
 
 

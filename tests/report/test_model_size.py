@@ -58,6 +58,11 @@ def test_kept_searches_count_where_a_seed_was_not_run_here(tmp_path):
         0
     ].seed == 8
     assert not by_size(Home(tmp_path, "smoke"))
+    cooler = Home(tmp_path, "laptop").search("nas201", "cifar10", "local:smollm2-135m,temperature=0.3", seed=8)
+    shutil.copytree(kept["local:smollm2-135m"][0].folder, cooler)
+    config = (cooler / "config.json").read_text()
+    (cooler / "config.json").write_text(config.replace('"local:smollm2-135m"', '"local:smollm2-135m,temperature=0.3"'))
+    assert by_size(Home(tmp_path, "laptop")).keys() == kept.keys()
     folder = Home(tmp_path, "laptop").search("nas201", "cifar10", "local:smollm2-135m", seed=8)
     shutil.copytree(kept["local:smollm2-135m"][0].folder, folder)
     assert by_size(Home(tmp_path, "laptop"))["local:smollm2-135m"][0].folder == folder
