@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from .evaluators import get_evaluator
+from .files.errors import say_once
 from .files.fingerprint import fingerprint
 from .files.jsonl import written_at_once
 from .llm import get_llm
@@ -68,7 +70,8 @@ def baseline_runs(
     seeds = seeds or profile.baseline_seeds
     judge = get_evaluator(evaluator, space=space, task=task)
     code = fingerprint("search.baselines", f"spaces.{space}", type(judge).__module__.partition(".")[2])
-    settings = json.dumps({"data": judge.source.sha256, "seeds": seeds, "alpha0": alpha0, "code": code})
+    asked = {"space": space, "task": task, "evaluations": evaluations, "seeds": seeds, "alpha0": alpha0}
+    settings = json.dumps(asked | {"data": judge.source.sha256, "code": code})
     judged = "" if evaluator == "tabular" else f",evaluator={folder_name(evaluator)}"
     start = "" if alpha0 == "random" else f",alpha0={folder_name(alpha0)}"
     path = Home(results, profile.name).baselines(space, task) / f"evaluations={evaluations}{start}{judged}.npz"
@@ -76,7 +79,7 @@ def baseline_runs(
     def one(name: str, seed: int) -> BaselineRun:
         return run_baseline(name, get_space(space), judge, evaluations=evaluations, seed=seed, alpha0=alpha0)
 
-    return _kept(path, settings, judge, seeds, {name: partial(one, name) for name in BASELINES})
+    return _kept(path, settings, judge, (seeds, evaluations), {name: partial(one, name) for name in BASELINES})
 
 
 def arm_runs(
@@ -96,13 +99,13 @@ def arm_runs(
     code = fingerprint("search.arms", "search.baselines", "llm.chance", "spaces.nas201", "evaluators.tabular")
     sizes = [profile.rounds, profile.lam, profile.k, profile.xi]
     settings = json.dumps(
-        {"data": judge.source.sha256, "seeds": seeds, "alpha0": "random", "sizes": sizes, "code": code}
+        {"arm": arm, "data": judge.source.sha256, "seeds": seeds, "alpha0": "random", "sizes": sizes, "code": code}
     )
     drawn = f",shares={hashlib.sha256(str(shares).encode()).hexdigest()[:8]}" if shares else ""
     name = f"evaluations={profile.rounds + 1},arm={arm}{drawn}.npz"
     path = Home(results, profile.name).baselines("nas201", "cifar10") / name
     one = partial(run_arm, arm, judge, profile, "random", shares=shares)
-    return _kept(path, settings, judge, seeds, {arm: one})
+    return _kept(path, settings, judge, (seeds, profile.rounds + 1), {arm: one})
 
 
 def run_arm(
@@ -128,20 +131,21 @@ def run_arm(
 
 
 def _kept(
-    path: Path, settings: str, judge: Any, seeds: int, makers: Mapping[str, Callable[[int], BaselineRun]]
+    path: Path, settings: str, judge: Any, shape: tuple[int, int], makers: Mapping[str, Callable[[int], BaselineRun]]
 ) -> BaselineRuns:
-    """The runs that this file keeps, if they were made with these settings; else they are made and kept."""
+    """The runs that this file keeps, if they were made with these settings; else they are made and kept.
+
+    shape: (seeds, evaluations). A file that is damaged is said, and made anew.
+    """
     if path.exists():
-        with np.load(path) as kept:
-            if str(kept["settings"]) == settings:
-                return BaselineRuns(
-                    tuple(kept["columns"].tolist()),
-                    {name: kept[f"{name}_scores"] for name in makers},
-                    {name: kept[f"{name}_values"] for name in makers},
-                )
+        try:
+            if kept := _read(path, settings, shape, list(makers)):
+                return kept
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+            say_once(f"{path} is damaged ({error}): its runs are made again.")
     scores, values, columns = {}, {}, ()
     for name, make in makers.items():
-        runs = [make(seed) for seed in range(seeds)]
+        runs = [make(seed) for seed in range(shape[0])]
         finals = [judge.final(run.best) for run in runs]
         columns = tuple(finals[0])
         scores[name] = np.array([run.scores for run in runs])
@@ -149,4 +153,17 @@ def _kept(
     arrays = {f"{name}_scores": scores[name] for name in makers} | {f"{name}_values": values[name] for name in makers}
     with written_at_once(path) as part:
         np.savez_compressed(part, allow_pickle=False, settings=np.array(settings), columns=np.array(columns), **arrays)
+    return BaselineRuns(columns, scores, values)
+
+
+def _read(path: Path, settings: str, shape: tuple[int, int], names: Sequence[str]) -> BaselineRuns | None:
+    """What a file keeps; None if it was made with other settings. Raises ValueError or what numpy raises if damaged."""
+    with np.load(path) as kept:
+        if str(kept["settings"]) != settings:
+            return None
+        columns = tuple(kept["columns"].tolist())
+        scores, values = ({name: kept[f"{name}_{kind}"] for name in names} for kind in ("scores", "values"))
+    rows = {array.shape for array in scores.values()} | {(len(array), shape[1]) for array in values.values()}
+    if rows != {shape} or not all(np.isfinite(array).all() for array in scores.values()):
+        raise ValueError(f"not all of its scores are {shape[0]} x {shape[1]} finite numbers")
     return BaselineRuns(columns, scores, values)

@@ -21,6 +21,7 @@ from .files.checkout import RESULTS
 from .files.errors import RunError, SettingError
 from .files.jsonl import read_json, read_lines
 from .files.run_folder import read_config, read_result, read_rounds, result_if_whole
+from .profiles import PROFILES
 from .spaces import get_space
 
 
@@ -55,9 +56,13 @@ class SearchResult(Result):
     def config(self) -> dict[str, Any]:
         """What decided it. Raises RunError if it is missing or damaged, or of a search that was copied here."""
         config = read_config(self.folder)
-        searches, space, task, _, _, seed = (*6 * ("",), *self.folder.parts)[-6:]
-        here = {"space": space, "task": task, "seed": seed.removeprefix("seed=")} if searches == "searches" else {}
+        profile, searches, space, task, llm, variant, seed = (*7 * ("",), *self.folder.parts)[-7:]
+        if searches != "searches":
+            return config
+        here = {"space": space, "task": task, "llm": llm, "variant": variant.partition(",code=")[0]}
+        here |= {"seed": seed.removeprefix("seed=")} | ({"profile": profile} if profile in PROFILES else {})
         said = config.get("run", {})
+        said = said | {"llm": folder_name(str(said.get("llm", llm)))}
         if wrong := [name for name, value in here.items() if str(said.get(name, value)) != value]:
             raise RunError(
                 f"{self.folder} holds a search of another {' and '.join(wrong)}, as its config.json says. Next: move "
@@ -93,6 +98,15 @@ class SearchResult(Result):
 
 class TrainingResult(Result):
     """A finished training, of a cell or of a supernet."""
+
+    def require_own_place(self) -> None:
+        """Raise RunError for a training that was copied here, as its config.json says."""
+        there = (self.folder / "config.json").is_file()
+        if there and (seed := self.config.get("seed", self.seed)) != self.seed:
+            raise RunError(
+                f"{self.folder} holds a training of seed {seed}, as its config.json says. Next: move it to its own "
+                "place, or remove it."
+            )
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
@@ -205,13 +219,16 @@ class Home:
 
 
 def _trained(folder: Path, pattern: str) -> list[TrainingResult]:
-    found = sorted(folder.glob(f"{pattern}/result.json"))
-    return [TrainingResult(path.parent) for path in found if is_of_seed(path.parent)]
+    found = [TrainingResult(path.parent) for path in sorted(folder.glob(f"{pattern}/result.json"))]
+    found = [one for one in found if is_of_seed(one.folder)]
+    for one in found:
+        one.require_own_place()
+    return found
 
 
 def is_of_seed(folder: Path) -> bool:
     """Whether a folder is named after a seed: a copy beside it, such as `seed=8 (copy)`, is none of ours."""
-    return re.fullmatch("seed=[0-9]+", folder.name) is not None
+    return re.fullmatch("seed=(0|[1-9][0-9]*)", folder.name) is not None
 
 
 @dataclass(frozen=True)

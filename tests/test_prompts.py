@@ -166,3 +166,39 @@ def test_an_empty_template_is_not_taken_for_the_default_one(text, tmp_path):
 def test_a_template_that_fails_or_asks_nothing_is_one_sentence(template):
     with pytest.raises(PromptError, match="template critique"):
         Prompts.load("full").edited(critique=template).critique(**COMMON, edits=["change A"])
+
+
+SECOND = "<system>\nB\n</system>\n"
+
+
+@pytest.mark.parametrize("template", [
+    "<SYSTEM>\nA\n</SYSTEM>\nx", "<system >\nA\n</system>\nx", "{# a note #}<system>\nA\n</system>\nx", "x <system>A</system>",
+    "<system>\nA\nx", f"<system>\nA\n</system>\n{SECOND}x", "{% if score %}<system>A</system>{% endif %}x", "A</system>x",
+])  # fmt: skip
+def test_a_system_message_that_would_be_sent_as_text_is_refused(template):
+    with pytest.raises(PromptError, match="before everything else of a template"):
+        Prompts.load("full").edited(critique=template)
+
+
+def test_a_byte_order_mark_hides_no_system_message():
+    edited = Prompts.load("full").edited(critique="\ufeff<system>\nA\n</system>\nx")
+    assert [message["role"] for message in edited.critique(**COMMON, edits=[])] == ["system", "user"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for e in examples %}{{ e.acc }}{% endfor %}",
+        "{% include 'x' %}",
+        "<system>\n{% set a = 1 %}\n</system>\n{{ a }}",
+    ],
+)
+def test_a_template_that_its_stage_cannot_fill_in_is_refused_before_any_round(template):
+    with pytest.raises(PromptError, match="template inspire"):
+        Prompts.load("full").edited(inspire=template)
+
+
+@pytest.mark.parametrize("text", ["a \ud800 b", None, ["a"], b"a"])
+def test_what_no_file_can_hold_is_no_template(text):
+    with pytest.raises(PromptError, match="template critique"):
+        Prompts.load("full").edited(critique=text)

@@ -62,3 +62,34 @@ def test_a_folder_that_was_copied_is_no_other_seed_or_task(tmp_path):
     assert SearchResult(own).config["run"]["seed"] == 8
     with pytest.raises(RunError, match="holds a search of another seed"):
         _ = SearchResult(copy).config
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("laptop/searches/nas201/cifar10/local-smollm2-135m.bak/default/seed=8", "llm"),
+        ("laptop/searches/nas201/cifar10/local-smollm2-135m/lam=25/seed=8", "variant"),
+        ("smoke/searches/nas201/cifar10/local-smollm2-135m/default/seed=8", "profile"),
+    ],
+)
+def test_a_copy_is_no_search_of_another_llm_variant_or_profile(place, wrong, tmp_path):
+    shutil.copytree(KEPT.search("nas201", "cifar10", "local:smollm2-135m", seed=8), tmp_path / place)
+    with pytest.raises(RunError, match=f"holds a search of another {wrong}, as its config.json says"):
+        _ = SearchResult(tmp_path / place).config
+
+
+def test_every_kept_search_stands_in_its_own_place():
+    assert len([one.config for one in KEPT.finished_searches("", variant="")]) > 200
+
+
+def test_a_training_that_was_copied_is_no_other_seed(tmp_path):
+    home = Home(tmp_path, "laptop")
+    for seed in (0, 1):
+        folder = home.training("darts", "cifar10", "x", seed)
+        folder.mkdir(parents=True)
+        write_json(folder / "result.json", {"last_test_error": 3.0})
+        write_json(folder / "config.json", {"seed": 0})
+    with pytest.raises(RunError, match=r"seed=1 holds a training of seed 0"):
+        home.trainings("darts", "cifar10", "x")
+    folder.rename(folder.with_name("seed=00"))
+    assert [one.seed for one in home.trainings("darts", "cifar10", "x")] == [0]

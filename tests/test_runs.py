@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import FakeLLM
 
@@ -363,3 +364,39 @@ def test_a_variant_that_says_what_the_search_is_not_is_refused(variant, tmp_path
     with pytest.raises(SettingError, match="stands for"):
         search_run(spec, get_profile("smoke"), tmp_path)
     assert not list(tmp_path.rglob("config.json"))
+
+
+def spoiled(path, kind):
+    with np.load(path) as kept:
+        arrays = dict(kept)
+    if kind == "nan":
+        arrays["local_search_scores"][0, 0] = np.nan
+    elif kind == "rows":
+        arrays["local_search_scores"] = arrays["local_search_scores"][:2]
+    elif kind == "key":
+        del arrays["local_search_values"]
+    np.savez_compressed(path, **arrays)
+    if kind == "half":
+        path.write_bytes(path.read_bytes()[:200])
+    elif kind in ("", "text"):
+        path.write_text(kind)
+
+
+@pytest.mark.parametrize("kind", ["nan", "rows", "key", "half", "", "text"])
+def test_kept_baselines_that_are_damaged_are_said_and_made_again(kind, tmp_path, table, capsys):
+    def runs():
+        return baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=7).scores
+
+    first = runs()
+    (path,) = tmp_path.rglob("*.npz")
+    spoiled(path, kind)
+    again = runs()
+    assert all((again[name] == first[name]).all() for name in first)
+    assert f"{path} is damaged" in "".join(capsys.readouterr())
+
+
+def test_kept_baselines_of_another_budget_are_not_taken(tmp_path, table):
+    baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=9)
+    (path,) = tmp_path.rglob("*.npz")
+    path.rename(path.with_name("evaluations=7.npz"))
+    assert baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=7).scores["local_search"].shape == (5, 7)

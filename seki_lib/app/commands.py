@@ -22,7 +22,7 @@ from ..files.errors import SettingError, look_up
 from ..files.jsonl import write_json
 from ..files.lock import locked
 from ..files.run_folder import read_result
-from ..files.user_input import variant_of
+from ..files.user_input import listed_names, variant_of
 from ..forks import run_longest, run_settings
 from ..llm import get_llm
 from ..llm.budget import Budget
@@ -378,7 +378,7 @@ class Reproduce(Bounded, Logged):
         get_llm(self.llm)
         os.environ[VARIABLE] = ",".join(self.loggers)  # for the commands that it starts
         site = cluster_from(self.cluster, self.cluster_options, self.cluster_gpus, self.cluster_minutes)
-        schedule = Schedule(self.jobs, site, self.plan, tuple(self.only.replace(",", " ").split()))
+        schedule = Schedule(self.jobs, site, self.plan, listed_names(self.only))
         reproduce(get_profile(self.profile), self.llm, seeds, self.results, ablations, controls, schedule)
 
 
@@ -395,6 +395,6 @@ def read(words: Sequence[str]) -> Any:
     """The command that these words name. Prints a sentence and exits with 2 if they cannot be read."""
     for word in words:
         if not word.isascii() and word != word.encode(errors="replace").decode():
-            raise SettingError(f"{word!r} is not valid UTF-8: give it in UTF-8")
+            raise SettingError(f"{word!r} is not in this locale's encoding. Next: LC_ALL=C.UTF-8, and UTF-8")
     about = "`seki <command> --help` lists the options of each command."
     return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="seki", description=about, args=words)

@@ -16,6 +16,7 @@
 `critique` take. Nothing is asked of the LLM, and nothing paid, before `rerun`.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from html import escape
@@ -150,8 +151,8 @@ class Bench:
         This is a fork: it shares the earlier rounds with the run, and they cost nothing. It keeps its own answers, so
         you can rerun the same rounds again at no cost. Raises SettingError for a number of rounds below one.
         """
-        if rounds is not None:
-            whole_number(str(rounds), 1)
+        for number in (round, 1 if rounds is None else rounds):
+            whole_number(str(number), 1)
         edited = self.prompts if self.prompts != self.default else None
         asked: dict[str, Any] = {"prompts": edited, "llm": self._name, **self._changes}
         return rerun(self.spec, self.profile, self.results, round=round, rounds=rounds, **asked)
@@ -168,7 +169,7 @@ class Bench:
         seeds: how many, counted from the run's own. Each seed prints one line when it ends. If you stop this and call
         it again, it continues where it was, and asks nothing twice. Raises SettingError for less than one.
         """
-        whole_number(str(seeds), 1)
+        seeds = whole_number(str(seeds), 1)
         scores: list[tuple[float, float]] = []
         for seed in range(self.spec.seed, self.spec.seed + seeds):
             before = self._best(seed, self.spec.llm, self._prompts_of(get_llm(self.spec.llm)))
@@ -187,11 +188,16 @@ class Bench:
 
     def cell_magic(self, line: str, cell: str) -> None:
         """`%%prompt`: check the template, put it in place, show it. A mistake is one sentence, without a traceback."""
-        given, before = _arguments().parse_argstring(line), self.prompts  # type: ignore[no-untyped-call]
         try:
-            self.edit(given.stage, cell)
+            words = shlex.split(line)
+        except ValueError as error:
+            raise UsageError(f"{line}: {error}") from None
+        given, before = _arguments().parse_args(words), self.prompts
+        try:
+            self.edit(given.stage, cell.replace("\r\n", "\n"))  # as a file of it is read
             first = self.profile.lam + 1 if given.stage == "inspire" else 1
-            display(self.preview(given.stage, given.round or first))  # type: ignore[no-untyped-call]
+            at = first if given.round is None else whole_number(given.round, 1)
+            display(self.preview(given.stage, at))  # type: ignore[no-untyped-call]
             if given.save is not None:
                 default = self.results / self.spec.profile / "prompts" / f"{given.stage}.md.j2"
                 path = user_path(given.save) if given.save else default
@@ -207,6 +213,7 @@ class Bench:
     def _question(self, stage: str, round: int, prompts: Prompts) -> Question:
         """What a search with these prompts asks in this round. A refinement carries out what the run's critique got."""
         look_up("prompt", VARIABLES, stage)
+        whole_number(str(round), 1)
         records, folder = first_rounds(self.spec, self.profile, self.results, round), self.spec.folder(self.results)
         with walk(self.spec, self.profile, self.results, prompts=kept_prompts(folder)) as run:
             config = search_config(self.profile, self._llm, self.spec.seed, **self._changes)
@@ -239,7 +246,7 @@ class Bench:
 def _arguments() -> MagicArgumentParser:
     parser = MagicArgumentParser("%%prompt", add_help=False)  # type: ignore[no-untyped-call]
     parser.add_argument("stage", choices=list(VARIABLES))
-    parser.add_argument("--round", type=int, default=0)
+    parser.add_argument("--round")
     parser.add_argument("--save", nargs="?", const="", metavar="FILE")
     return parser
 

@@ -100,6 +100,8 @@ def replay(kept: Path, profile: Profile, results: Path, say: Callable[[str], Non
     if here.is_relative_to(there) or there.is_relative_to(here):
         raise RunError(f"{kept} and {home.folder} lie in each other: the replay would remove what it reads. Next: "
                        "choose another folder, --results DIR")  # fmt: skip
+    if home.folder.is_symlink():
+        raise RunError(f"{home.folder} is a link, and a replay removes what was there. Next: remove the link")
     shutil.rmtree(home.folder, ignore_errors=True)
     write_json(home.replay_mark, {"of": str(kept), "profile": profile.name})
     with ProcessPoolExecutor(1, get_context("spawn")) as beside:  # half of the time, and waits for no search

@@ -15,8 +15,9 @@ from ..evaluators.tabular import TABLES
 from ..files.checkout import ROOT, require_checkout
 from ..files.errors import AssetError, RunError, look_up
 from ..files.fingerprint import fingerprint
-from ..files.jsonl import write_json
+from ..files.jsonl import read_if_whole, write_json
 from ..files.lock import locked
+from ..files.shape import require_shape
 from ..llm import get_llm
 from ..paper import REPORTS, Edition, Memory, Search, needs_of, reports
 from ..paper.here import edition_here, why_no_trans101
@@ -86,7 +87,7 @@ def reproduce(
         _forget_removed(home)
         for name, value in _notes(edition, results, schedule.cluster).items():
             path, noted = folder / f"{name}.json", json.loads(json.dumps(value))
-            if not path.exists() or json.loads(path.read_text()) != noted:  # jobs that depend on the file run again
+            if read_if_whole(path) != noted:  # jobs that depend on the file run again
                 write_json(path, noted)
         # The child holds the lock too: should this process be killed, no second Snakemake starts beside the first.
         if _run_and_wait(snakemake(folder, schedule), lock):
@@ -142,8 +143,19 @@ def _fetch_data(profile: Profile) -> None:
                 print(f"{error}\n{without}")
 
 
+NOTED = {
+    "profile": str, "llm": str, "seeds": [int], "trans101_seeds": [int], "full_grid_seeds?": [int],
+    "control_seeds?": [int], "images?": str, "text?": str, "photographs?": str, "surrogate?": str,
+    "trans101_table?": bool,
+}  # fmt: skip
+
+
 def read_edition(noted: Mapping[str, Any]) -> Edition:
-    """The edition that `seki reproduce` noted for the DAG, in edition.json."""
+    """The edition that `seki reproduce` noted for the DAG, in edition.json. Raises RunError for one that is damaged."""
+    try:
+        require_shape(noted, NOTED)
+    except ValueError as error:
+        raise RunError(f"edition.json is damaged ({error}). Next: make reproduce, which writes it anew") from None
     values = {field.name: noted[field.name] for field in fields(Edition) if field.name in noted}
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Edition(**values | {"profile": get_profile(noted["profile"])})
@@ -213,8 +225,9 @@ def deciding_code(edition: Edition) -> dict[str, dict[str, Any]]:
     Each command checks by itself what changed, keeps what it made before, and redoes what has to be redone.
     """
     profile, asked = edition.profile, get_llm(edition.llm)
+    settings = {**asked.settings}  # some LLMs share one that cannot be changed, nor written
     search = {
-        "llm": asked.settings,
+        "llm": settings,
         "prompts": Prompts.load(asked.templates).hashes,
         "search": asdict(search_config(profile, asked, 0)),
     }
@@ -226,7 +239,10 @@ def deciding_code(edition: Edition) -> dict[str, dict[str, Any]]:
         if isinstance(need, Search) and need.code() not in found:
             found[need.code()] = search | {"code": code_of(need.space, need.evaluator, need.arm)}
         elif isinstance(need, Memory):
-            found[need.code()] = {"llm": asked.settings, "code": fingerprint("search.memory", f"spaces.{need.space}")}
+            found[need.code()] = {
+                "llm": settings,
+                "code": fingerprint("search.memory", f"spaces.{need.space}"),
+            }
     for name, supernet in SUPERNETS[profile.name].items():
         code = fingerprint(f"training.{SPACES[name].supernet_trainer}", f"spaces.{name}")
         found[f"supernet-{name}"] = {"code": code, "config": asdict(supernet)}

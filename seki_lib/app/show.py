@@ -10,6 +10,7 @@ from ..files.run_folder import read_config, read_result, read_rounds
 from ..llm.prices import as_of, prices
 from ..llm.transcript import totals
 from ..report.tables import describe_cost
+from ..results import is_finished
 
 WHERE = "Results live in results/<profile>/searches/…, trainings/… and supernets/…"
 
@@ -28,7 +29,7 @@ def describe(folder: Path) -> str:
     runs = sorted(path.parent for path in folder.rglob("config.json"))
     if not runs:
         raise RunError(f"{folder} is no folder of a run, and holds none. {WHERE}")
-    return "\n".join(f"{run}  {'finished' if (run / 'result.json').is_file() else 'not finished'}" for run in runs)
+    return "\n".join(f"{run}  {'finished' if is_finished(run) else 'not finished'}" for run in runs)
 
 
 def prices_of(folder: Path) -> Iterator[str]:
@@ -44,13 +45,13 @@ def prices_of(folder: Path) -> Iterator[str]:
 
 
 def _lines(folder: Path) -> Iterator[str]:
-    config, is_finished = read_json(folder / "config.json"), (folder / "result.json").is_file()
+    config, finished = read_json(folder / "config.json"), is_finished(folder)
     if run := config.get("run"):
         config = read_config(folder)
         history = list(read_rounds(folder))
         yield f"{config['llm']['name']} on {run['space']}/{run['task']}, {config['data']['sentence']}"
         yield f"{len(history)} of {config['search']['rounds'] + 1} evaluations"
-        if history and not is_finished:
+        if history and not finished:
             best = max(history, key=lambda record: record["score"])
             yield f"best so far: {best['score']:.2f} {best['architecture']} (round {best['round']})"
     else:
@@ -58,9 +59,9 @@ def _lines(folder: Path) -> Iterator[str]:
         what = f"training of {cell}" if cell else f"supernet {config['kind']}"
         yield f"{what} on {config['data']}, seed {config['seed']}"
         yield f"{len(epochs)} of {config['epochs']} epochs"
-        if epochs and not is_finished:
+        if epochs and not finished:
             yield f"last epoch: {json.dumps(epochs[-1], ensure_ascii=False)}"
-    if is_finished:
+    if finished:
         yield json.dumps(read_result(folder), indent=1, ensure_ascii=False)
     if run:
         yield f"the LLM took {describe_cost(totals(folder / 'transcript.jsonl'))}"

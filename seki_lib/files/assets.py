@@ -58,7 +58,7 @@ def get_asset(name: str) -> Asset:
 
 def cache_dir() -> Path:
     """Where downloads are kept: `$XDG_CACHE_HOME/seki`, else `~/.cache/seki`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seki"
+    return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "seki"
 
 
 def shipped() -> Path:
@@ -94,7 +94,11 @@ def absolute_folders() -> None:
 
 
 def asset_folders() -> dict[str, Path]:
-    """The folders of this machine that may hold assets, in order, by the name that messages use."""
+    """The folders of this machine that may hold assets, in order, by the name that messages use.
+
+    Raises what `absolute_folders` raises: a notebook or a script did not come by the command line, which asks it first.
+    """
+    absolute_folders()
     folders = {"$SEKI_DATA": os.environ.get("SEKI_DATA", ""), "cache": str(cache_dir())}
     if "://" not in mirror():
         folders["$SEKI_MIRROR"] = mirror()

@@ -255,13 +255,19 @@ def written_at_once(path: Path, before: Path | None = None) -> Iterator[Path]:
             yield part
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
-            part.chmod(0o644)
+            part.chmod(0o666 & ~_umask())
             if before and path.exists():
                 path.replace(before)
             part.replace(path)
             _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """What the user lets others do with new files. It can only be asked for by setting it."""
+    os.umask(mask := os.umask(0o077))
+    return mask
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ LONGEST_NAME = 200  # bytes of a folder's name; file systems take 255
 
 def whole_number(text: str, low: int = 0, high: int = MOST) -> int:
     """A whole number in a range. Raises SettingError with the range."""
-    if not (text.isascii() and text.lstrip("-").isdigit() and len(text) < 20 and low <= int(text) <= high):
+    if not (re.fullmatch("-?[0-9]{1,19}", text) and low <= int(text) <= high):
         raise SettingError(f"{text!r} is no whole number from {low} to {high}")
     return int(text)
 
@@ -48,6 +49,14 @@ def folder_name(text: str) -> str:
     if text in ("", ".", "..") or "/" in text or len(text.encode()) > LONGEST_NAME:
         raise SettingError(f"{text!r} is no name of a folder: give 1 to {LONGEST_NAME} bytes without '/'")
     return text
+
+
+def listed_names(text: str) -> tuple[str, ...]:
+    """The names in a list such as "table5, figures"; none for an empty text. Raises SettingError for commas alone."""
+    names = tuple(text.replace(",", " ").split())
+    if text.strip() and not names:
+        raise SettingError(f"{text!r} names nothing")
+    return names
 
 
 def variant_of(given: dict[str, Any]) -> str:

@@ -17,14 +17,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..files.errors import LLMError, RunError
+from ..files.errors import LLMError, RunError, SettingError
 from ..files.jsonl import on_disk, read_json, write_json
 from ..files.lock import waited_for
+from ..files.user_input import real_number, whole_number
 from .prices import FILE, OWN_VARIABLE, Price, as_of
 from .question import Message
 
 KINDS = ("calls", "tokens", "usd")
 DAMAGED = "What was spent is not known: mend or remove it"
+LARGEST = 10**15  # of a bound: more is a slip of the keyboard
 OVERHEAD = 1024  # tokens that a provider may add to a prompt for its own chat format and structured replies
 
 
@@ -45,14 +47,12 @@ class Limits:
         """`MAX_USD`, `MAX_TOKENS` and `MAX_CALLS`; empty or missing is no bound. Raises LLMError if not a number."""
         values: dict[str, Any] = {}
         for field in fields(cls):
-            name, kind = f"MAX_{field.name.upper()}", float if field.name == "usd" else int
+            name, of_a_bound = f"MAX_{field.name.upper()}", real_number if field.name == "usd" else whole_number
             text = os.environ.get(name, "").strip()
             try:
-                values[field.name] = kind(text) if text else None
-            except ValueError:
-                values[field.name] = -1
-            if text and not 0 <= values[field.name] < float("inf"):
-                raise LLMError(f"{name}={text} is not a bound; valid: a number from 0 on, such as {name}=5")
+                values[field.name] = of_a_bound(text, 0, LARGEST) if text else None
+            except SettingError:
+                raise LLMError(f"{name}={text} is not a bound; valid: a number from 0 on, such as {name}=5") from None
         return cls(**values)
 
 

@@ -56,6 +56,15 @@ class Example(NamedTuple):
     score: float
 
 
+SAMPLES: dict[str, dict[str, Any]] = {
+    "critique": {"edits": ["a change"] * 100},
+    "refine": {"strategy": "a strategy"},
+    "inspire": {"examples": [Example("a cell", 90.0)] * 100},
+}
+"""Values with which a template is filled in as soon as it is read: a mistake ends no search in its last rounds."""
+for _sample in SAMPLES.values():
+    _sample |= {"task": "a task", "metric": "accuracy", "space": "a space", "architecture": "a cell", "score": 90.0}
+
 SYSTEM = re.compile(r"\A\s*<system>\n?(.*?)\n?</system>\n?(.*)\Z", re.DOTALL)
 BROKEN = (  # what jinja2 raises for a template or its values
     TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, SyntaxError, RecursionError,
@@ -110,6 +119,8 @@ class Prompts:
         found = look_up("prompt", self.texts, stage)
         if not isinstance(found, str):
             raise PromptError(f"template {stage} must be a text, not {type(found).__name__}")
+        if found != found.encode(errors="replace").decode():
+            raise PromptError(f"template {stage} holds half of a character (a lone surrogate), which no file can hold")
         return found
 
     def edited(self, **texts: str) -> "Prompts":
@@ -138,12 +149,7 @@ class Prompts:
 
     def _render(self, stage: str, variables: dict[str, Any]) -> list[Message]:
         filled = {"metric": "accuracy"} | variables
-        try:
-            messages: list[Message] = [
-                {"role": role, "content": part.render(filled)} for role, part in self._templates[stage]
-            ]
-        except BROKEN as error:
-            raise PromptError(f"template {stage} cannot be filled in: {error}") from None
+        messages = _filled(stage, self._templates[stage], filled)
         if not messages[-1]["content"].strip():
             raise PromptError(f"template {stage} asks nothing: what it fills in for this round is empty")
         return messages
@@ -162,7 +168,15 @@ def _compiled(jinja: Environment, stage: str, text: str) -> list[tuple[str, Temp
     if unknown:
         known = "\n".join(f"  {name}: {meaning}" for name, meaning in VARIABLES[stage].items())
         raise PromptError(f"template {stage} uses {', '.join(sorted(unknown))}; it may use\n{known}")
+    _filled(stage, parts, SAMPLES[stage])
     return parts
+
+
+def _filled(stage: str, parts: Sequence[tuple[str, Template]], values: Mapping[str, Any]) -> list[Message]:
+    try:
+        return [{"role": role, "content": part.render(values)} for role, part in parts]
+    except BROKEN as error:
+        raise PromptError(f"template {stage} cannot be filled in: {error}") from None
 
 
 def prompts_from(llm: str, files: Mapping[str, Path | None]) -> Prompts | None:
@@ -183,10 +197,19 @@ def prompts_from(llm: str, files: Mapping[str, Path | None]) -> Prompts | None:
 
 
 def by_role(text: str) -> list[tuple[str, str]]:
-    """The parts of a template, each with the role it speaks in; split before anything is filled in."""
-    if found := SYSTEM.match(text):
-        return [("system", found[1]), ("user", found[2])]
-    return [("user", text)]
+    """The parts of a template, each with the role it speaks in; split before anything is filled in.
+
+    Raises PromptError for a `<system>` that does not begin the template or does not end: it would be sent as it stands.
+    """
+    text = text.removeprefix("\ufeff")
+    found = SYSTEM.match(text)
+    parts = [("system", found[1]), ("user", found[2])] if found else [("user", text)]
+    if any(re.search(r"<\s*/?\s*system\s*>", part, re.IGNORECASE) for _, part in parts):
+        raise PromptError(
+            "<system> and </system> stand in small letters, once, and before everything else of a template: what is "
+            "between them is the system message"
+        )
+    return parts
 
 
 def as_text(messages: Sequence[Message]) -> str:

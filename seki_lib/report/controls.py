@@ -206,9 +206,11 @@ def planner_notes(arms: Mapping[str, Outcome]) -> list[str]:
     if sd < 1e-9:
         return [f"All {n} seeds of SEKI differ from local search by the same value: no deviation is known."]
     of_one = sd / 2**0.5  # of an arm, if the two were independent and alike
+    least = resolvable(of_one, n)
+    told = "no difference" if np.isinf(least) else f"differences of about {least:.2f} points"
     return [
         f"SEKI minus local search deviates by {sd:.2f} points from seed to seed. {n} pairs can reach "
-        f"p = {smallest_p(n):.3g} at best, and tell differences of about {resolvable(of_one, n):.2f} points at 80 % "
+        f"p = {smallest_p(n):.3g} at best, and tell {told} at 80 % "
         f"power; {seeds_needed(of_one, 0.25)} pairs would tell 0.25 points, {seeds_needed(of_one, 0.1)} would tell 0.1."
     ]
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..baseline_runs import BaselineRuns
 from ..evaluators.tabular import Tabular
+from ..files.jsonl import written_at_once
 from ..llm import LLM
 from ..paper.settings import Setting
 from ..prompts import Prompts
@@ -45,12 +46,11 @@ BOX = {"boxstyle": "round,pad=0.45", "facecolor": "#EEF4FB", "edgecolor": BLUE}
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write a figure as PNG (150 dpi) and SVG; returns the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     for path in paths:
         metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
-        with matplotlib.rc_context({"svg.hashsalt": "seki"}):  # the same figure gives the same file
-            figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
+        with written_at_once(path) as part, matplotlib.rc_context({"svg.hashsalt": "seki"}):  # the same file each time
+            figure.savefig(part, dpi=150, bbox_inches="tight", metadata=metadata)
     plt.close(figure)
     return paths
 

@@ -11,6 +11,7 @@ All functions are deterministic: resamples are drawn with a fixed seed. τ of ce
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from math import ceil
 from typing import Any
 
@@ -47,8 +48,9 @@ class Estimate:
 
 def mean_std(values: Values, digits: int = 2) -> str:
     """`mean±standard deviation` as the paper prints it (sample deviation, n - 1); the mean alone for one value."""
-    mean = f"{statistics.fmean(values):.{digits}f}"
-    return f"{mean}±{statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+    sample = _numbers(values).tolist()
+    mean = f"{statistics.fmean(sample):.{digits}f}"
+    return f"{mean}±{statistics.stdev(sample):.{digits}f}" if len(sample) > 1 else mean
 
 
 def interval(values: Values, tests: int = 1) -> tuple[float, float]:
@@ -60,8 +62,9 @@ def interval(values: Values, tests: int = 1) -> tuple[float, float]:
         return np.nan, np.nan
     from scipy.stats import sem, t
 
-    half = t.ppf(1 - 0.025 / tests, len(values) - 1) * sem(values)
-    return float(np.mean(values) - half), float(np.mean(values) + half)
+    array = _numbers(values)
+    half = t.ppf(1 - 0.025 / tests, len(array) - 1) * sem(array)
+    return float(array.mean() - half), float(array.mean() + half)
 
 
 def interval_text(values: Values, *, sign: bool = False, digits: int = 2) -> str:
@@ -105,9 +108,10 @@ def bootstrap(statistic: Callable[..., Any], *samples: Values) -> Estimate:
 
 
 def _numbers(sample: Values) -> np.ndarray:
+    """(values,) as floats: differences of unsigned whole numbers would wrap around."""
     array = np.asarray(sample, dtype=float)
-    if not array.size or not np.isfinite(array).all():
-        raise ValueError("a sample is empty, or holds values that are no finite numbers")
+    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
+        raise ValueError("a sample is empty, is no row of values, or holds values that are no finite numbers")
     return array
 
 
@@ -124,7 +128,7 @@ def paired(ours: Values, theirs: Values) -> Estimate:
     """The mean of ours - theirs, seed by seed. Both (pairs,). Raises ValueError for samples of different length."""
     if len(ours) != len(theirs):
         raise ValueError(f"pairs are needed, not {len(ours)} values and {len(theirs)}")
-    differences = np.asarray(ours) - np.asarray(theirs)
+    differences = _numbers(ours) - _numbers(theirs)
     return replace(mean(differences), p=p_value(differences))
 
 
@@ -192,10 +196,10 @@ def p_value(differences: Values) -> float:
     """Two-sided, whether paired differences have a mean of zero: signs are flipped, all of them if there are few."""
     from scipy.stats import permutation_test
 
-    if len(differences) < 2:
+    if len(array := _numbers(differences)) < 2:
         return 1.0
     tested = permutation_test(
-        (np.asarray(differences, dtype=float),), np.mean, permutation_type="samples", n_resamples=9999,
+        (array,), np.mean, permutation_type="samples", n_resamples=9999,
         rng=np.random.default_rng(0),
     )  # fmt: skip
     return float(tested.pvalue)
@@ -204,19 +208,41 @@ def p_value(differences: Values) -> float:
 def seeds_needed(sd: float, difference: float, power: float = 0.8, level: float = 0.05) -> int:
     """How many seeds each arm needs to tell two means apart: 2 ((z₁ + z₂) sd / difference)², rounded up.
 
-    sd: of the seeds of one arm; of arms that are compared pair by pair give the sd of the differences divided by √2.
+    At least so many that pairs can reach the level, see `smallest_p`: six for 0.05. sd: of the seeds of one arm; of
+    arms that are compared pair by pair give the sd of the differences divided by √2. Raises ValueError for a difference
+    of zero, and for a power or a level that is no share.
     """
+    return max(_fewest_pairs(level), ceil(2 * (_quantiles(sd, power, level) * sd / _not_zero(difference)) ** 2))
+
+
+def _fewest_pairs(level: float) -> int:
+    return next(pairs for pairs in count(2) if smallest_p(pairs) < level)
+
+
+def _quantiles(sd: float, power: float, level: float) -> float:
+    """z₁ + z₂."""
     from scipy.stats import norm
 
-    z = norm.ppf(1 - level / 2) + norm.ppf(power)
-    return max(2, ceil(2 * float(z * sd / difference) ** 2))
+    if not (0 <= sd < np.inf and 0 < power < 1 and 0 < level < 1):
+        raise ValueError(
+            f"a deviation, a power and a level are expected, such as 0.34, 0.8, 0.05, not {(sd, power, level)}"
+        )
+    return float(norm.ppf(1 - level / 2) + norm.ppf(power))
+
+
+def _not_zero(difference: float) -> float:
+    if not 0 < abs(difference) < np.inf:
+        raise ValueError(f"no number of seeds tells a difference of {difference}")
+    return difference
 
 
 def resolvable(sd: float, seeds: int, power: float = 0.8, level: float = 0.05) -> float:
-    """The smallest difference that this many seeds an arm can show: the inverse of `seeds_needed`."""
-    from scipy.stats import norm
+    """The smallest difference that this many seeds an arm can show: the inverse of `seeds_needed`.
 
-    return float((norm.ppf(1 - level / 2) + norm.ppf(power)) * sd * (2 / seeds) ** 0.5)
+    Infinite for so few seeds that pairs cannot reach the level.
+    """
+    z = _quantiles(sd, power, level)
+    return z * sd * (2 / seeds) ** 0.5 if seeds >= _fewest_pairs(level) else float("inf")
 
 
 def regret_curves(scores: np.ndarray, best: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,13 +8,14 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ..files.canary import REQUEST
 from ..files.checkout import OWN
 from ..files.errors import RunError
-from ..files.jsonl import on_disk, read_text
+from ..files.jsonl import read_text, write_text
 from ..results import SearchResult
 from .templates import fill
 
@@ -97,15 +98,17 @@ class Table:
 
         The keys of its columns are their headings. Raises RunError for a file that no table was written to.
         """
-        with on_disk(path), path.open(encoding="utf-8", newline="") as file:
-            head, *rows = [*csv.reader(file)] or [[]]
+        try:
+            head, *rows = [*csv.reader(StringIO(read_text(path), newline=""))] or [[]]
+        except csv.Error as error:
+            raise RunError(f"{path} is damaged ({error}). Next: make it again, or move the file away.") from None
         if head[:2] != ["row", "n"] or head[3::2] != [f"{heading} provenance" for heading in head[2::2]]:
             raise RunError(
                 f"{path} is no table of this kit: its first line must be row,n and then, of each column, its name and "
                 "its provenance, with commas between. Next: make it again, or move the file away."
             )
         beside = path.with_suffix(".md")
-        title, *lines = read_text(beside).splitlines() if beside.exists() else [path.stem]
+        title, *lines = (read_text(beside) if beside.exists() else "").splitlines() or [path.stem]
         table = cls(path.stem, title.removeprefix("# "), {heading: heading for heading in head[2::2]})
         for row in rows:
             if len(row) != len(head):
@@ -142,17 +145,21 @@ class Table:
 
     def write(self, folder: Path) -> list[Path]:
         """Write `<name>.csv`, `.md` and `.html`; returns their paths."""
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{self.name}.{ending}" for ending in ("csv", "md", "html")]
-        with paths[0].open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["row", "n", *(name for c in self.columns.values() for name in (c, f"{c} provenance"))])
-            for label, n, cells in self.rows:
-                values = [v for c in cells for v in (c.text, ": ".join(filter(None, (c.provenance, c.detail))))]
-                writer.writerow([label, n, *values])
-        paths[1].write_text(self.markdown(), encoding="utf-8")
-        paths[2].write_text(self.html(), encoding="utf-8")
-        return paths
+        texts = {"csv": self.csv(), "md": self.markdown(), "html": self.html()}
+        paths = {folder / f"{self.name}.{ending}": text for ending, text in texts.items()}
+        for path, text in paths.items():
+            write_text(path, text)
+        return list(paths)
+
+    def csv(self) -> str:
+        """The table as `read` reads it: of each column its cells, and what they stand on."""
+        file = StringIO(newline="")
+        writer = csv.writer(file)
+        writer.writerow(["row", "n", *(name for c in self.columns.values() for name in (c, f"{c} provenance"))])
+        for label, n, cells in self.rows:
+            values = [v for c in cells for v in (c.text, ": ".join(filter(None, (c.provenance, c.detail))))]
+            writer.writerow([label, n, *values])
+        return file.getvalue()
 
     def markdown(self) -> str:
         """The table as Markdown, aligned so that it also reads as plain text."""

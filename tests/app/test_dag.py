@@ -16,9 +16,10 @@ import pytest
 from seki_lib.app.commands import read
 from seki_lib.app.cost.work import jobs
 from seki_lib.app.notebook import ROOT
-from seki_lib.app.reproduce import read_edition
-from seki_lib.files.errors import SettingError
-from seki_lib.paper import needs_of, reports
+from seki_lib.app.reproduce import deciding_code, read_edition
+from seki_lib.files.errors import RunError, SettingError
+from seki_lib.files.user_input import listed_names
+from seki_lib.paper import Edition, needs_of, reports
 from seki_lib.paper.settings import full_grid, k_xi_settings, lambda_settings, longest, require_full_grid
 from seki_lib.profiles import get_profile
 from seki_lib.runs import RunSpec
@@ -260,3 +261,25 @@ def test_an_edit_of_the_code_plans_what_it_decides_and_only_that(what, finished)
         for path, (content, stat) in stamps.items():
             path.write_text(content)
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("llm", ["chance:null", "chance:random"])
+def test_what_decides_the_jobs_of_an_llm_without_settings_can_be_written(llm):
+    profile = get_profile("smoke")
+    decided = deciding_code(Edition(profile, llm, profile.seeds, profile.trans101_seeds))
+    assert json.loads(json.dumps(decided)) == decided
+
+
+@pytest.mark.parametrize("damage", [{"seeds": None}, {"seeds": "8"}, {"seeds": ["8"]}, {"profile": ["a"]}, {"llm": 5}])
+def test_a_damaged_edition_is_one_sentence(damage):
+    whole = {"profile": "smoke", "llm": "chance:null", "seeds": [8], "trans101_seeds": [8]}
+    assert read_edition(whole).seeds == (8,)
+    for noted in (whole | damage, {name: value for name, value in whole.items() if name not in damage}):
+        with pytest.raises(RunError, match=r"edition\.json is damaged"):
+            read_edition(noted)
+
+
+def test_commas_alone_name_no_report():
+    assert listed_names("table5, figures") == ("table5", "figures") and listed_names(" ") == ()
+    with pytest.raises(SettingError, match="names nothing"):
+        listed_names(" , ")

@@ -250,3 +250,22 @@ def test_a_prompt_that_cannot_be_shown_or_saved_is_not_put_in_place(bench, tmp_p
         with pytest.raises(UsageError):
             bench.cell_magic(line, cell)
         assert bench.prompts == before
+
+
+@pytest.mark.parametrize(
+    "line", ["critique --round 'x", "critique --round x", "critique --round 0", "critique --round ٣"]
+)
+def test_a_round_that_is_none_is_a_sentence(line, bench):
+    before = bench.prompts
+    with pytest.raises(UsageError):
+        bench.cell_magic(line, "Better: {{ edits }}")
+    assert bench.prompts == before
+    for wrong in (2.5, "--1", 0):
+        with pytest.raises(SekiError, match="is no whole number from 1"):
+            bench.rerun(wrong)
+
+
+def test_a_file_name_in_quotes_may_hold_blanks_and_is_read_back_as_it_was_saved(bench, tmp_path, capsys):
+    path = tmp_path / "a b.md.j2"
+    bench.cell_magic(f"critique --save '{path}'", "Better:\r\n{{ edits }}")
+    assert bench.prompts.text("critique") == path.read_text() == "Better:\n{{ edits }}"

@@ -262,3 +262,21 @@ def test_no_part_of_a_password_is_left_in_an_address(scheme, password):
 @pytest.mark.parametrize("address", ["https://hub.local:8790/@scope/x", "https://hub.local/a@b", "/home/me@work/x"])
 def test_an_address_without_a_password_stays_as_it_is(address):
     assert assets.without_credentials(address) == address
+
+
+@pytest.mark.parametrize("name", ["SEKI_MIRROR", "SEKI_DATA"])
+def test_a_folder_that_is_not_there_is_refused_from_python_too(name, monkeypatch, tmp_path):
+    """Or other data would take the place of what somebody named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "data")
+    with pytest.raises(SettingError, match=f"{name}={tmp_path}/data is not there"):
+        assets.locate("nas201_hp200_mean")
+    (tmp_path / "data").mkdir()
+    assets.locate("nas201_hp200_mean")
+
+
+def test_without_a_home_directory_the_next_step_is_said(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(assets.Path, "expanduser", lambda self: (_ for _ in ()).throw(RuntimeError("no home")))
+    with pytest.raises(SettingError, match="no home"):
+        assets.cache_dir()

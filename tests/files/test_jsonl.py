@@ -4,6 +4,7 @@ import json
 import lzma
 import os
 import resource
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from seki_lib.files.jsonl import (
     require_room,
     write_json,
     write_lines,
+    write_text,
     written_at_once,
 )  # fmt: skip
 
@@ -231,3 +233,13 @@ def test_a_last_line_that_no_process_left_behind_is_not_cut_off(tmp_path, last):
     with pytest.raises(RunError, match="line 2 is damaged"):
         list(read_lines(path))
     assert path.read_bytes() == b'{"a": 1}\n' + last
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644)])
+def test_a_new_file_is_open_to_whom_the_user_allows(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "x.json", "{}")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == mode

@@ -226,6 +226,13 @@ def test_the_prices_are_dated_complete_and_positive():
     assert price_of("local:smollm2-135m") == Price(0, 0, 0, 0)
 
 
+@pytest.mark.parametrize("text", ["1_0", "١٢", "1.5", "--5"])
+def test_a_count_that_is_no_whole_number_is_no_bound(text, monkeypatch):
+    monkeypatch.setenv("MAX_TOKENS", text)
+    with pytest.raises(LLMError, match=f"MAX_TOKENS={text} is not a bound"):
+        Limits.from_environment()
+
+
 @pytest.mark.parametrize("text", ["five", "-1", "nan", "inf", "1e999"])
 def test_a_bound_that_is_no_number_is_one_sentence(text, monkeypatch):
     monkeypatch.setenv("MAX_USD", text)

@@ -48,7 +48,7 @@ class Read(HTMLParser):
 
 def search(folder, variant="default", reply="large", rounds=3, fork=None):
     """A finished search, as a run leaves it."""
-    run = folder / "searches" / "nas201" / "cifar10" / "fake" / variant / "seed=8"
+    run = folder / "searches" / "nas201" / "cifar10" / "fake-llm" / variant / "seed=8"
     run.mkdir(parents=True)
     described = {"space": "nas201", "task": "cifar10", "llm": "fake:llm", "variant": variant, "seed": 8}
     config = {"run": described, "llm": {"name": "fake:llm"}, "data": {"sentence": "a table"}, "version": "9"}
@@ -104,11 +104,11 @@ def test_the_page_holds_prompts_replies_cells_scores_and_how_each_cell_came_abou
 
 
 def test_a_fork_shows_its_own_rounds_and_leads_to_those_that_it_shares(folder):
-    fork = {"of": "laptop/searches/nas201/cifar10/fake/default/seed=8", "round": 2}
+    fork = {"of": "laptop/searches/nas201/cifar10/fake-llm/default/seed=8", "round": 2}
     search(folder, "lam=2", reply="other", fork=fork)
     read = Read(page(folder))
     assert sum(word.startswith("other") for word in read.words) == 1
-    assert {"href": "#searches-nas201-cifar10-fake-default-seed-8"} in read.of("a")
+    assert {"href": "#searches-nas201-cifar10-fake-llm-default-seed-8"} in read.of("a")
     assert "fake:llm 2 4 28 8 2 1.0000" in " ".join(" ".join(read.words).split())  # shared calls count once
 
 

@@ -100,7 +100,36 @@ def test_no_values_are_refused_and_every_profile_gives_chance_two_seeds_or_more(
 
 @pytest.mark.parametrize("sample", [[], [94.0, np.nan, 93.0, 94.0], [94.0, np.inf]])
 def test_what_has_no_mean_is_said_and_gives_no_number(sample):
-    with pytest.raises(ValueError, match="a sample is empty, or holds values that are no finite numbers"):
+    with pytest.raises(ValueError, match=r"a sample is empty, .* no finite numbers"):
         stats.mean(sample)
     with pytest.raises(ValueError, match="a sample is empty"):
         stats.probability_of_improvement(sample, sample)
+
+
+def test_unsigned_whole_numbers_do_not_wrap_around():
+    ones, twos = np.full(5, 1, dtype=np.uint8), np.full(5, 2, dtype=np.uint8)
+    assert stats.paired(ones, twos).value == -1.0
+
+
+@pytest.mark.parametrize("sample", [[np.nan, 1.0, 2.0], [np.inf, 1.0], [[1.0, 2.0], [3.0, 4.0]]])
+def test_no_statistic_makes_a_number_of_what_is_none(sample):
+    for statistic in (stats.p_value, stats.mean_std, stats.interval, stats.mean, stats.interquartile_mean):
+        with pytest.raises(ValueError, match="a sample is empty"):
+            statistic(sample)
+
+
+def test_whole_numbers_have_a_mean_and_a_deviation():
+    assert stats.mean_std(np.array([1, 2, 2])) == "1.67±0.58"
+
+
+def test_no_plan_has_fewer_pairs_than_can_decide():
+    """Two pairs reach p = 0.5 at best, however large their difference is."""
+    needed = stats.seeds_needed(0.34, 10.0)
+    assert needed == 6 and stats.smallest_p(needed) < 0.05 <= stats.smallest_p(needed - 1)
+    assert stats.resolvable(0.34, 5) == np.inf and stats.resolvable(0.34, 30) == pytest.approx(0.25, abs=0.005)
+
+
+@pytest.mark.parametrize("asked", [(0.34, 0.0), (0.34, np.nan), (-1.0, 0.1), (0.34, 0.1, 80.0), (0.34, 0.1, 0.8, 5.0)])
+def test_a_plan_for_nothing_is_refused(asked):
+    with pytest.raises(ValueError, match=r"no number of seeds|a deviation, a power and a level"):
+        stats.seeds_needed(*asked)

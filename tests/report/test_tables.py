@@ -136,3 +136,30 @@ def test_a_file_that_is_no_table_is_named(tmp_path, text):
     path.write_text(text)
     with pytest.raises(RunError, match=r"table3.csv is no table of this kit: its first line must be"):
         Table.read(path)
+
+
+def test_a_full_disk_leaves_the_table_that_was_there(tmp_path, monkeypatch):
+    table = Table("table9", "A table", {"a": "A"})
+    table.add("row", {"a": Cell("1.0", "measured")})
+    before = {path: path.read_bytes() for path in table.write(tmp_path)}
+
+    def full(self, *_, **__):
+        self.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(RunError, match="No space left"):
+        table.write(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_table_that_a_spreadsheet_saved_is_read_and_a_damaged_one_is_named(tmp_path):
+    table = Table("table9", "A table", {"a": "A"})
+    table.add("row", {"a": Cell("1.0", "measured")})
+    path, markdown, _ = table.write(tmp_path)
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    markdown.write_text("")
+    assert Table.read(path).rows == table.rows and Table.read(path).title == "table9"
+    path.write_text(f"row,n,A,A provenance\nrow,1,{'x' * 200_000},measured\n")
+    with pytest.raises(RunError, match="is damaged"):
+        Table.read(path)
