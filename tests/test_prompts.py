@@ -172,8 +172,10 @@ SECOND = "<system>\nB\n</system>\n"
 
 
 @pytest.mark.parametrize("template", [
-    "<SYSTEM>\nA\n</SYSTEM>\nx", "<system >\nA\n</system>\nx", "{# a note #}<system>\nA\n</system>\nx", "x <system>A</system>",
-    "<system>\nA\nx", f"<system>\nA\n</system>\n{SECOND}x", "{% if score %}<system>A</system>{% endif %}x", "A</system>x",
+    "<SYSTEM>\nA\n</SYSTEM>\nx", "<system >\nA\n</system>\nx", "{# a note #}<system>\nA\n</system>\nx",
+    "x <system>A</system>",
+    "<system>\nA\nx", f"<system>\nA\n</system>\n{SECOND}x", "A</system>x",
+    "{% if score %}<system>A</system>{% endif %}x",
 ])  # fmt: skip
 def test_a_system_message_that_would_be_sent_as_text_is_refused(template):
     with pytest.raises(PromptError, match="before everything else of a template"):
