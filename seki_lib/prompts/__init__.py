@@ -56,14 +56,13 @@ class Example(NamedTuple):
     score: float
 
 
+_ANY = {"task": "a task", "metric": "accuracy", "space": "a space", "architecture": "a cell", "score": 90.0}
 SAMPLES: dict[str, dict[str, Any]] = {
-    "critique": {"edits": ["a change"] * 100},
-    "refine": {"strategy": "a strategy"},
-    "inspire": {"examples": [Example("a cell", 90.0)] * 100},
+    "critique": _ANY | {"edits": ["a change"] * 100},
+    "refine": _ANY | {"strategy": "a strategy"},
+    "inspire": _ANY | {"examples": [Example("a cell", 90.0)] * 100},
 }
 """Values with which a template is filled in as soon as it is read: a mistake ends no search in its last rounds."""
-for _sample in SAMPLES.values():
-    _sample |= {"task": "a task", "metric": "accuracy", "space": "a space", "architecture": "a cell", "score": 90.0}
 
 SYSTEM = re.compile(r"\A\s*<system>\n?(.*?)\n?</system>\n?(.*)\Z", re.DOTALL)
 BROKEN = (  # what jinja2 raises for a template or its values
