@@ -119,7 +119,7 @@ def _here(model: Gguf) -> int:
 
 
 def _checked(model: Gguf) -> Path | None:
-    """The first part where all parts are here; hashed once, and again if a file is newer than the note of that.
+    """The first part where all parts are here; hashed once, and again if a file came there after the note of that.
 
     A wrong file of a mirror is named and passed over. Raises AssetError for one of the user's own folders.
     """
@@ -127,7 +127,7 @@ def _checked(model: Gguf) -> Path | None:
         try:
             for part in model.parts:
                 path = first.with_name(part.filename)
-                if not (_size(_note(path)) and _note(path).stat().st_mtime >= path.stat().st_mtime):
+                if not (_size(_note(path)) and _note(path).stat().st_mtime > path.stat().st_ctime):
                     verified(path, part.sha256)
                     with suppress(OSError):  # a folder that is read-only is checked each time
                         _note(path).write_text("a copy of your own\n", encoding="utf-8")

@@ -158,6 +158,7 @@ class _Call(Watch):
         """Write the reply down and settle its request; the same reply without keys, and with what it cost."""
         text, thoughts = redact(completion.text), redact(completion.thoughts)
         dollars, seconds = self._dollars(completion.usage), round(completion.seconds, 4)
+        dollars = completion.dollars if dollars is None else dollars  # chance knows that it costs nothing
         completion = replace(completion, text=text, thoughts=thoughts, dollars=dollars, seconds=seconds)
         fields = asdict(completion)
         said = {name: fields[name] for name in IF_SAID if fields[name]}

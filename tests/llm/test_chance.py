@@ -7,6 +7,9 @@ import pytest
 
 from seki_lib.files.errors import LLMError, UnknownName
 from seki_lib.llm import Question, get_llm
+from seki_lib.llm.transcript import totals
+from seki_lib.profiles import get_profile
+from seki_lib.runs import RunSpec, search_run
 from seki_lib.spaces import SPACES, get_space
 from seki_lib.spaces.base import ReplySchema
 
@@ -54,3 +57,8 @@ def test_a_question_in_free_words_has_no_answer_by_chance():
         get_llm("chance:null").complete([{"role": "user", "content": "Why?"}])
     with pytest.raises(UnknownName, match="null"):
         get_llm("chance:other")
+
+
+def test_a_search_by_chance_costs_nothing_and_says_so(tmp_path, table):
+    folder = search_run(RunSpec("nas201", "cifar10", "chance:null", "smoke", 8), get_profile("smoke"), tmp_path)
+    assert totals(folder / "transcript.jsonl")["dollars"] == 0.0
