@@ -4,7 +4,7 @@
 #                  1 lets searches go on that random neighbours lead               ALLOW_FALLBACKS=
 #                  on a SLURM cluster (docs/cluster.md)    CLUSTER=slurm CLUSTER_OPTIONS= CLUSTER_GPUS= CLUSTER_MINUTES=
 # make table5      one table and what it needs, or `make figures`: the same settings
-# make replay      the tables of LLMs once more from the kept searches, without a model: two to three minutes
+# make replay      the tables of LLMs once more from the kept searches, without a model: one to two minutes
 # make page        results/<profile>/index.html once more: all of a profile's results as one file    PROFILE=
 # make compare     what differs between a profile's tables and the kept ones, and whether that is normal    PROFILE=
 # make evidence    whether the numbers in the tables of README.md and docs/ stand in kept files
