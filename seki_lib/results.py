@@ -48,6 +48,11 @@ class Result:
             raise RunError(f"{self.folder} is no folder of a seed: its name must be seed=<number>")
         return int(self.folder.name.removeprefix("seed="))
 
+    def copied(self, what: str) -> RunError:
+        """The error of a folder that holds what belongs elsewhere: it would be counted twice."""
+        said = f"{self.folder} holds a {what}, as its config.json says."
+        return RunError(f"{said} Next: move it to its own place, or remove it.")
+
 
 class SearchResult(Result):
     """A finished search."""
@@ -64,10 +69,7 @@ class SearchResult(Result):
         said = config.get("run", {})
         said = said | {"llm": folder_name(str(said.get("llm", llm)))}
         if wrong := [name for name, value in here.items() if str(said.get(name, value)) != value]:
-            raise RunError(
-                f"{self.folder} holds a search of another {' and '.join(wrong)}, as its config.json says. Next: move "
-                "it to its own place, or remove it."
-            )
+            raise self.copied(f"search of another {' and '.join(wrong)}")
         return config
 
     @property
@@ -103,10 +105,7 @@ class TrainingResult(Result):
         """Raise RunError for a training that was copied here, as its config.json says."""
         there = (self.folder / "config.json").is_file()
         if there and (seed := self.config.get("seed", self.seed)) != self.seed:
-            raise RunError(
-                f"{self.folder} holds a training of seed {seed}, as its config.json says. Next: move it to its own "
-                "place, or remove it."
-            )
+            raise self.copied(f"training of seed {seed}")
 
     @property
     def epochs(self) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ from .prompts import VARIABLES, Prompts
 from .results import RunSpec, differences, is_finished
 from .search import Record, Repository, Search, SearchConfig, Step, initial_architecture
 from .search.arms import get_arm
+from .search.questions import rehearse
 from .search.replies import ALLOW, is_led_by_chance, require_llm
 from .spaces import get_space
 
@@ -267,6 +268,8 @@ class _Run:
         self.config = config = search_config(profile, self.llm, spec.seed, **settings)
         self.space.notation(config.notation)
         initial_architecture(self.space, config.alpha0, config.seed)
+        if prompts is not None:
+            rehearse(Search(self.space, self.evaluator, self.llm, self.prompts, Repository(), config))
         spec.require_true_name({**asdict(config), "prompts": self.prompts.hash})
         source = self.evaluator.source
         self.description: dict[str, Any] = {  # what decides it, as `config.json` holds it; the version is for readers

@@ -187,19 +187,6 @@ def test_a_byte_order_mark_hides_no_system_message():
     assert [message["role"] for message in edited.critique(**COMMON, edits=[])] == ["system", "user"]
 
 
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{% for e in examples %}{{ e.acc }}{% endfor %}",
-        "{% include 'x' %}",
-        "<system>\n{% set a = 1 %}\n</system>\n{{ a }}",
-    ],
-)
-def test_a_template_that_its_stage_cannot_fill_in_is_refused_before_any_round(template):
-    with pytest.raises(PromptError, match="template inspire"):
-        Prompts.load("full").edited(inspire=template)
-
-
 @pytest.mark.parametrize("text", ["a \ud800 b", None, ["a"], b"a"])
 def test_what_no_file_can_hold_is_no_template(text):
     with pytest.raises(PromptError, match="template critique"):

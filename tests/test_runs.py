@@ -6,27 +6,24 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fakes import FakeLLM
 
 from seki_lib import runs
 from seki_lib.app.notebook import ROOT
 from seki_lib.baseline_runs import baseline_runs
-from seki_lib.evaluators import get_evaluator
 from seki_lib.evaluators.base import Evaluation, Evaluator
 from seki_lib.files.errors import LLMError, RunError, SettingError
 from seki_lib.files.jsonl import read_lines, write_lines
 from seki_lib.llm.transcript import Recorder
 from seki_lib.profiles import Profile, get_profile
-from seki_lib.prompts import Prompts
-from seki_lib.runs import RunSpec, fork_run, locked, rerun, search_run, walk
+from seki_lib.prompts import PromptError, Prompts
+from seki_lib.runs import RunSpec, fork_run, is_finished, locked, rerun, search_run, walk
 from seki_lib.search import (
     FallbackError,
     Search,
     SearchConfig,
     initial,
-    initial_architecture,
     run,
     self_evolution,
 )
@@ -218,17 +215,6 @@ def test_baselines_keep_the_budget_and_start_where_the_search_starts(fake, tmp_p
     assert all((again.scores[name] == baselines.scores[name]).all() for name in baselines.scores)
 
 
-def test_baselines_of_another_evaluator_are_kept_under_its_name(tmp_path):
-    found = baseline_runs("darts", "cifar10", PROFILE, tmp_path, evaluations=5, evaluator="surrogate:ridge", seeds=3)
-    ridge, space = get_evaluator("surrogate:ridge", space="darts", task="cifar10"), get_space("darts")
-    for name in found.scores:
-        assert found.scores[name].shape == (3, 5)
-        assert found.scores[name][0, 0] == ridge(initial_architecture(space, "random", 0)).score
-        assert [final["surrogate_ridge"] for final in found.finals(name)] == list(found.scores[name].max(axis=1))
-    kept = [path.name for path in (tmp_path / "test" / "baselines" / "darts" / "cifar10").iterdir()]
-    assert kept == ["evaluations=5,evaluator=surrogate-ridge.npz"]
-
-
 def test_a_search_by_the_surrogate_says_what_its_numbers_are(monkeypatch, tmp_path):
     monkeypatch.setattr(runs, "get_llm", lambda name: FakeLLM(space="darts"))
     spec = RunSpec("darts", "cifar10", "fake:llm", "test", 0, "evaluator=surrogate:ridge", evaluator="surrogate:ridge")
@@ -366,37 +352,19 @@ def test_a_variant_that_says_what_the_search_is_not_is_refused(variant, tmp_path
     assert not list(tmp_path.rglob("config.json"))
 
 
-def spoiled(path, kind):
-    with np.load(path) as kept:
-        arrays = dict(kept)
-    if kind == "nan":
-        arrays["local_search_scores"][0, 0] = np.nan
-    elif kind == "rows":
-        arrays["local_search_scores"] = arrays["local_search_scores"][:2]
-    elif kind == "key":
-        del arrays["local_search_values"]
-    np.savez_compressed(path, **arrays)
-    if kind == "half":
-        path.write_bytes(path.read_bytes()[:200])
-    elif kind in ("", "text"):
-        path.write_text(kind)
+@pytest.mark.parametrize("template", [
+    "{% for e in examples %}{{ e.acc }}{% endfor %}", "{% include 'x' %}", "{{ examples[0].score / 0 }}",
+    "<system>\n{% set a = 1 %}\n</system>\n{{ a }}",
+])  # fmt: skip
+def test_a_template_that_fails_in_its_stage_is_refused_before_any_round(template, fake, tmp_path):
+    """Prompt E is first sent when self-evolution is over, and paid for."""
+    prompts = Prompts.load("full").edited(inspire=template)
+    with pytest.raises(PromptError, match="template inspire"):
+        search_run(SPEC, PROFILE, tmp_path, prompts=prompts)
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", ["nan", "rows", "key", "half", "", "text"])
-def test_kept_baselines_that_are_damaged_are_said_and_made_again(kind, tmp_path, table, capsys):
-    def runs():
-        return baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=7).scores
-
-    first = runs()
-    (path,) = tmp_path.rglob("*.npz")
-    spoiled(path, kind)
-    again = runs()
-    assert all((again[name] == first[name]).all() for name in first)
-    assert f"{path} is damaged" in "".join(capsys.readouterr())
-
-
-def test_kept_baselines_of_another_budget_are_not_taken(tmp_path, table):
-    baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=9)
-    (path,) = tmp_path.rglob("*.npz")
-    path.rename(path.with_name("evaluations=7.npz"))
-    assert baseline_runs("nas201", "cifar10", PROFILE, tmp_path, evaluations=7).scores["local_search"].shape == (5, 7)
+def test_a_template_may_take_a_cell_apart(fake, tmp_path):
+    """What it is filled in with before any round are cells of the space."""
+    prompts = Prompts.load("full").edited(inspire="{{ examples[0].architecture.split()[1] }}: better?")
+    assert is_finished(search_run(SPEC, PROFILE, tmp_path, prompts=prompts))

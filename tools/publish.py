@@ -94,7 +94,7 @@ def _installs(name: str) -> dict[str, Any]:
     source = f"""\
 try:
     import seki_lib  # noqa: F401
-except ImportError:  # a fresh machine, such as Colab's: one to three minutes
+except ImportError:  # a fresh machine, such as Colab's: some minutes
     !git clone -q --depth 1 https://github.com/{name} seki
     %cd -q seki
     %pip install -q -e ".[all]"

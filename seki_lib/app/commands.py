@@ -395,6 +395,6 @@ def read(words: Sequence[str]) -> Any:
     """The command that these words name. Prints a sentence and exits with 2 if they cannot be read."""
     for word in words:
         if not word.isascii() and word != word.encode(errors="replace").decode():
-            raise SettingError(f"{word!r} is not in this locale's encoding. Next: LC_ALL=C.UTF-8, and UTF-8")
+            raise SettingError(f"{word!r} cannot be read in this locale: write it in UTF-8, and set LC_ALL=C.UTF-8")
     about = "`seki <command> --help` lists the options of each command."
     return tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="seki", description=about, args=words)

@@ -23,7 +23,7 @@ def whole_number(text: str, low: int = 0, high: int = MOST) -> int:
 def real_number(text: str, low: float, high: float) -> float:
     """A number in a range; NaN and infinity are none. Raises SettingError with the range."""
     try:
-        value = float(text)
+        value = float(text) if text.isascii() and "_" not in text else math.nan  # what Python reads, and people do not
     except ValueError:
         value = math.nan
     if not low <= value <= high:

@@ -56,14 +56,6 @@ class Example(NamedTuple):
     score: float
 
 
-_ANY = {"task": "a task", "metric": "accuracy", "space": "a space", "architecture": "a cell", "score": 90.0}
-SAMPLES: dict[str, dict[str, Any]] = {
-    "critique": _ANY | {"edits": ["a change"] * 100},
-    "refine": _ANY | {"strategy": "a strategy"},
-    "inspire": _ANY | {"examples": [Example("a cell", 90.0)] * 100},
-}
-"""Values with which a template is filled in as soon as it is read: a mistake ends no search in its last rounds."""
-
 SYSTEM = re.compile(r"\A\s*<system>\n?(.*?)\n?</system>\n?(.*)\Z", re.DOTALL)
 BROKEN = (  # what jinja2 raises for a template or its values
     TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, SyntaxError, RecursionError,
@@ -148,7 +140,12 @@ class Prompts:
 
     def _render(self, stage: str, variables: dict[str, Any]) -> list[Message]:
         filled = {"metric": "accuracy"} | variables
-        messages = _filled(stage, self._templates[stage], filled)
+        try:
+            messages: list[Message] = [
+                {"role": role, "content": part.render(filled)} for role, part in self._templates[stage]
+            ]
+        except BROKEN as error:
+            raise PromptError(f"template {stage} cannot be filled in: {error}") from None
         if not messages[-1]["content"].strip():
             raise PromptError(f"template {stage} asks nothing: what it fills in for this round is empty")
         return messages
@@ -167,15 +164,7 @@ def _compiled(jinja: Environment, stage: str, text: str) -> list[tuple[str, Temp
     if unknown:
         known = "\n".join(f"  {name}: {meaning}" for name, meaning in VARIABLES[stage].items())
         raise PromptError(f"template {stage} uses {', '.join(sorted(unknown))}; it may use\n{known}")
-    _filled(stage, parts, SAMPLES[stage])
     return parts
-
-
-def _filled(stage: str, parts: Sequence[tuple[str, Template]], values: Mapping[str, Any]) -> list[Message]:
-    try:
-        return [{"role": role, "content": part.render(values)} for role, part in parts]
-    except BROKEN as error:
-        raise PromptError(f"template {stage} cannot be filled in: {error}") from None
 
 
 def prompts_from(llm: str, files: Mapping[str, Path | None]) -> Prompts | None:

@@ -6,12 +6,13 @@ the question of any round before it is asked.
 
 from dataclasses import replace
 from functools import lru_cache
+from random import Random
 from typing import Any
 
 from ..llm.base import Question
 from ..prompts import Example
 from ..spaces.base import Notation, ReplySchema, SearchSpace
-from .repository import Record
+from .repository import Record, Repository
 from .state import Search
 
 
@@ -59,6 +60,21 @@ def one_change(search: Search, i: int, known: Any) -> Question:
     shown = search.space.show(known, search.notation)
     messages = search.prompts.critique(**_subject(search), architecture=shown, score=record.score, edits=edits)
     return Question(messages, _for_a_change(search, edits), search.seed(i, "edit"), search.config.reply_tokens)
+
+
+def rehearse(search: Search) -> None:
+    """Put all three questions once, of random cells: a template that fails is refused before any round is paid for.
+
+    Raises PromptError.
+    """
+    space, count = search.space, max(search.config.xi, 1) + 1
+    cells = [space.random(Random(seed)) for seed in range(count)]
+    texts = [(space.format(cell), space.format(space.canonical(cell))) for cell in cells]
+    records = [Record(i, "self_evolution", *text, score=90.0) for i, text in enumerate(texts)]
+    shown = replace(search, repository=Repository(records=records))
+    critique(shown, 1)
+    refine(shown, 1, "a strategy")
+    inspire(shown, count)
 
 
 def _subject(search: Search) -> dict[str, Any]:

@@ -233,7 +233,7 @@ def test_a_count_that_is_no_whole_number_is_no_bound(text, monkeypatch):
         Limits.from_environment()
 
 
-@pytest.mark.parametrize("text", ["five", "-1", "nan", "inf", "1e999"])
+@pytest.mark.parametrize("text", ["five", "-1", "nan", "inf", "1e999", "1_0", "١٢"])
 def test_a_bound_that_is_no_number_is_one_sentence(text, monkeypatch):
     monkeypatch.setenv("MAX_USD", text)
     with pytest.raises(LLMError, match=f"MAX_USD={text} is not a bound"):
