@@ -12,6 +12,7 @@ import re
 import tempfile
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -77,12 +78,12 @@ def mirror() -> str:
         raise SettingError(f"SEKI_MIRROR={place} is no address of a folder: {error}") from None
 
 
-def absolute_folders() -> None:
+def absolute_folders(names: Sequence[str] = ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET", "SEKI_PRICES")) -> None:
     """Make relative paths of the environment absolute, for child processes that run in other folders.
 
     Raises SettingError for one that is not there: other data would take the place of what somebody named.
     """
-    for name in ("SEKI_MIRROR", "SEKI_DATA", "SEKI_IMAGENET", "SEKI_PRICES"):
+    for name in names:
         value = mirror() if name == "SEKI_MIRROR" else os.environ.get(name, "").strip()
         if not value or "://" in value:
             continue
@@ -98,7 +99,7 @@ def asset_folders() -> dict[str, Path]:
 
     Raises what `absolute_folders` raises: a notebook or a script did not come by the command line, which asks it first.
     """
-    absolute_folders()
+    absolute_folders(("SEKI_MIRROR", "SEKI_DATA"))
     folders = {"$SEKI_DATA": os.environ.get("SEKI_DATA", ""), "cache": str(cache_dir())}
     if "://" not in mirror():
         folders["$SEKI_MIRROR"] = mirror()

@@ -220,7 +220,8 @@ def test_what_is_missing_in_a_tree_is_named(root, monkeypatch):
     monkeypatch.setenv("SEKI_IMAGENET", str(root / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG"))
     assert message().endswith("is neither a folder nor a zip file with train/<class>/<image>.")
     monkeypatch.setenv("SEKI_IMAGENET", str(root / "nowhere"))
-    monkeypatch.setenv("SEKI_DATA", str(root / "nowhere"))
+    (root.parent / "data").mkdir()
+    monkeypatch.setenv("SEKI_DATA", str(root.parent / "data"))
     assert "Looked at $SEKI_IMAGENET and $SEKI_DATA/imagenet" in message() and "set SEKI_IMAGENET" in message()
 
 
