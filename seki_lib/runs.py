@@ -319,7 +319,7 @@ class _Run:
             for stage in VARIABLES:  # the texts themselves, so that a replay does not depend on today's defaults
                 write_text(folder / "prompts" / f"{stage}.md.j2", self.prompts.text(stage))
             earlier = _earlier_transcripts(folder, self.description)
-            if self.arm.shares:
+            if self.spec.arm:  # where it asks what SEKI asked, SEKI's answers are taken over
                 own = replace(self.spec, variant="default", arm="").folder(self.results)
                 earlier += [own / "transcript.jsonl"]
             budget = Budget(self.results / self.spec.profile)

@@ -12,7 +12,6 @@ from pathlib import Path
 from ..evaluators import by_supernet as reads_supernet
 from ..profiles import Profile
 from ..results import Home, RunSpec, folder_name
-from ..search.arms import get_arm
 from ..spaces import get_space
 from ..training.protocol import SupernetSpec
 from .settings import Setting, full_grid, longest
@@ -182,7 +181,7 @@ class Search(Need):
     def after(self, edition: Edition) -> tuple[Need, ...]:
         """The supernet that scores its cells; for a fork, the rounds that it shares; for an arm, SEKI's answers."""
         shared = _shared(self, edition) if self.setting and self.until is None else ()
-        if self.arm and get_arm(self.arm).shares:
+        if self.arm:
             shared = (replace(self, arm=""),)
         if not reads_supernet(self.evaluator or get_space(self.space).evaluator):
             return shared

@@ -69,8 +69,7 @@ class Arm:
     `prompts/arms/<name>/`. presented: how the space is spelled. muted: stages whose question is not asked; the reply is
     empty. seen: S as the LLM may see it in a round. schedule: which rounds there are. llm: who answers in the LLM's
     place. proposer: a key of `baselines.BASELINES` in place of a search, or `frequencies`, which needs an LLM's shares;
-    novel: that repeats no class. shares: whether its first questions are SEKI's, so that SEKI's answers can be taken
-    over.
+    novel: that repeats no class.
     """
 
     says: str
@@ -84,7 +83,6 @@ class Arm:
     llm: str = ""
     proposer: str = ""
     novel: bool = False
-    shares: bool = False
 
     @property
     def asks(self) -> bool:
@@ -172,7 +170,7 @@ ARMS: dict[str, Arm] = {
         seen=views.shuffled,
     ),
     "no_critique": Arm("no prompt C: prompt D alone, without a strategy", templates="no_critique", muted=("critique",)),
-    "self_evolution_only": Arm("λ = n: no inspiration", lambda rounds: {"lam": rounds}, shares=True),
+    "self_evolution_only": Arm("λ = n: no inspiration", lambda rounds: {"lam": rounds}),
     "inspiration_only": Arm("λ = 0: no self-evolution", lambda rounds: {"lam": 0}),
     "iid": Arm(
         "every cell is a fresh sample: the prompt shows no cell and no score", lambda rounds: {"lam": 0},
@@ -183,7 +181,7 @@ ARMS: dict[str, Arm] = {
         texts=without_scores, templates="sequential", seen=views.earliest_first,
     ),
     "alpha0_only": Arm(
-        "every round criticises and refines α0", lambda rounds: {"lam": rounds}, seen=views.alpha0_again, shares=True
+        "every round criticises and refines α0", lambda rounds: {"lam": rounds}, seen=views.alpha0_again
     ),
     "hybrid_10": Arm("local search; the LLM chooses the neighbour in 10 % of the steps", schedule=hybrid(0.1)),
     "hybrid_30": Arm("local search; the LLM chooses the neighbour in 30 % of the steps", schedule=hybrid(0.3)),

@@ -119,6 +119,8 @@ def test_an_arm_takes_over_the_answers_that_it_shares_with_seki(results, monkeyp
     calls = len(llm.calls)
     search_run(spec, SMOKE, results)
     assert len(llm.calls) == calls
+    search_run(RunSpec("nas201", "cifar10", LLM, "smoke", 8).as_arm("names"), SMOKE, results)  # SEKI's very questions
+    assert len(llm.calls) == calls
 
 
 def test_the_table_has_a_row_for_every_arm_and_says_what_was_not_run(results):
