@@ -1,7 +1,7 @@
 """The three prompt templates of the paper: critique C (Eq. 1), refine D (Eq. 3), inspire E (§4.2).
 
 Templates are Jinja2 files. A variable that does not exist is an error that lists those that do. Three sets: `full` for
-large models, in the words of Figures 3 and 4, `short` for those of about a billion parameters (docs/llms.md), and
+large models, in our words after §4 of the paper, `short` for those of about a billion parameters (docs/llms.md), and
 `compact` for smaller ones (docs/embedded_llm.md).
 
 A template may begin with a part between `<system>` and `</system>`: it becomes the system message. What stands there

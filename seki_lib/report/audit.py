@@ -120,16 +120,17 @@ def sign_test(found: Mapping[str, Any]) -> float:
 
 
 @cache
-def all_cells() -> tuple[np.ndarray, np.ndarray]:
+def all_cells(channels: int = 48) -> tuple[np.ndarray, np.ndarray]:
     """(sums, 2) of all normal cells and of all reduction cells: parameters in the networks of Table 1 and Table 2.
 
-    Those of the networks without operations count with the normal cells. Sums of eight operations, each once; of a
-    reduction cell three to eight operations are on inputs of the cell.
+    channels: of the network of Table 2; public code has 48. Those of the networks without operations count with the
+    normal cells. Sums of eight operations, each once; of a reduction cell three to eight operations are on inputs
+    of the cell.
     """
     from ..nn.darts_parameters import Parameters
 
     sizes = get_space("darts").paper_sizes
-    both = [Parameters(**sizes[stem]) for stem in ("cifar", "imagenet")]
+    both = [Parameters(**sizes["cifar"]), Parameters(**sizes["imagenet"] | {"channels": channels})]
 
     def added(sums: set[tuple[int, int]], cell: str, of_input: bool) -> set[tuple[int, int]]:
         weights = {tuple(one.weights[cell, name, of_input] for one in both) for name in OPERATIONS}
@@ -146,14 +147,14 @@ def all_cells() -> tuple[np.ndarray, np.ndarray]:
     return np.array(sorted(normal)), np.array(sorted(reduction))
 
 
-def range_of(of: int, printed: float, digits: int = 2, *, cut: bool = False) -> tuple[float, float]:
+def range_of(of: int, printed: float, digits: int = 2, *, cut: bool = False, channels: int = 48) -> tuple[float, float]:
     """(low, high) in M of one size (0: Table 1's, 1: Table 2's) of all cells whose other size has the printed value.
 
-    cut: whether further digits were cut, and not rounded.
+    cut: whether further digits were cut, and not rounded. channels: as in `all_cells`.
     """
     unit = 10.0**-digits
     least, most = (printed, printed + unit) if cut else (printed - unit / 2, printed + unit / 2)
-    normal, reduction = (cells / 1e6 for cells in all_cells())
+    normal, reduction = (cells / 1e6 for cells in all_cells(channels))
     low, high = np.inf, -np.inf
     for cell in normal:
         whole = cell + reduction

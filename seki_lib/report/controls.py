@@ -190,9 +190,9 @@ NOTES = (
     "`frequencies` draws by the LLM's replies in the arm iid, if that was run, else by those in SEKI, which follow the "
     "scores that it saw; its interval is over draws, not over searches of the LLM.",
     "`without …` takes the best cell among those that the LLM's first replies gave, α0 included.",
-    "Related work with controls of this kind: arXiv 2606.21641 (in LLM tuning the warm start wins, not the model), "
-    "2603.24647 (CMA-ES and TPE beat LLM agents in a fixed space, hybrids win), 2602.16805 (simple baselines match "
-    "code evolution), 2509.26037 (blind ranking with τ .89: a sign of prior knowledge).",
+    "Related work with controls of this kind, as its authors report it: arXiv 2606.21641 (in LLM tuning the warm start "
+    "wins, not the model), 2603.24647 (CMA-ES and TPE beat LLM agents in a fixed space, hybrids win), 2602.16805 "
+    "(simple baselines match code evolution), 2509.26037 (blind ranking with τ .89: a sign of prior knowledge).",
 )
 
 

@@ -104,7 +104,7 @@ NOTES = (
     "cost. feedback above zero: the scores and their order help. Without an LLM prior and misled are zero (a test "
     "holds it).",
     "By chance the rank of a recalled cell is about 7,800 of 15,625, half of the completions are no better, and τ is "
-    "0. A value far from chance is a sign of knowledge; it does not say whether of this benchmark or of networks.",
+    "0. A value far from chance on the good side is a sign of knowledge, of this benchmark or of networks.",
 )
 
 

@@ -9,6 +9,7 @@ from seki_lib.files.errors import AssetError
 from seki_lib.report import audit, audit_table
 from seki_lib.report.audit_table import FAILED, HELD, OPEN, Check
 from seki_lib.report.statistics import standard_error
+from seki_lib.report.tables import paper_table
 
 SEKI_CELL = "|nor_conv_3x3~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
 
@@ -25,6 +26,8 @@ def test_five_of_six_means_of_one_row_and_all_of_another_are_one_cells(entries):
     assert entries.nearest(audit.row3("IS-DARTS")[0]) == (9930, 6)
     assert entries.nearest(audit.row3("EG-NAS")[0])[1] == 6  # a habit of the field, then
     assert entries.nearest(audit.row3("DARTS-")[0])[1] < 4
+    rows = [row["architecture"] for row in paper_table(3) if "-" not in row.values()]
+    assert [row for row in rows if entries.nearest(audit.row3(row)[0])[1] == 6] == ["DARTS (2st)", "IS-DARTS", "EG-NAS"]
 
 
 def test_no_mean_over_cells_has_both_printed_values(entries):
@@ -72,6 +75,10 @@ def test_tables_5_and_6_are_multiples_of_one_in_512():
     assert (five["span in images"], five["lead in images"]) == (6, 2)
     assert round(five["span"], 2) == 1.18 and round(six["sd"], 2) == 0.73
     assert round(standard_error(86.33, 512), 2) == 1.52
+    for number in (5, 6):  # at 512 images all values are cut, but for the best
+        values = [float(row["top1"]) for row in paper_table(number)]
+        cut = [np.floor(100 * 100 * round(value * 5.12) / 512) / 100 for value in values]
+        assert [value for value, other in zip(values, cut, strict=True) if abs(value - other) > 1e-9] == [86.33]
 
 
 def test_all_cells_are_those_that_can_be_drawn():
@@ -93,6 +100,7 @@ def test_all_cells_are_those_that_can_be_drawn():
 def test_printed_parameters_stand_beside_counted_ones():
     assert [round(end, 2) for end in audit.range_of(1, 3.92)] == [5.37, 5.64]
     assert [round(end, 2) for end in audit.range_of(1, 3.77)] == [5.14, 5.46]
+    assert [round(end, 2) for end in audit.range_of(1, 3.92, channels=46)] == [4.98, 5.22]  # 5.2 fits
     assert [round(end, 2) for end in audit.range_of(0, 5.2, digits=1)] == [3.49, 3.85]
     assert round(audit.range_of(0, 5.2, digits=1, cut=True)[1], 2) == 3.88 < 3.92
     public = {row: (printed, round(counted, 2)) for row, (printed, counted) in audit.public_params().items()}
