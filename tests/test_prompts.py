@@ -1,5 +1,6 @@
 import pytest
 
+from seki_lib.files.errors import UnknownName
 from seki_lib.prompts import TEMPLATES, VARIABLES, Example, PromptError, Prompts, as_text, prompts_from
 
 COMMON = {"task": "TASK", "metric": "METRIC", "space": "SPACE", "architecture": "CELL", "score": 12.3456}
@@ -191,3 +192,9 @@ def test_a_byte_order_mark_hides_no_system_message():
 def test_what_no_file_can_hold_is_no_template(text):
     with pytest.raises(PromptError, match="template critique"):
         Prompts.load("full").edited(critique=text)
+
+
+def test_a_stage_that_is_none_is_an_error_and_not_passed_over():
+    for made in (lambda: Prompts.load("full").edited(critque="x"), lambda: Prompts.load("full", critque="x")):
+        with pytest.raises(UnknownName, match="critique"):
+            made()

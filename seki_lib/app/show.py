@@ -38,6 +38,9 @@ def prices_of(folder: Path) -> Iterator[str]:
         raise RunError(f"{folder} has no transcript.jsonl: it asked no LLM. {WHERE}")
     took = totals(folder / "transcript.jsonl")
     yield f"measured: {describe_cost(took)}"
+    if took.get("without_usage"):
+        yield "So its tokens are not known, nor what they cost elsewhere."
+        return
     tokens = {kind: took["tokens"][kind] for kind in ("prompt_tokens", "completion_tokens")}
     for name, price in sorted(prices().items(), key=lambda item: item[1].dollars(tokens)):
         yield f"{name:32s} ${price.dollars(tokens):8.4f}"

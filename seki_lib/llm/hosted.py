@@ -112,7 +112,7 @@ class HostedLLM(LLM):
         except self._sdk.APIConnectionError as error:
             raise self._broken(error) from None
         except Exception as error:
-            raise LLMError(redact(f"{self.name}: {type(error).__name__}: {error}"[: 2 * CLIP])) from None
+            raise LLMError(redact(f"{self.name}: {type(error).__name__}: {error}")[: 2 * CLIP]) from None
         body = parsed(response.content)
         if failed := error_in(body):
             raise self._refusal(response, request, failed)
@@ -126,7 +126,7 @@ class HostedLLM(LLM):
             damaged = "damaged JSON" if body is None else f"a JSON {type(body).__name__} and no object,"
             trouble = f"the reply is {damaged} of {len(response.content)} bytes"
             if "json" not in kind:
-                what = f"not JSON but {kind or 'of no stated type'}: {response.text[:80]!r}"
+                what = f"not JSON but {kind or 'of no stated type'}: {redact(response.text)[:80]!r}"
                 trouble = f"the reply of {_address(response.request)} is {what}"
             whole = body is not None or "html" in kind or "event-stream" in kind  # of a login page, a stream, a list
             self._others = self._others % EMPTY_REPLIES + 1 if whole else 0
@@ -197,6 +197,10 @@ class HostedLLM(LLM):
         key = next((name for name in self.keys if os.environ.get(name)), next(iter(self.keys)))
         if status == 401:
             return f"the key in {key} was refused: {said}"
+        if status == 402:
+            return f"{url} wants to be paid before it answers. Next: look at the account of the key in {key}. {said}"
+        if status == 413:
+            return f"{url} takes no request of this size. Next: fewer cells shown (--xi), or another server. {said}"
         if status == 403:
             return f"{url} forbids this, perhaps to the key in {key}, or to this place or model: {said}"
         if status in (404, 405) and "model" in words.lower():

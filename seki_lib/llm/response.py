@@ -7,6 +7,7 @@ form is a new row in tests/llm/test_forms.py, a new error one in test_refusals.p
 import json
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -58,11 +59,18 @@ DEPTH = 8  # levels of a body that are looked into
 
 
 def parsed(content: str | bytes) -> Any:
-    """A text as JSON, None if it is none."""
-    try:
+    """A text as JSON, None if it is none. Comments before an object and a stream's mark behind it are left out."""
+    with suppress(ValueError, RecursionError):
         return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
+    text = content.decode(errors="replace") if isinstance(content, bytes) else content
+    for begin in (0, *(found.start() for found in [re.search(r"^\s*\{", text, re.MULTILINE)] if found)):
+        try:
+            rest = text[begin:].lstrip("\ufeff \t\r\n")
+            value, end = json.JSONDecoder().raw_decode(rest)
+        except (ValueError, RecursionError):
+            continue
+        return value if rest[end:].strip() in ("", "[DONE]", "data: [DONE]") else None  # more is a stream of parts
+    return None
 
 
 def read_reply(body: dict[str, Any]) -> Completion:

@@ -33,8 +33,9 @@ def recorded_calls(path: Path) -> Iterator[dict[str, Any]]:
 def totals(path: Path) -> dict[str, Any]:
     """What a transcript took: calls, failed requests, tokens by kind, seconds, and dollars (None if not known).
 
-    Tokens count those of failed requests too, where the provider said what they took. A line that stands there twice,
-    as in transcripts that were put together, counts once.
+    `without_usage`, where it is there, counts the calls whose tokens the provider did not say. Tokens count those
+    of failed requests too, where the provider said what they took. A line that stands there twice, as in
+    transcripts that were put together, counts once.
     """
     lines, known = [], set()
     for line in read_requests(path):
@@ -48,8 +49,10 @@ def totals(path: Path) -> dict[str, Any]:
         kind for kind in ("cached_tokens", "cache_write_tokens") if any(kind in usage for usage in usages)
     ]
     dollars = [line.get("dollars") for line in lines if "reply" in line or "usage" in line]
+    unsaid = sum("completion_tokens" not in call.get("usage", {}) for call in calls)
     return {
         "calls": len(calls),
+        **({"without_usage": unsaid} if unsaid else {}),
         "failed": len(lines) - len(calls),
         "tokens": {kind: sum(usage.get(kind, 0) for usage in usages) for kind in kinds},
         "dollars": None if None in dollars else round(sum(d for d in dollars if d is not None), 6),

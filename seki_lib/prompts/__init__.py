@@ -93,6 +93,8 @@ class Prompts:
     def load(cls, templates: str = "full", **texts: str | None) -> "Prompts":
         """A set of default templates by name; `critique=`, `refine=`, `inspire=` override single ones by text."""
         folder = look_up("set of templates", TEMPLATES, templates)
+        for stage in texts:
+            look_up("prompt", VARIABLES, stage)
         return cls({s: texts.get(s) or (folder / f"{s}.md.j2").read_text(encoding="utf-8") for s in VARIABLES})
 
     @property
@@ -115,7 +117,9 @@ class Prompts:
         return found
 
     def edited(self, **texts: str) -> "Prompts":
-        """The same prompts with some templates replaced. Raises PromptError."""
+        """The same prompts with some templates replaced. Raises PromptError, and UnknownName for another stage."""
+        for stage in texts:
+            look_up("prompt", VARIABLES, stage)
         return Prompts(self.texts | texts)
 
     def diff(self, other: "Prompts") -> str:

@@ -191,6 +191,8 @@ def describe_cost(took: dict[str, Any]) -> str:
     parts = [f"{took['calls']} calls", f"{tokens['prompt_tokens']:,} + {tokens['completion_tokens']:,} tokens"]
     if cached := tokens.get("cached_tokens"):
         parts.append(f"{cached:,} of them read from the prompt cache")
+    if unsaid := took.get("without_usage"):
+        parts.append(f"those of {unsaid} calls not said by the provider")
     if failed := took.get("failed"):
         parts.append(f"{failed} failed requests")
     parts.append(f"{took['llm_seconds']:.0f} s")

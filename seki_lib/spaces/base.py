@@ -125,6 +125,8 @@ class ReplySchema(dict[str, Any]):
         last: list[str] = []
         end, began = 0, False
         for start, stop, choice in self._found(text):
+            if _SUPPOSED.match(text, stop):
+                continue
             begins = re.fullmatch(_BESIDE_CHOICES, text[text.rfind("\n", 0, start) + 1 : start]) is not None
             if not (begins and began) and not re.fullmatch(_BESIDE_CHOICES, text[end:start]):
                 last = []
@@ -141,16 +143,19 @@ class ReplySchema(dict[str, Any]):
         spelled = (r"[\s:#(,]{1,3}".join(map(re.escape, words)) for words in choices)
         pattern = "|".join(sorted(spelled, key=len, reverse=True))
         for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", text) if choices else ():
-            if not _NEGATED.search(text[max(0, match.start() - 40) : match.start()]):
+            before = text[max(0, match.start() - 40) : match.start()]
+            if not _NEGATED.search(before) and not _BLAMED.match(text, match.end()):
                 yield *match.span(), choices[_words(match[0])]
 
 
 _NEGATED = re.compile(  # what stands before a choice that is not made
-    r"(?:\bnot|n't|\bnever|\bavoid|\binstead of|\bthan|\bover|\brejected|\balternatives?|\bsecond(?: best)?'?:|\bworst)"
+    r"(?:\bnot|n't|\bnever|\bavoid|\binstead of|\bthan|\bover|\breject(?:ed)?|\bexcept|"
+    r"\bbut no|\balternatives?|\bsecond(?: best)?'?:|\bworst)"
     r"\W{1,8}(?:(?:change|choose|use|take|make|pick|do|apply|the)\W{1,3}){0,2}$"
 )
 _SUPPOSED = re.compile(r"\W{0,3}(?:would|could|might|may)\b")  # what stands behind one that is only thought of
-_NUMBERED = re.compile(r"(?:^|\s)[1-9][.)]\W{0,4}$")
+_BLAMED = re.compile(r"\W{0,3}(?:is|seems|looks) (?:a )?(?:bad|poor|wrong|worse|risky)\b")
+_NUMBERED = re.compile(r"(?:^|\s)[1-9][.)]\W{0,4}$|\b(?:option|candidate|choice)\W{0,2}(?:[1-9a-c]\W{0,2})?: ?$")
 _BESIDE_CHOICES = (
     r"(?>\([^()]{0,80}\)|[\W\d]|"
     r"\b(?:and|then|change|changes|edge|also|plus|both|as well as|first|second|third|finally)\b)*+"

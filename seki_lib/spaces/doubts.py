@@ -15,18 +15,27 @@ BECAME = r"(?:->|>|\bto\b|\bbecomes\b|\b(?:is )?now\b|\b(?:is )?replaced (?:by|w
 
 _CORRECTS = re.compile(
     r"\b(?:actually|wait|correction|sorry|oops|scratch that|on second thoughts?|my mistake|i meant|instead(?! of)|"
-    r"apologies|except|then change)\b|\bno\s?[-–—]+\s|^\W{0,3}(?:edit|update)\s?:",
+    r"apologies|except|then change|and replace|but with|with(?=\W+(?:edge\W+)?[0-9]\W{1,4}[0-9]\s+replaced))\b|"
+    r"\bno\s?[-–—]+\s|^\W{0,3}(?:edit|update)\s?:|\w\[(?=['\"(]{0,2}[0-9]\W{1,4}[0-9]['\")]{0,2}\]\s?=)",
     re.IGNORECASE | re.MULTILINE,
 )
-_PLACE = re.compile(r"\b(?:edge|node|first|second|third|fourth|fifth|sixth|last)\b", re.IGNORECASE)
+_PLACE = re.compile(r"\b(?:edge|node|first|second|third|fourth|fifth|sixth|last)\b|\b[0-9]\s?->\s?[0-9]", re.IGNORECASE)
 _NEAR = 200  # characters behind a word of correction in which it names what it corrects
 _NEW = re.compile(r"\b(?:new|refined|proposed|after|now|to)\b", re.IGNORECASE)
 _EDGE = re.compile(r"(?<![\w.])[0-9]\s?(?:->|-|_|,|to)\s?[0-9](?!\w)")
 _REJECTED = re.compile(
-    r"\b(?:not|avoid\w*|than|instead of|unlike|comparison|compared|such as|alternative\w*|runner-up|worst)\b",
+    r"n't\b|\b(?:not|avoid\w*|than|instead of|unlike|comparison|compared|versus|vs|such as|alternative\w*|runner-up|"
+    r"worst|considered|reject\w*|discard\w*|dropped|abandon\w*|beats?|outperforms?|over|either|before|old|parent|"
+    r"previous\w*|original\w*|current|initial\w*|baseline|starting|weaker|backup|fallback|draft|second[- ]best)\b|"
+    "不|旧",
     re.IGNORECASE,
 )
-_OTHER_CHOSEN = re.compile(r"\bi (?:would )?(?:recommend|prefer|choose|pick|go with)\b|\bworse\b", re.IGNORECASE)
+_OTHER_CHOSEN = re.compile(
+    r"\bi(?: would|'d|'ll| will)? (?:recommend|prefer|choose|pick|take|select|go with|submit)\b|\bworse\b|"
+    r"\b(?:final|answer|choice|winner|best|better)\W.{0,40}\b(?:first|former|candidate|option|above|1|one|a)\b|"
+    r"\b(?:but|has|have) (?:it )?(?:has |have )?too (?:many|few|much|little)\b|\brejected\b|\bnot this one\b",
+    re.IGNORECASE,
+)
 _ANNOUNCES = re.compile(r"[:=\[({|>]\W*$|\b(?:cell|architecture|answer|final|new|refined|result|list)\b", re.IGNORECASE)
 
 
@@ -41,9 +50,15 @@ def aside(text: str, at: int) -> bool:
 
 
 def doubt(
-    text: str, end: int, beside: Sequence[Named], named: Iterable[Named], words: Iterable[str], other: int | None
+    text: str,
+    start: int,
+    end: int,
+    beside: Sequence[Named],
+    named: Iterable[Named],
+    words: Iterable[str],
+    other: int | None,
 ) -> str:
-    """Why the cell that ends there is not clearly the answer; empty if it is.
+    """Why the cell that stands there is not clearly the answer; empty if it is.
 
     beside: the operations of the text that stand beside an edge or a node; named: all of them. words: how operations
     are spelled. other: where another new cell before it ends.
@@ -57,15 +72,37 @@ def doubt(
     again = re.compile(rf"[^\w\n]{{0,3}}{BECAME}[^\w\n]{{0,3}}(?:{spelled(words)})(?!\w)", re.IGNORECASE)
     if any(again.match(text, one.end) for one in beside if one.target is not None):
         return "the reply names two operations for an edge: write the new cell alone"
+    second = re.compile(
+        rf"(?:[^\w\n]{{0,6}}|\W{{1,3}}(?:with|or|and)\W{{1,3}}|(?:(?!{_EDGE.pattern})[^\n]){{0,80}}"
+        rf"\b(?:so|use|try|hence|therefore|thus)\W{{1,3}}|\s(?:is|was)\b[^\n:]{{0,60}}:\W{{0,3}})(?:{spelled(words)})"
+        r"(?![\w(])(?=[^\w\n]{0,6}(?:$|\n|[,;.)|\]]))",
+        re.IGNORECASE,
+    )
+    if any(_EDGE.search(text[one.start : one.end]) and second.match(text, one.end) for one in beside):
+        return "the reply names two operations for an edge: write the new cell alone"
     if correction := _CORRECTS.search(text, end):
         said = range(correction.end(), correction.end() + _NEAR)
         near = [one for one in named if one.start in said]
         if any(one in beside or _PLACE.search(text[correction.end() : one.start]) for one in near):
             return "the reply corrects its cell in words: write the whole corrected cell"
-    between, behind = text[max(begin, other or 0) : end], text[end : end + _NEAR]
-    if other is not None and (_REJECTED.search(between) or _OTHER_CHOSEN.search(behind)):
+    between, behind = text[max(_announcement(text, start, other or 0), other or 0) : end], text[end : end + _NEAR]
+    either = re.search(r"\beither\b", text[:end], re.IGNORECASE) is not None
+    if other is not None and (either or _REJECTED.search(between) or _OTHER_CHOSEN.search(behind)):
         return "the reply names several new cells, and rejects one: write the new cell alone"
     return ""
+
+
+def _announcement(text: str, start: int, other: int) -> int:
+    """Where the line begins that announces what stands there: its own if words stand before it, else the one above.
+
+    What stands behind the other cell on that one's line is said of the other.
+    """
+    begin = text.rfind("\n", 0, start) + 1
+    if begin <= other or re.search("[a-z]{2}|[^\\x00-\\xff]", text[begin:start], re.IGNORECASE):
+        return begin
+    above = len(text[:begin].rstrip(" \t\n{[("))
+    announced = text.rfind("\n", 0, above) + 1
+    return announced if announced > other else begin
 
 
 def _two_columns(text: str, row: str, words: Iterable[str]) -> bool:

@@ -34,8 +34,8 @@ def _announced(text: str, cell: list[Named], form: Form) -> list[Any] | None:
     """Labels that stand in a row of their own beside the cell, such as a table's head, where their order is another."""
     if not form.ends:
         return None
-    edge, start, end = r"([0-9])\s?(?:->|,|-|to)\s?([0-9])", cell[0].start, cell[-1].end
-    in_a_row = rf"(?:\W*(?<![\w.]){edge}(?!\w)){{{len(form.labels)}}}"
+    edge, start, end = r"(?:\be(?:dge)?_?)?([0-9])\s?(?:->|,|-|_|to)?\s?([0-9])(?!\w)", cell[0].start, cell[-1].end
+    in_a_row = rf"(?:(?:\W|\b(?:and|finally|then|lastly)\b)*(?<![0-9.]){edge}){{{len(form.labels)}}}"
     for part in (text[max(0, start - 3 * BESIDE) : start], text[end : end + 3 * BESIDE]):
         row = re.search(in_a_row, part)
         labels = ["->".join(ends) for ends in re.findall(edge, row[0])] if row else []

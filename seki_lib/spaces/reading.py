@@ -21,7 +21,8 @@ from .thoughts import split_thoughts
 LONGEST_READ = 100_000  # characters of a reply, from its end, in which an architecture is looked for
 
 
-_ARROW = re.compile(r"\s?(?:→|⟶|➔|➜|⇒|-->|=>|->|\\(?:long)?(?:right)?arrow\b|\\to\b)\s?")
+_ARROW = re.compile(r"\s?(?:[→⟶➔➜➡⇒⟹⇨↦▶]\ufe0f?|-->|=>|->|\\(?:[Ll]ong)?(?:[Rr]ight)?arrow\b|\\(?:mapsto|to)\b)\s?")
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full-width letters, digits and signs
 
 
 def plain(reply: str) -> str:
@@ -33,7 +34,7 @@ def plain(reply: str) -> str:
         r"\\[a-z]{2,9}(?=\{)|(?<=[\[\](),])[ \t]{0,9}#[^\n]*|(?<=[\s,{}\[\]\"'])//[^\n]*", "", text
     )  # LaTeX, comments
     text = re.sub(r"</?[a-z][^<>]{0,40}>", " | ", text)
-    text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$"))
+    text = text.translate(str.maketrans("“”„‘’", '"""\'\'', "*`$")).translate(_WIDE)
     return _ARROW.sub("->", as_edges(text))
 
 
@@ -63,11 +64,14 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
     )
     between = r"\s?(?:->|-|_|,|to)\s?|\W{1,6}(?:to|target)\W{1,6}(?:node\W{0,3})?"
     apart = r"(?:(?<![\w.-])|(?<=edge_)|(?<=edge)|(?<=\be))"
-    key = r"(?:(?:op|operation|operator|type|name|uses?|is|layer|should|be|becomes|set|takes|gets|now)\W{1,9}){0,3}"
+    called = r"(?:op|operation|operator|type|name|uses?|is|layer|should|be|becomes|set|takes|gets|now|keeps?)"
+    key = rf"(?:{called}\W{{1,9}}){{0,3}}"
     gap = r"(?:[^\w}\n]{0,60}|[^\w}]{0,60}(?=(?:op|operation|operator|type|name|layer|uses?)\W))"
     edge = rf"{apart}(?P<SIDEa>[0-9])(?:{between})(?P<SIDEb>[0-9])(?![\w-])"
     beside = r"(?:from|input|source|src|prev|node|index|to|of|on|applied)"
     origin = rf"(?:[^\w\n}})\]]{{0,9}}|[\"']?\s{{0,9}},\s{{0,60}}|[^\w}}]{{1,60}}(?:{beside}\W{{1,9}}){{1,3}})"
+    one_record = r"(?:[^\w\n.;]{1,9}|[\"']\s{0,9},\s{0,60}[\"']?)"  # the next sentence is of another edge
+    unmeant = r"(?<!\bthan )(?<!\bnot )(?<!instead of )"
     ends = r"(?=[^\w\n]{0,3}(?:$|[|,;.)\]}\"'(\n]|\b(?:for|because|since|as|so|which|to)\b))"
     became = rf"{BECAME}[^\w\n]{{0,3}}(?={word}{ends})|\|[^\w\n]{{0,3}}(?={word}[ \t]*(?:\||$))"
     changed = rf"(?:(?:from\W)?{word}[^\w\n]{{0,3}}(?:{became}))?" if words else ""
@@ -84,7 +88,8 @@ def _scanner(words: tuple[str, ...], heads: tuple[str, ...], bare: bool) -> re.P
         rf"(?:(?<![a-z])from\W{{1,9}}|[\[(]\s?(?=[0-9]\s?,))(?P<from>[0-9])\W{{1,60}}{key}(?P<fromop>{word})",
         r"(?:\bnode[ _]?|[\"'{]|^[ \t-]{0,60}|,\s{0,9}(?=[0-9]\s?:\s?\{))(?P<node>[0-9])[\"']?"
         r"(?:\s?\([a-z]{1,9}\))?\s?[:=](?!=)",
-        rf"(?P<rop>{word})\W{{1,9}}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?{edge.replace('SIDE', 'r')}",
+        rf"{unmeant}(?P<rop>{word}){one_record}(?:on|for|at|edge)\W{{1,6}}(?:edge\W{{0,6}})?"
+        rf"{edge.replace('SIDE', 'r')}(?!\W{{0,3}}[:=])",
         rf"(?P<op>{word}){origin}(?<![-−])(?P<source>[0-9])(?!\w|\.\s?{word}|\s?->|\s{{0,3}}to\b|\s?[-,_]\s?[0-9]|[\"']?\s?[:=])",
         rf"(?P<alone>{word})" if words and bare else "",
     ]
@@ -207,8 +212,8 @@ def _goes_on(text: str, named: list[Named], start: int, end: int) -> bool:
     )
 
 
-def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tuple[int, list[Run]]], list[Run]]:
-    """(end, its cells) of every complete architecture, and all runs, from first to last."""
+def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tuple[int, int, list[Run]]], list[Run]]:
+    """(start, end, its cells) of every complete architecture, and all runs, from first to last."""
     found, seen = [], []
     for labelled in (False, True):
         runs = _runs(text, events, form, labelled)
@@ -223,7 +228,9 @@ def _architectures(text: str, form: Form, events: list[Event]) -> tuple[list[tup
                 form.cells == 1 or {cell.head for cell in group} == set(form.heads)
             ):
                 twice = form.cells > 1 and around == [group[0].head, group[-1].head]  # old and new of each, in a row
-                found.append((max(named.end for cell in group for named in cell.named), [] if twice else group))
+                all_named = [named for cell in group for named in cell.named]
+                start, end = min(named.start for named in all_named), max(named.end for named in all_named)
+                found.append((start, end, [] if twice else group))
                 at += form.cells - 1
     return found, sorted(seen, key=lambda run: run.named[-1].end)
 
@@ -233,7 +240,7 @@ def _key(word: str) -> str:
 
 
 A = TypeVar("A")
-Attempt = tuple[int, Callable[[], A]]  # at an architecture: where its text ends, and what reads it
+Attempt = tuple[int, int, Callable[[], A]]  # at an architecture: where its text begins and ends, and what reads it
 
 
 def nothing_known(architecture: Any) -> bool:
@@ -273,53 +280,54 @@ def last(
             ]
         return build(cells)
 
-    attempts: list[Attempt[A]] = [(match.end(), partial(parse, match[0])) for match in re.finditer(field_text, text)]
+    attempts: list[Attempt[A]] = [(*match.span(), partial(parse, match[0])) for match in re.finditer(field_text, text)]
     text = re.sub(field_text, lambda match: _unless_read(parse, match[0]), text)
     for words in (tuple(operation_of), ()):  # the unknown words are read where there is no other attempt, for its error
         events = list(_events(text, form, words))
         found, runs = _architectures(text, form, events)
         beside = [event for _, _, event in events if isinstance(event, Named) and form.label(event) is not None]
-        labelled = attempts or any(cells and cells[0].named[0] in beside for _, cells in found)
+        labelled = attempts or any(cells and cells[0].named[0] in beside for *_, cells in found)
         attempts += [
-            (end, partial(built, cells))
-            for end, cells in found
+            (start, end, partial(built, cells))
+            for start, end, cells in found
             if not (cells and labelled and cells[0].named[0] not in beside and in_prose(text, cells[0].named))
         ]
         if attempts or any(len(run.named) > 1 for run in runs):
             break
     if not attempts:
         raise InvalidArchitecture(f"{space}: {_missing(text, runs, form)}")
-    end, architecture, other = _newest(attempts, is_known)
+    start, end, architecture, other = _newest(attempts, is_known)
     if not is_known(architecture):
         said = [event for _, _, event in events if isinstance(event, Named)]
-        if why := doubt(text, end, beside, said, operation_of, other):
+        if why := doubt(text, start, end, beside, said, operation_of, other):
             raise InvalidArchitecture(f"{space}: {why}")
     return architecture
 
 
-def _newest(attempts: list[Attempt[A]], is_known: Callable[[A], bool]) -> tuple[int, A, int | None]:
-    """Where it ends, and the last architecture that is not known; the last one if all are; where another new one ends.
+def _newest(attempts: list[Attempt[A]], is_known: Callable[[A], bool]) -> tuple[int, int, A, int | None]:
+    """Where it begins and ends, and the last architecture that is not known; the last one if all are; where another new
+    one ends.
 
     Raises the last InvalidArchitecture if no architecture counts: none can be read, or that answer stands behind one
     that the LLM was shown.
     """
     error: InvalidArchitecture | None = None
-    new: list[tuple[int, A]] = []
-    known: list[tuple[int, A]] = []
-    for end, attempt in sorted(attempts, key=lambda attempt: attempt[0], reverse=True):
+    new: list[tuple[int, int, A]] = []
+    known: list[tuple[int, int, A]] = []
+    for start, end, attempt in sorted(attempts, key=lambda attempt: attempt[1], reverse=True):
         try:
             architecture = attempt()
         except InvalidArchitecture as wrong:
             error = error or wrong
             continue
         if not is_known(architecture):
-            new.append((end, architecture))
+            new.append((start, end, architecture))
         elif error:
             break
         else:
-            known.append((end, architecture))
+            known.append((start, end, architecture))
     if new:
-        return *new[0], next((end for end, other in new if other != new[0][1]), None)
+        return *new[0], next((end for _, end, other in new if other != new[0][2]), None)
     if error:
         raise error
     return *known[0], None

@@ -10,7 +10,9 @@ from seki_lib.files.errors import LLMError
 from seki_lib.files.jsonl import read_lines
 from seki_lib.llm import Completion
 from seki_lib.llm.budget import Budget, Limits
-from seki_lib.llm.transcript import Recorder
+from seki_lib.llm.response import parsed
+from seki_lib.llm.transcript import Recorder, totals
+from seki_lib.report.tables import describe_cost
 
 OPENAI_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}}
 REPLIES = {  # form: (protocol, body, text, thoughts, finish, usage)
@@ -179,6 +181,7 @@ def test_a_server_that_does_not_say_what_it_took_is_counted_at_the_worst(usage, 
     _, llm = serve("openai", lambda asked, count: (200, openai() | {"usage": usage}))
     assert ask(Recorder(tmp_path / "t.jsonl", llm, budget=Budget(tmp_path))).usage == {}
     assert Budget(tmp_path, Limits()).spent()["tokens"] > 1400
+    assert "those of 1 calls not said by the provider" in describe_cost(totals(tmp_path / "t.jsonl"))
 
 
 def test_thoughts_stay_in_the_transcript_and_are_in_no_reply(serve, tmp_path):
@@ -187,3 +190,10 @@ def test_thoughts_stay_in_the_transcript_and_are_in_no_reply(serve, tmp_path):
     (line,) = read_lines(tmp_path / "t.jsonl")
     assert (reply.text, reply.thoughts) == ("the answer", "hm, [secret]") and line["thoughts"] == reply.thoughts
     assert isinstance(reply, Completion) and line["reply"] == "the answer"
+
+
+def test_a_body_with_comments_before_it_a_mark_behind_it_or_one_damaged_letter_is_read():
+    for body in (b': PROCESSING\n\n{"a": "b"}', b'{"a": "b"}\n[DONE]', b'{"a": "b"}\ndata: [DONE]'):
+        assert parsed(body) == {"a": "b"}
+    assert parsed(b'{"a": "b\xff"}') == {"a": "b\ufffd"}
+    assert parsed(b'{"a": 1}\n{"a": 2}') is None  # a stream of parts: the first is no reply

@@ -160,3 +160,19 @@ def test_a_key_is_hidden_as_it_is_sent(value, monkeypatch):
     assert redaction.redact("key 123456789012") == "key [secret]"
     monkeypatch.setenv("OPENAI_API_KEY", "none")  # what servers of one's own are given
     assert redaction.redact("none, skip") == "none, skip"
+
+
+@pytest.mark.parametrize("before", [0, 39, 60, 75])
+def test_a_key_is_hidden_before_a_text_is_cut(before, server, clock):
+    def login_page(loopback, handler, body):
+        page = ("<html>" + "x" * before + KEY + "</html>").encode()
+        handler.send_response(200)
+        handler.send_header("content-type", "text/html")
+        handler.send_header("content-length", str(len(page)))
+        handler.end_headers()
+        handler.wfile.write(page)
+
+    server.faults = [login_page] * 5
+    with pytest.raises(LLMError) as caught:
+        get_llm(server.name, clock=clock).complete([{"role": "user", "content": "x"}])
+    assert not [length for length in range(8, len(KEY) + 1) if KEY[:length] in str(caught.value)]

@@ -1,5 +1,7 @@
 """A reply that doubts, strikes out or corrects its cell, or quotes the cells that it was shown."""
 
+from contextlib import suppress
+
 import pytest
 from spelled import GENOTYPES, SIX, cells, same
 
@@ -199,3 +201,56 @@ def test_a_correction_in_words_is_asked_for_as_a_whole_cell(said):
     (new,) = cells("nas201", 1)
     with pytest.raises(InvalidArchitecture, match="corrects its cell"):
         SPACES["nas201"].read(f"{shown('nas201', new)}\n\n{said}", "names")
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize(("line", "between"), [
+    ("### Edge {a} -> {b}\n**Operation:** `{op}`\n**Reason:** better than {old}.", "\n\n"),
+    ("Edge {a}->{b}: {op}, better than {old}", "\n"), ("Edge {a}->{b} = {op} (more capacity than {old}).", "\n"),
+    ("Edge {a}->{b} should be {op}, better than {old}.", " "), ("edge {a}->{b}: {op} replaces {old}", "; "),
+])  # fmt: skip
+def test_what_ends_one_edges_reason_is_not_the_next_edges_operation(name, line, between):
+    arch, other = cells(name, 2)
+    each = zip(EDGES, arch.edges, other.edges, strict=True)
+    reply = between.join(line.format(a=a, b=b, op=op, old=old) for (a, b), op, old in each)
+    assert SPACES[name].read(reply, "names") == arch
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("line", [
+    "Replace {old} on {a}->{b} with {op}", "Use {op} instead of {old} on edge {a}->{b}.", "{a}->{b}: {old}, {op}",
+    "{a}->{b}: {old} is weak, so {op}", "{a}->{b}: {old} limits capacity. Use {op}.", "{a}->{b}: {old}/{op}",
+    "{a}->{b}: {old} or {op}", "{a}->{b} ({old}): {op}", "{a}->{b}: ❌ {old} ✅ {op}",
+    "On {a}->{b}, {old} was too weak: {op}",
+    "{a}->{b}: {old} ⟹ {op}", "{a}->{b}: {old} ➡ {op}", "{a}->{b}: {old} \\Rightarrow {op}",
+])  # fmt: skip
+def test_of_two_operations_of_an_edge_the_old_one_is_never_read(name, line):
+    new, old = cells(name, 2)
+    each = zip(EDGES, new.edges, old.edges, strict=True)
+    reply = "\n".join(line.format(a=a, b=b, op=op, old=before) for (a, b), op, before in each)
+    with suppress(InvalidArchitecture):  # which of the two is meant is asked again
+        assert SPACES[name].read(reply, "names") == new
+
+
+@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize(
+    "written", [shown, lambda name, arch: lines(arch), lambda name, arch: lines(arch, '- "{a}->{b}": {op}')]
+)
+@pytest.mark.parametrize("reply", [
+    "Final answer:\n{x}\n\nI do not use the following cell:\n{y}", "{x}\n\nRejected:\n{y}", "New:\n{x}\nBefore:\n{y}",
+    "Candidate 1:\n{x}\nCandidate 2:\n{y}\n\nFinal answer: candidate 1", "Either\n{x}\nor\n{y}", "{x}\nParent:\n{y}",
+    "Final answer:\n{x}\n\nI also considered\n{y}\nbut it has too many pools.", "使用\n{x}\n，而不是\n{y}",
+])  # fmt: skip
+def test_of_two_new_cells_one_that_is_rejected_is_no_answer(name, written, reply):
+    x, y = cells(name, 2)
+    with pytest.raises(InvalidArchitecture, match="write the new cell alone"):
+        SPACES[name].read(reply.replace("{x}", written(name, x)).replace("{y}", written(name, y)), "names")
+
+
+@pytest.mark.parametrize("change", [
+    "with 0->1 replaced by {op}", "and replace edge 0->1 by {op}", "but with 0->1 {op}", "\ncell['0->1'] = '{op}'",
+])  # fmt: skip
+def test_a_cell_that_is_changed_behind_it_in_words_is_asked_for_again(change):
+    one, other = cells("nas201", 2)
+    with pytest.raises(InvalidArchitecture, match="write the whole corrected cell"):
+        SPACES["nas201"].read(f"{shown('nas201', one)} {change.format(op=other.edges[0])}", "names")

@@ -98,3 +98,13 @@ def test_an_edge_that_a_record_names_twice_is_refused(name, at, where):
     fields.insert(where % 7, f'"{EDGE_NAMES[at]}": "none"')
     with pytest.raises(InvalidArchitecture, match=f"more than one operation for edge {EDGE_NAMES[at]}"):
         SPACES[name].read("{" + ", ".join(fields) + "}", "names")
+
+
+@pytest.mark.parametrize("head", [
+    "Edges 01, 02, 03, 12, 13, 23: ", "In the order (0,1), (0,2), (0,3), (1,2), (1,3) and (2,3):\n",
+    "In the order 0->1, 0->2, 0->3, 1->2, 1->3 and finally 2->3:\n", "Edges e01, e02, e03, e12, e13, e23: ",
+])  # fmt: skip
+def test_operations_in_a_stated_order_are_read_in_that_order(head):
+    for arch in cells("nas201", 6):
+        in_order = [arch.edges[i] for i in (0, 1, 3, 2, 4, 5)]
+        assert SPACES["nas201"].read(head + ", ".join(in_order), "names") == arch

@@ -20,6 +20,7 @@ from ...files.checkout import OWN
 from ...files.errors import SettingError, look_up
 from ...files.run_folder import read_config, read_requests
 from ...llm import get_llm
+from ...llm.transcript import totals
 from ...results import KEPT, Home
 from .work import Work
 
@@ -120,6 +121,7 @@ def asking(llm: str, space: str, home: Home) -> Asking:
     """
     templates = get_llm(llm).templates
     finished = [search.folder for at in (home, KEPT) for search in at.finished_searches(space, llm=llm)]
+    finished = [folder for folder in finished if not totals(folder / "transcript.jsonl").get("without_usage")]
     return _of_searches(finished, llm) if finished else _of_prompts(templates, space)
 
 
