@@ -78,7 +78,8 @@ def doubt(
         r"(?![\w(])(?=[^\w\n]{0,6}(?:$|\n|[,;.)|\]]))",
         re.IGNORECASE,
     )
-    if any(_EDGE.search(text[one.start : one.end]) and second.match(text, one.end) for one in beside):
+    own = [one for one in beside if start <= one.start < end and _EDGE.search(text[one.start : one.end])]
+    if any(second.match(text, one.end) for one in own):
         return "the reply names two operations for an edge: write the new cell alone"
     if correction := _CORRECTS.search(text, end):
         said = range(correction.end(), correction.end() + _NEAR)

@@ -254,3 +254,16 @@ def test_a_cell_that_is_changed_behind_it_in_words_is_asked_for_again(change):
     one, other = cells("nas201", 2)
     with pytest.raises(InvalidArchitecture, match="write the whole corrected cell"):
         SPACES["nas201"].read(f"{shown('nas201', one)} {change.format(op=other.edges[0])}", "names")
+
+
+def test_what_a_pattern_says_of_edges_before_the_cell_is_no_doubt_about_it():
+    reply = "Pattern: Skip-1 and 3-1 (skip and small) in the first row.\nNew cell: 0->1 skip, 0->2 skip, 1->2 small, "
+    cell = SPACES["nas201"].read(reply + "0->3 small, 1->3 large, 2->3 skip", "edges")
+    assert cell.edges == (
+        "skip_connect",
+        "skip_connect",
+        "nor_conv_1x1",
+        "nor_conv_1x1",
+        "nor_conv_3x3",
+        "skip_connect",
+    )
