@@ -163,7 +163,11 @@ class Judge:
         return "changed" if n_here == n_there and self._same_runs(place) else "unknown"
 
     def _by_weights(self, heading: str) -> bool:
-        return self._weights is None or heading in self._weights
+        if self._weights is None:
+            return True
+        return any(
+            heading == name or ("{" in name and heading.startswith(name.partition("{")[0])) for name in self._weights
+        )
 
     def _same_runs(self, place: tuple[str, str]) -> bool:
         """Whether a row is of the same seeds and data on both sides, by what its cells of this kind say of themselves.

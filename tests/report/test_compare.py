@@ -85,6 +85,9 @@ def test_a_number_that_depends_on_weights_may_differ_on_another_machine_only(tmp
     assert judged(tmp_path, table(text="67.6", **trained), table(text="59.6", **trained)) == [(heading, "changed")]
     elsewhere = table(text="59.6", machine=other, **trained)
     assert judged(tmp_path, table(text="67.6", **trained), elsewhere) == [(heading, "machine")]
+    for heading, judgement in (("f minus that of λ = 35", "machine"), ("surrogate minus that of λ = 35", "changed")):
+        ours = table("table5", heading, text="+0.00", machine=other)
+        assert judged(tmp_path, ours, table("table5", heading, text="-0.20")) == [(heading, judgement)]
     tabular = table(text="93.90±0.34", machine=other)  # the table of a benchmark is the same on every machine
     assert judged(tmp_path, tabular, table()) == [("CIFAR-10 test", "changed")]
 
