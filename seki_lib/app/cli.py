@@ -31,7 +31,7 @@ def _run() -> None:
     """Read the command line and run the command. Exits with a sentence for what a user can mend."""
     from ..files.errors import SekiError  # imported here, so that Ctrl-C during imports is caught too
 
-    if os.environ.get("COLUMNS", "").isdigit() and 0 < int(os.environ["COLUMNS"]) < 20:
+    if os.environ.get("COLUMNS", "").isdecimal() and 0 < int(os.environ["COLUMNS"]) < 20:
         del os.environ["COLUMNS"]  # no help text can be set in so narrow a column
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -63,13 +63,10 @@ def parsed(content: str | bytes) -> Any:
     with suppress(ValueError, RecursionError):
         return json.loads(content)
     text = content.decode(errors="replace") if isinstance(content, bytes) else content
-    for begin in (0, *(found.start() for found in [re.search(r"^\s*\{", text, re.MULTILINE)] if found)):
-        try:
-            rest = text[begin:].lstrip("\ufeff \t\r\n")
+    for rest in (text.lstrip("\ufeff \t\r\n"), text[text.find("\n{") + 1 :]):
+        with suppress(ValueError, RecursionError):
             value, end = json.JSONDecoder().raw_decode(rest)
-        except (ValueError, RecursionError):
-            continue
-        return value if rest[end:].strip() in ("", "[DONE]", "data: [DONE]") else None  # more is a stream of parts
+            return value if rest[end:].strip() in ("", "[DONE]", "data: [DONE]") else None  # more is a stream of parts
     return None
 
 

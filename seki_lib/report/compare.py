@@ -33,12 +33,13 @@ JUDGEMENTS = {  # what a difference is -> in words; the first three are real cha
 }
 REAL = ("changed", "missing", "beyond")
 COUNTED = ("machine", "clock", "new")  # told by their number alone
-WEIGHTS = {  # table -> the headings of the columns that depend on trained weights; all columns of ours if None
+OF_F = tuple(heading.partition("{")[0] for heading in ablation_tables.OURS.values())
+WEIGHTS = {  # table -> how the headings of columns begin that depend on trained weights; all columns of ours if None
     "table1": None,
     "table2": None,
-    "table5": {*ablation_tables.OURS.values()},
-    "table6": {*ablation_tables.OURS.values()},
-    "table7": {*table7.PAPER_COLUMNS.values(), table7.SHORT},
+    "table5": OF_F,
+    "table6": OF_F,
+    "table7": (*table7.PAPER_COLUMNS.values(), table7.SHORT),
     "table8": None,
     "trust": None,
 }
@@ -142,7 +143,7 @@ class Judge:
     def __init__(self, ours: Table, theirs: Table):
         self.here, self.there = _cells(ours), _cells(theirs)
         self.places = list(dict.fromkeys([*self.there, *self.here]))
-        self._weights = WEIGHTS.get(ours.name, set())
+        self._weights = WEIGHTS.get(ours.name, ())
         self._same_machine = machines(ours) == machines(theirs)
 
     def __call__(self, place: tuple[str, str]) -> str:
@@ -163,11 +164,7 @@ class Judge:
         return "changed" if n_here == n_there and self._same_runs(place) else "unknown"
 
     def _by_weights(self, heading: str) -> bool:
-        if self._weights is None:
-            return True
-        return any(
-            heading == name or ("{" in name and heading.startswith(name.partition("{")[0])) for name in self._weights
-        )
+        return self._weights is None or heading.startswith(self._weights)
 
     def _same_runs(self, place: tuple[str, str]) -> bool:
         """Whether a row is of the same seeds and data on both sides, by what its cells of this kind say of themselves.

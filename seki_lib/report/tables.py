@@ -192,7 +192,7 @@ def describe_cost(took: dict[str, Any]) -> str:
     if cached := tokens.get("cached_tokens"):
         parts.append(f"{cached:,} of them read from the prompt cache")
     if unsaid := took.get("without_usage"):
-        parts.append(f"those of {unsaid} calls not said by the provider")
+        parts.append(f"not said by the provider in {unsaid} of them")
     if failed := took.get("failed"):
         parts.append(f"{failed} failed requests")
     parts.append(f"{took['llm_seconds']:.0f} s")

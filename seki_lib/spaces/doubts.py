@@ -99,7 +99,7 @@ def _announcement(text: str, start: int, other: int) -> int:
     What stands behind the other cell on that one's line is said of the other.
     """
     begin = text.rfind("\n", 0, start) + 1
-    if begin <= other or re.search("[a-z]{2}|[^\\x00-\\xff]", text[begin:start], re.IGNORECASE):
+    if begin <= other or re.search(r"[a-z]{2}|[^\x00-\xff]", text[begin:start], re.IGNORECASE):
         return begin
     above = len(text[:begin].rstrip(" \t\n{[("))
     announced = text.rfind("\n", 0, above) + 1

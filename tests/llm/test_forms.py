@@ -181,7 +181,7 @@ def test_a_server_that_does_not_say_what_it_took_is_counted_at_the_worst(usage, 
     _, llm = serve("openai", lambda asked, count: (200, openai() | {"usage": usage}))
     assert ask(Recorder(tmp_path / "t.jsonl", llm, budget=Budget(tmp_path))).usage == {}
     assert Budget(tmp_path, Limits()).spent()["tokens"] > 1400
-    assert "those of 1 calls not said by the provider" in describe_cost(totals(tmp_path / "t.jsonl"))
+    assert "not said by the provider in 1 of them" in describe_cost(totals(tmp_path / "t.jsonl"))
 
 
 def test_thoughts_stay_in_the_transcript_and_are_in_no_reply(serve, tmp_path):
